@@ -1,0 +1,3 @@
+//! `letterpress.toml` as typed settings.
+
+pub mod settings;

@@ -1,0 +1,187 @@
+//! The settings of each part, as typed values: a part gets its own section and
+//! never the whole [`super::Config`].
+
+use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::domain::address::EmailAddress;
+
+/// A display name and an address, such as `Name <news@magazine.example.org>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// Cleaned to one line; may be empty.
+    pub name: String,
+    /// Where replies go and whose domain signs.
+    pub address: EmailAddress,
+}
+
+/// How the way to the relay is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayTls {
+    /// TLS from the first byte (`smtps://`, RFC 8314).
+    Implicit,
+    /// STARTTLS or nothing (`smtp://…?tls=required`, RFC 3207).
+    Required,
+    /// Plain text: loopback only.
+    None,
+}
+
+/// The SMTP server we hand mail to.
+#[derive(Debug, Clone)]
+pub struct SmtpRelay {
+    /// Host name or address literal.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Protection.
+    pub tls: RelayTls,
+    /// Login name, if the relay wants one.
+    pub login: Option<String>,
+    /// The password that goes with it; read from a file, the environment or a
+    /// systemd credential.
+    pub password: Option<SecretString>,
+    /// A CA certificate (PEM) to trust beside the machine's store.
+    pub tls_ca_file: Option<PathBuf>,
+}
+
+/// Where messages go.
+#[derive(Debug, Clone)]
+pub enum Relay {
+    /// Written as `.eml` files into this folder (absolute path).
+    Folder(PathBuf),
+    /// Handed to an SMTP server.
+    Smtp(SmtpRelay),
+}
+
+/// What to call a relay in reports: never with login data.
+impl fmt::Display for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(dir) => write!(f, "folder:{}", dir.display()),
+            Self::Smtp(relay) if relay.host.contains(':') => {
+                write!(f, "[{}]:{}", relay.host, relay.port)
+            }
+            Self::Smtp(relay) => write!(f, "{}:{}", relay.host, relay.port),
+        }
+    }
+}
+
+/// What to do with deliveries of which nobody knows whether they arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUncertain {
+    /// List them and wait for a person (the default).
+    Hold,
+    /// Send again after a while, with the same Message-ID.
+    Resend,
+    /// Count them as sent.
+    AssumeSent,
+}
+
+/// At most so many messages in so much time, over all connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Messages.
+    pub count: NonZeroU32,
+    /// Span of time.
+    pub per: Duration,
+}
+
+/// Longest waits per step of an SMTP session (RFC 5321 4.5.3.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// TCP connect.
+    pub connect: Duration,
+    /// Greeting and EHLO.
+    pub greeting: Duration,
+    /// Login.
+    pub auth: Duration,
+    /// MAIL and RCPT each.
+    pub command: Duration,
+    /// DATA.
+    pub data: Duration,
+    /// Each 64 KiB of the message.
+    pub block: Duration,
+    /// The answer to the terminating dot.
+    pub dot: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            greeting: Duration::from_secs(300),
+            auth: Duration::from_secs(120),
+            command: Duration::from_secs(300),
+            data: Duration::from_secs(120),
+            block: Duration::from_secs(180),
+            dot: Duration::from_secs(600),
+        }
+    }
+}
+
+/// `[mail]`: who writes, through which relay, how fast and how long.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    /// The From header.
+    pub from: Sender,
+    /// The Reply-To header, where replies go elsewhere.
+    pub reply_to: Option<Sender>,
+    /// Where messages go.
+    pub relay: Relay,
+    /// What we call ourselves in EHLO: a host name or address literal.
+    pub hello_name: String,
+    /// At most so many SMTP sessions at once.
+    pub connections: usize,
+    /// At most so fast.
+    pub rate: Option<Rate>,
+    /// A delivery that was not made by then never is.
+    pub expire_after: Duration,
+    /// How long one run waits for a relay that does not answer.
+    pub relay_patience: Duration,
+    /// What to do with uncertain deliveries.
+    pub on_uncertain: OnUncertain,
+    /// Longest waits.
+    pub timeouts: Timeouts,
+    /// A session ends after so many messages.
+    pub messages_per_connection: u32,
+    /// `[mail.list]`.
+    pub list: ListSettings,
+    /// Domain of the envelope sender `bounce+TOKEN@…`: `bounces.domain`.
+    pub bounce_domain: Option<String>,
+    /// Base of the links that readers follow: `serve.public_url`, ends in `/`.
+    pub public_url: Option<Url>,
+}
+
+/// `[mail.list]`: what identifies the list to mail clients.
+#[derive(Debug, Clone, Default)]
+pub struct ListSettings {
+    /// List-Id (RFC 2919), such as `weekly.magazine.example.org`; made of the
+    /// digest's name and the sender's domain where absent.
+    pub id: Option<String>,
+    /// Where the publisher can be reached by letter.
+    pub postal_address: Option<String>,
+    /// Where a mailto unsubscribe goes; the sender's address where absent.
+    pub unsubscribe_address: Option<EmailAddress>,
+}
+
+/// How safe a commit must be before a message may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Survives a power cut (`synchronous = FULL`, the default).
+    Power,
+    /// Survives the death of the process only (`synchronous = NORMAL`).
+    Process,
+}
+
+/// `[store]`: where the ledger is.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// The SQLite file (absolute path).
+    pub path: PathBuf,
+    /// How safe a commit must be.
+    pub durability: Durability,
+    /// Accept a network file system all the same.
+    pub allow_network_file_system: bool,
+}

@@ -1,0 +1,15 @@
+//! The nouns of the field, as types that cannot be wrong once they exist.
+//!
+//! Pure: no clock, no files, no network. `now` is always an argument.
+
+pub mod address;
+pub mod article;
+pub mod collection;
+pub mod delivery;
+pub mod digest;
+pub mod issue;
+pub mod problem;
+pub mod publication;
+pub mod schedule;
+pub mod subscriber;
+pub mod text;

@@ -1,0 +1,115 @@
+//! Text from outside made fit for one line: header values, titles, names, terminals.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// One clean line: controls and line breaks become one space, runs of space
+/// collapse, bidirectional controls and other invisible format characters go,
+/// and the rest is NFC.
+///
+/// This is what keeps a title with a line break and `Bcc:` one title.
+#[must_use]
+pub fn one_line(raw: &str) -> String {
+    let mut line = String::with_capacity(raw.len());
+    let mut space_pending = false;
+    for c in raw.nfc() {
+        if is_invisible(c) {
+            continue;
+        }
+        if c.is_control() || c.is_whitespace() {
+            space_pending = !line.is_empty();
+        } else {
+            if space_pending {
+                line.push(' ');
+                space_pending = false;
+            }
+            line.push(c);
+        }
+    }
+    line
+}
+
+/// `text` cut to at most `max` characters, between graphemes, with an ellipsis
+/// in place of what was cut.
+#[must_use]
+pub fn cut(text: &str, max: usize) -> String {
+    if text.chars().count() <= max {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    let mut count = 0;
+    for grapheme in text.graphemes(true) {
+        count += grapheme.chars().count();
+        if count >= max {
+            break;
+        }
+        kept.push_str(grapheme);
+    }
+    kept.truncate(kept.trim_end().len());
+    kept.push('…');
+    kept
+}
+
+/// Text that keeps its lines but loses what no reader should receive: NUL and
+/// the other controls except tab and line feed. Line ends become `\n`.
+#[must_use]
+pub fn many_lines(raw: &str) -> String {
+    raw.replace("\r\n", "\n")
+        .chars()
+        .map(|c| if c == '\r' { '\n' } else { c })
+        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
+        .collect()
+}
+
+/// Bidirectional controls (U+202A–202E, U+2066–2069, U+200E/F), the zero-width
+/// and other default-ignorable format characters. Zero-width (non-)joiner and
+/// variation selectors stay: emoji and several scripts need them.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{202A}'..='\u{202E}'
+            | '\u{2066}'..='\u{2069}'
+            | '\u{200E}'
+            | '\u{200F}'
+            | '\u{061C}'
+            | '\u{00AD}'
+            | '\u{034F}'
+            | '\u{180E}'
+            | '\u{200B}'
+            | '\u{2060}'..='\u{2065}'
+            | '\u{206A}'..='\u{206F}'
+            | '\u{FEFF}'
+            | '\u{FFF9}'..='\u{FFFB}'
+            | '\u{E0000}'..='\u{E001F}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_break_in_a_title_becomes_a_space() {
+        assert_eq!(
+            one_line("Five soups\r\nBcc: victim@example.org\u{0}\u{1b}[31m"),
+            "Five soups Bcc: victim@example.org [31m"
+        );
+        assert_eq!(one_line("a\u{2028}b\u{85}c"), "a b c");
+    }
+
+    #[test]
+    fn overrides_vanish_and_emoji_sequences_stay() {
+        assert_eq!(one_line("ab\u{202E}cd\u{200B}"), "abcd");
+        assert_eq!(one_line("👩\u{200D}🍳"), "👩\u{200D}🍳");
+    }
+
+    #[test]
+    fn cutting_never_splits_a_grapheme() {
+        let family = "👨\u{200D}👩\u{200D}👧";
+        let text = format!("{}{}", "a".repeat(5), family);
+        let short = cut(&text, 8);
+        assert_eq!(short, "aaaaa…");
+        assert_eq!(cut("short", 10), "short");
+        assert!(cut(&"x".repeat(1000), 255).chars().count() <= 255);
+    }
+}
