@@ -1,1 +1,3 @@
+//! The `letterpress` program.
+
 fn main() {}
