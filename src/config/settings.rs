@@ -42,6 +42,8 @@ pub struct SmtpRelay {
     /// The password that goes with it; read from a file, the environment or a
     /// systemd credential.
     pub password: Option<SecretString>,
+    /// The file that holds the password, if one is configured.
+    pub password_file: Option<PathBuf>,
     /// A CA certificate (PEM) to trust beside the machine's store.
     pub tls_ca_file: Option<PathBuf>,
 }

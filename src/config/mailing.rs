@@ -1,0 +1,362 @@
+//! `[mail]`, and what it takes from `[bounces]` and `[serve]`.
+
+use std::{
+    net::IpAddr,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use percent_encoding::percent_decode_str;
+use toml::Spanned;
+use url::{Host, Url};
+
+use super::{
+    findings::Findings,
+    raw::{RawBounces, RawList, RawMail, RawServe, RawTimeouts},
+    settings::{
+        ListSettings, MailSettings, OnUncertain, Rate, Relay, RelayTls, Sender, SmtpRelay, Timeouts,
+    },
+};
+use crate::domain::{
+    address::EmailAddress,
+    publication::parse_base_url,
+    text::{cut, one_line},
+};
+
+/// Checks `[mail]`; `None` when something in it cannot be used.
+pub(super) fn check(
+    raw: RawMail,
+    bounces: &RawBounces,
+    serve: &RawServe,
+    root: &Path,
+    findings: &mut Findings<'_>,
+) -> Option<MailSettings> {
+    later_features(&raw, bounces, findings);
+    let from = findings
+        .required(raw.from.as_ref(), "mail.from")
+        .and_then(|_| sender(raw.from.as_ref()?, findings));
+    let reply_to = match &raw.reply_to {
+        Some(text) => Some(sender(text, findings)?),
+        None => None,
+    };
+    let relay = findings
+        .required(raw.relay.as_ref(), "mail.relay")
+        .and_then(|_| relay(&raw, root, findings));
+    let rate = match &raw.rate {
+        Some(text) => Some(findings.parsed(
+            Some(text),
+            parse_rate(text.get_ref()).ok_or_else(|| format!("mail.rate is `{}`", text.get_ref())),
+            "write messages per time, such as \"20/s\", \"600/m\" or \"5000/h\"",
+        )?),
+        None => None,
+    };
+    let on_uncertain = on_uncertain(raw.on_uncertain.as_ref(), findings);
+    let hours = |n: u64| Duration::from_secs(n * 3600);
+    let expire_after = findings.span(raw.expire_after.as_ref(), "mail.expire_after", hours(72));
+    let patience = findings.span(
+        raw.relay_patience.as_ref(),
+        "mail.relay_patience",
+        Duration::from_secs(600),
+    );
+    let timeouts = timeouts(&raw.timeouts, findings);
+    let connections = findings.counted(raw.connections.as_ref(), "mail.connections", 10, 1..=200);
+    let per_connection = findings.counted(
+        raw.messages_per_connection.as_ref(),
+        "mail.messages_per_connection",
+        100,
+        1..=1_000_000,
+    );
+    let bounce_domain = domain(bounces.domain.as_ref(), findings);
+    let public_url = public_url(serve, findings);
+    let list = list(raw.list, findings);
+    let from = from?;
+    Some(MailSettings {
+        hello_name: hello_name(raw.hello_name.as_ref(), &from, findings)?,
+        reply_to,
+        relay: relay?,
+        connections: connections?,
+        rate,
+        expire_after: expire_after?,
+        relay_patience: patience?,
+        on_uncertain: on_uncertain?,
+        timeouts: timeouts?,
+        messages_per_connection: per_connection?,
+        list: list?,
+        bounce_domain: bounce_domain?,
+        public_url: public_url?,
+        from,
+    })
+}
+
+/// Settings of the contract that this version does not act on yet.
+fn later_features(raw: &RawMail, bounces: &RawBounces, findings: &mut Findings<'_>) {
+    if let Some(dkim) = &raw.dkim {
+        findings.error(
+            dkim.span().start,
+            "this version does not sign with DKIM itself",
+            "let the relay sign, and remove [mail.dkim]: unsigned mail must not go out by surprise",
+        );
+    }
+    if let Some(source) = &bounces.source {
+        findings.warning(
+            source.span().start,
+            "this version does not read bounces",
+            "leave `bounces.source` out for now",
+        );
+    }
+}
+
+/// `Name <address>` or a bare address.
+fn sender(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<Sender> {
+    let raw = text.get_ref().trim();
+    if raw.chars().any(char::is_control) {
+        findings.error(
+            text.span().start,
+            "a sender contains a control character",
+            "write it on one line, such as `Name <news@magazine.example.org>`",
+        );
+        return None;
+    }
+    let (name, address) = match raw.strip_suffix('>').and_then(|r| r.rsplit_once('<')) {
+        Some((name, address)) => (name.trim().trim_matches('"'), address),
+        None => ("", raw),
+    };
+    let address: EmailAddress = findings.parsed(
+        Some(text),
+        address.parse::<EmailAddress>(),
+        "write `Name <news@magazine.example.org>`",
+    )?;
+    Some(Sender {
+        name: cut(&one_line(name), 100),
+        address,
+    })
+}
+
+fn relay(raw: &RawMail, root: &Path, findings: &mut Findings<'_>) -> Option<Relay> {
+    let place = raw.relay.as_ref()?;
+    let text = place.get_ref().trim();
+    if let Some(folder) = text.strip_prefix("folder:") {
+        let folder = if folder.is_empty() { "outbox" } else { folder };
+        return Some(Relay::Folder(root.join(folder)));
+    }
+    let parsed = smtp(text, raw, root);
+    let remedy = "use `folder:outbox`, `smtps://user@host:465`, \
+                  `smtp://user@host:587?tls=required` or `smtp://127.0.0.1:25?tls=none`";
+    findings
+        .parsed(Some(place), parsed, remedy)
+        .map(Relay::Smtp)
+}
+
+fn smtp(text: &str, raw: &RawMail, root: &Path) -> Result<SmtpRelay, String> {
+    let shown = super::without_login(text);
+    let url = Url::parse(text).map_err(|_| format!("mail.relay is `{shown}`"))?;
+    if url.password().is_some() {
+        return Err("mail.relay contains a password; put it into `mail.password_file`".to_owned());
+    }
+    let host = url
+        .host_str()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(|| format!("mail.relay `{shown}` names no host"))?
+        .trim_matches(['[', ']'])
+        .to_owned();
+    let mut wanted = None;
+    for (key, value) in url.query_pairs() {
+        if key != "tls" {
+            return Err(format!("mail.relay has an unknown part `{key}`"));
+        }
+        wanted = Some(value.into_owned());
+    }
+    let is_loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let tls = match (url.scheme(), wanted.as_deref()) {
+        ("smtps", None) => RelayTls::Implicit,
+        ("smtp", None | Some("required")) => RelayTls::Required,
+        ("smtp", Some("none")) if is_loopback => RelayTls::None,
+        ("smtp", Some("none")) => {
+            return Err(format!("mail.relay sends to `{host}` in plain text"));
+        }
+        _ => return Err(format!("mail.relay is `{shown}`")),
+    };
+    let login = percent_decode_str(url.username())
+        .decode_utf8()
+        .map_err(|_| format!("the login in mail.relay `{shown}` is not UTF-8"))?;
+    if tls == RelayTls::None && !login.is_empty() {
+        return Err("mail.relay would send a login in plain text".to_owned());
+    }
+    Ok(SmtpRelay {
+        port: url.port().unwrap_or(match tls {
+            RelayTls::Implicit => 465,
+            RelayTls::Required => 587,
+            RelayTls::None => 25,
+        }),
+        login: (!login.is_empty()).then(|| login.into_owned()),
+        password: None,
+        password_file: raw.password_file.as_ref().map(|file| root.join(file)),
+        tls_ca_file: raw.tls_ca_file.as_ref().map(|file| root.join(file)),
+        host,
+        tls,
+    })
+}
+
+fn parse_rate(text: &str) -> Option<Rate> {
+    let (count, unit) = text.split_once('/')?;
+    let per = match unit.trim() {
+        "s" | "sec" | "second" => 1,
+        "m" | "min" | "minute" => 60,
+        "h" | "hour" => 3600,
+        "d" | "day" => 86_400,
+        _ => return None,
+    };
+    Some(Rate {
+        count: count.trim().parse::<NonZeroU32>().ok()?,
+        per: Duration::from_secs(per),
+    })
+}
+
+fn on_uncertain(raw: Option<&Spanned<String>>, findings: &mut Findings<'_>) -> Option<OnUncertain> {
+    match raw.map(|text| text.get_ref().as_str()) {
+        None | Some("hold") => Some(OnUncertain::Hold),
+        Some("resend") => Some(OnUncertain::Resend),
+        Some("assume-sent") => Some(OnUncertain::AssumeSent),
+        Some(other) => {
+            let what = format!("mail.on_uncertain is `{other}`");
+            findings.at(raw, what, "use \"hold\", \"resend\" or \"assume-sent\"");
+            None
+        }
+    }
+}
+
+fn timeouts(raw: &RawTimeouts, findings: &mut Findings<'_>) -> Option<Timeouts> {
+    let usual = Timeouts::default();
+    let mut span = |text: &Option<Spanned<String>>, key: &str, default: Duration| {
+        findings.span(text.as_ref(), &format!("mail.timeouts.{key}"), default)
+    };
+    Some(Timeouts {
+        connect: span(&raw.connect, "connect", usual.connect)?,
+        greeting: span(&raw.greeting, "greeting", usual.greeting)?,
+        auth: span(&raw.auth, "auth", usual.auth)?,
+        command: span(&raw.command, "command", usual.command)?,
+        data: span(&raw.data, "data", usual.data)?,
+        block: span(&raw.block, "block", usual.block)?,
+        dot: span(&raw.dot, "dot", usual.dot)?,
+    })
+}
+
+fn list(raw: RawList, findings: &mut Findings<'_>) -> Option<ListSettings> {
+    let id = domain(raw.id.as_ref(), findings)?;
+    let unsubscribe_address = match &raw.unsubscribe_address {
+        Some(text) => Some(findings.parsed(
+            Some(text),
+            text.get_ref().parse::<EmailAddress>(),
+            "write a plain address, such as `leave@magazine.example.org`",
+        )?),
+        None => None,
+    };
+    Some(ListSettings {
+        id,
+        postal_address: raw
+            .postal_address
+            .as_deref()
+            .map(one_line)
+            .filter(|text| !text.is_empty()),
+        unsubscribe_address,
+    })
+}
+
+/// `Some(None)` when absent, `None` when unusable.
+fn domain(raw: Option<&Spanned<String>>, findings: &mut Findings<'_>) -> Option<Option<String>> {
+    let Some(text) = raw else {
+        return Some(None);
+    };
+    let name = text.get_ref().trim().to_ascii_lowercase();
+    let parsed = match Host::parse(&name) {
+        Ok(Host::Domain(host)) if host.contains('.') => Ok(host),
+        _ => Err(format!("`{name}` is no domain name")),
+    };
+    let host = findings.parsed(Some(text), parsed, "write it like `bounces.example.org`")?;
+    Some(Some(host))
+}
+
+fn public_url(serve: &RawServe, findings: &mut Findings<'_>) -> Option<Option<Url>> {
+    let Some(text) = &serve.public_url else {
+        return Some(None);
+    };
+    let parsed = parse_base_url(text.get_ref())
+        .map_err(|error| error.to_string())
+        .and_then(|url| match url.scheme() {
+            "https" => Ok(url),
+            _ => Err(format!("serve.public_url `{url}` is not https")),
+        });
+    let url = findings.parsed(
+        Some(text),
+        parsed,
+        "one-click unsubscribe works over https only (RFC 8058): `https://letters.example.org/`",
+    )?;
+    Some(Some(url))
+}
+
+/// What we say in EHLO: the configured name, else this machine's full name,
+/// else the sender's domain.
+fn hello_name(
+    raw: Option<&Spanned<String>>,
+    from: &Sender,
+    findings: &mut Findings<'_>,
+) -> Option<String> {
+    let is_host = |name: &str| {
+        name.contains('.')
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+    };
+    let Some(text) = raw else {
+        let own = machine_name().filter(|name| is_host(name));
+        return Some(own.unwrap_or_else(|| from.address.domain().to_owned()));
+    };
+    let name = text.get_ref().trim();
+    let literal = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'))
+        .is_some_and(|inner| {
+            inner
+                .strip_prefix("IPv6:")
+                .unwrap_or(inner)
+                .parse::<IpAddr>()
+                .is_ok()
+        });
+    if literal || is_host(name) {
+        return Some(name.to_owned());
+    }
+    findings.at(
+        raw,
+        format!("mail.hello_name is `{name}`"),
+        "use a full host name or an address literal such as `[192.0.2.1]` (RFC 5321 4.1.3)",
+    );
+    None
+}
+
+#[cfg(unix)]
+fn machine_name() -> Option<String> {
+    let about = rustix::system::uname();
+    about.nodename().to_str().ok().map(str::to_owned)
+}
+
+#[cfg(not(unix))]
+fn machine_name() -> Option<String> {
+    None
+}
+
+impl MailSettings {
+    /// Reads the relay's password, if the relay wants a login.
+    ///
+    /// # Errors
+    /// As [`super::secret::relay_password`].
+    pub fn read_password(&mut self) -> Result<(), super::secret::SecretError> {
+        if let Relay::Smtp(relay) = &mut self.relay
+            && relay.login.is_some()
+        {
+            let file: Option<PathBuf> = relay.password_file.clone();
+            relay.password = Some(super::secret::relay_password(file.as_deref())?);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,286 @@
+//! `letterpress.toml` as written: serde shapes, and the list of keys we know.
+
+use serde::Deserialize;
+use toml::{Spanned, de::DeTable, de::DeValue};
+
+use crate::domain::publication::Author;
+
+/// The whole file.
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct Raw {
+    pub(super) publication: Option<RawPublication>,
+    #[serde(default)]
+    pub(super) content: RawContent,
+    #[serde(default)]
+    pub(super) feeds: RawFeeds,
+    #[serde(default)]
+    pub(super) digest: Vec<Spanned<RawDigest>>,
+    pub(super) mail: Option<RawMail>,
+    #[serde(default)]
+    pub(super) bounces: RawBounces,
+    #[serde(default)]
+    pub(super) store: RawStore,
+    #[serde(default)]
+    pub(super) serve: RawServe,
+    #[serde(default)]
+    pub(super) subscribers: RawSubscribers,
+}
+
+type Text = Option<Spanned<String>>;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RawPublication {
+    pub(super) title: Text,
+    pub(super) description: Text,
+    pub(super) base_url: Text,
+    pub(super) language: Text,
+    pub(super) timezone: Text,
+    pub(super) id_authority: Text,
+    #[serde(default)]
+    pub(super) authors: Vec<Author>,
+    pub(super) logo: Text,
+    pub(super) icon: Text,
+    pub(super) rights: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawContent {
+    pub(super) dir: Text,
+    pub(super) permalink: Text,
+    #[serde(default)]
+    pub(super) smart_punctuation: bool,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawFeeds {
+    pub(super) entries: Option<Spanned<usize>>,
+    pub(super) content: Text,
+    pub(super) hub: Text,
+    pub(super) archive: Option<Spanned<bool>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RawDigest {
+    pub(super) name: Text,
+    pub(super) title: Option<String>,
+    pub(super) schedule: Text,
+    pub(super) template: Option<String>,
+    #[serde(default)]
+    pub(super) sections: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) tags: Vec<Spanned<String>>,
+    pub(super) max_articles: Option<Spanned<usize>>,
+    pub(super) min_articles: Option<Spanned<usize>>,
+    pub(super) first_issue: Text,
+    pub(super) max_late: Text,
+    pub(super) subject: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct RawMail {
+    pub(super) from: Text,
+    pub(super) reply_to: Text,
+    pub(super) relay: Text,
+    pub(super) password_file: Option<String>,
+    pub(super) tls_ca_file: Option<String>,
+    pub(super) hello_name: Text,
+    pub(super) connections: Option<Spanned<usize>>,
+    pub(super) messages_per_connection: Option<Spanned<u32>>,
+    pub(super) rate: Text,
+    pub(super) expire_after: Text,
+    pub(super) relay_patience: Text,
+    pub(super) on_uncertain: Text,
+    #[serde(default)]
+    pub(super) timeouts: RawTimeouts,
+    pub(super) dkim: Option<Spanned<toml::Table>>,
+    #[serde(default)]
+    pub(super) list: RawList,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawTimeouts {
+    pub(super) connect: Text,
+    pub(super) greeting: Text,
+    pub(super) auth: Text,
+    pub(super) command: Text,
+    pub(super) data: Text,
+    pub(super) block: Text,
+    pub(super) dot: Text,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawList {
+    pub(super) id: Text,
+    pub(super) postal_address: Option<String>,
+    pub(super) unsubscribe_address: Text,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawBounces {
+    pub(super) source: Text,
+    pub(super) domain: Text,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawStore {
+    pub(super) url: Text,
+    pub(super) durability: Text,
+    #[serde(default)]
+    pub(super) allow_network_file_system: bool,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawServe {
+    pub(super) public_url: Text,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawSubscribers {
+    pub(super) seed_file: Option<String>,
+}
+
+/// Every key of the file by table; `[[digest]]` and `authors` are lists of tables.
+const KEYS: [(&str, &[&str]); 12] = [
+    (
+        "",
+        &[
+            "publication",
+            "content",
+            "feeds",
+            "digest",
+            "mail",
+            "bounces",
+            "store",
+            "serve",
+            "subscribers",
+        ],
+    ),
+    (
+        "publication",
+        &[
+            "title",
+            "description",
+            "base_url",
+            "language",
+            "timezone",
+            "id_authority",
+            "authors",
+            "logo",
+            "icon",
+            "rights",
+        ],
+    ),
+    ("publication.authors", &["name", "email", "url"]),
+    ("content", &["dir", "permalink", "smart_punctuation"]),
+    ("feeds", &["entries", "content", "hub", "archive"]),
+    (
+        "digest",
+        &[
+            "name",
+            "title",
+            "schedule",
+            "template",
+            "sections",
+            "tags",
+            "max_articles",
+            "min_articles",
+            "first_issue",
+            "max_late",
+            "subject",
+        ],
+    ),
+    (
+        "mail",
+        &[
+            "from",
+            "reply_to",
+            "relay",
+            "password_file",
+            "tls_ca_file",
+            "hello_name",
+            "connections",
+            "messages_per_connection",
+            "rate",
+            "expire_after",
+            "relay_patience",
+            "on_uncertain",
+            "timeouts",
+            "dkim",
+            "list",
+        ],
+    ),
+    (
+        "mail.timeouts",
+        &[
+            "connect", "greeting", "auth", "command", "data", "block", "dot",
+        ],
+    ),
+    (
+        "mail.list",
+        &["id", "postal_address", "unsubscribe_address"],
+    ),
+    ("bounces", &["source", "domain"]),
+    ("store", &["url", "durability", "allow_network_file_system"]),
+    ("serve", &["public_url", "listen", "trusted_proxies"]),
+];
+
+/// Keys of `[subscribers]`, and of any table not listed above.
+const SUBSCRIBERS: &[&str] = &["seed_file"];
+
+/// A key nobody knows: where it stands and what was probably meant.
+pub(super) struct Unknown {
+    pub(super) offset: usize,
+    pub(super) key: String,
+    pub(super) table: String,
+    pub(super) meant: Option<&'static str>,
+}
+
+/// Every key of the file that no part of Letterpress reads.
+pub(super) fn unknown_keys(table: &DeTable<'_>) -> Vec<Unknown> {
+    let mut found = Vec::new();
+    walk(table, "", &mut found);
+    found.sort_by_key(|unknown| unknown.offset);
+    found
+}
+
+fn walk(table: &DeTable<'_>, path: &str, found: &mut Vec<Unknown>) {
+    // DKIM has its own message; its keys are not looked at.
+    if path == "mail.dkim" {
+        return;
+    }
+    let known = match path {
+        "subscribers" => SUBSCRIBERS,
+        _ => KEYS
+            .iter()
+            .find(|(name, _)| *name == path)
+            .map_or(&[][..], |(_, keys)| keys),
+    };
+    for (key, value) in table {
+        let name = key.get_ref().as_ref();
+        if !known.contains(&name) {
+            found.push(Unknown {
+                offset: key.span().start,
+                key: name.to_owned(),
+                table: path.to_owned(),
+                meant: crate::domain::problem::suggestion(name, known.iter().copied()),
+            });
+            continue;
+        }
+        let below = if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        };
+        match value.get_ref() {
+            DeValue::Table(inner) => walk(inner, &below, found),
+            DeValue::Array(items) => {
+                for item in items.iter() {
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        walk(inner, &below, found);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Secrets come from a file, the environment or a systemd credential; never
+//! from the command line or from `letterpress.toml`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use secrecy::SecretString;
+
+/// The environment variable that may hold the relay's password.
+pub const PASSWORD_VARIABLE: &str = "LETTERPRESS_SMTP_PASSWORD";
+/// The systemd credential that may hold it.
+pub const PASSWORD_CREDENTIAL: &str = "letterpress-smtp-password";
+
+/// Why a secret cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file cannot be read.
+    #[error("the secret file {} cannot be read", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Others can read or change the file.
+    #[error("the secret file {} is open to others (mode {mode:o}); `chmod 600` it", path.display())]
+    Open {
+        /// Which.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file belongs to somebody else.
+    #[error("the secret file {} belongs to neither this account nor root", path.display())]
+    Owner {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The file is empty.
+    #[error("the secret file {} is empty", path.display())]
+    Empty {
+        /// Which.
+        path: PathBuf,
+    },
+    /// None of the three places has it.
+    #[error(
+        "the relay wants a login, but there is no password: set `mail.password_file`, the variable \
+         {PASSWORD_VARIABLE}, or the systemd credential {PASSWORD_CREDENTIAL}"
+    )]
+    Absent,
+}
+
+/// The relay's password: from `file`, else the environment, else a credential.
+///
+/// # Errors
+/// When the file is unreadable, empty or open to others (mode beyond 0640), or
+/// when there is no password anywhere.
+pub fn relay_password(file: Option<&Path>) -> Result<SecretString, SecretError> {
+    if let Some(path) = file {
+        return from_file(path);
+    }
+    if let Ok(password) = std::env::var(PASSWORD_VARIABLE)
+        && !password.is_empty()
+    {
+        return Ok(SecretString::from(password));
+    }
+    match std::env::var_os("CREDENTIALS_DIRECTORY") {
+        Some(dir) => {
+            let path = PathBuf::from(dir).join(PASSWORD_CREDENTIAL);
+            if path.exists() {
+                read(&path)
+            } else {
+                Err(SecretError::Absent)
+            }
+        }
+        None => Err(SecretError::Absent),
+    }
+}
+
+#[cfg(unix)]
+fn from_file(path: &Path) -> Result<SecretString, SecretError> {
+    use std::os::unix::fs::MetadataExt;
+    let about = fs::metadata(path).map_err(|source| SecretError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let mode = about.mode() & 0o777;
+    if mode & !0o640 != 0 {
+        return Err(SecretError::Open {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let own = rustix::process::geteuid().as_raw();
+    if about.uid() != own && about.uid() != 0 {
+        return Err(SecretError::Owner {
+            path: path.to_owned(),
+        });
+    }
+    read(path)
+}
+
+#[cfg(not(unix))]
+fn from_file(path: &Path) -> Result<SecretString, SecretError> {
+    read(path)
+}
+
+fn read(path: &Path) -> Result<SecretString, SecretError> {
+    let text = fs::read_to_string(path).map_err(|source| SecretError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(SecretError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(SecretString::from(password))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn secret_file(mode: u32, text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), text).unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_private_file_is_read_without_its_line_end() {
+        let file = secret_file(0o600, "s3cret\n");
+        let password = relay_password(Some(file.path())).unwrap();
+        assert_eq!(password.expose_secret(), "s3cret");
+        assert!(!format!("{password:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_file_open_to_others_is_refused() {
+        let file = secret_file(0o644, "s3cret\n");
+        let error = relay_password(Some(file.path())).unwrap_err();
+        assert!(matches!(error, SecretError::Open { mode: 0o644, .. }));
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+
+    #[test]
+    fn an_empty_or_missing_file_is_named() {
+        let file = secret_file(0o600, "\n");
+        assert!(matches!(
+            relay_password(Some(file.path())),
+            Err(SecretError::Empty { .. })
+        ));
+        assert!(matches!(
+            relay_password(Some(Path::new("no-such-file"))),
+            Err(SecretError::Read { .. })
+        ));
+    }
+}

@@ -1,0 +1,143 @@
+use super::{settings::*, *};
+
+const GOOD: &str = r#"
+[publication]
+title = "Tide"
+base_url = "https://magazine.example.org"
+timezone = "Africa/Johannesburg"
+id_authority = "magazine.example.org,2026"
+
+[[digest]]
+name = "weekly"
+schedule = "0 7 * * FRI"
+
+[mail]
+from = "Tide <news@magazine.example.org>"
+relay = "smtp://127.0.0.1:2525?tls=none"
+rate = "20/s"
+"#;
+
+fn parse(text: &str) -> Result<(Config, Vec<Problem>), Vec<String>> {
+    Config::parse(text, PathBuf::from(FILE_NAME), PathBuf::from("/site")).map_err(|error| {
+        match error {
+            ConfigError::Invalid(problems) => problems.iter().map(ToString::to_string).collect(),
+            other => panic!("{other}"),
+        }
+    })
+}
+
+fn problems(text: &str) -> Vec<String> {
+    parse(text).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn a_short_file_has_every_default() {
+    let (config, warnings) = parse(GOOD).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(
+        config.publication.base_url.as_str(),
+        "https://magazine.example.org/"
+    );
+    assert_eq!(config.feeds.entries, 20);
+    assert_eq!(config.store.path, PathBuf::from("/site/letterpress.db"));
+    let weekly = config.digest("weekly").unwrap();
+    assert_eq!(weekly.max_articles, 12);
+    assert_eq!(weekly.template, "digest");
+    let mail = config.mail.unwrap();
+    assert_eq!(mail.from.name, "Tide");
+    assert_eq!(mail.rate.unwrap().count.get(), 20);
+    assert_eq!(mail.timeouts.dot.as_secs(), 600);
+    assert!(matches!(
+        mail.relay,
+        Relay::Smtp(SmtpRelay {
+            tls: RelayTls::None,
+            port: 2525,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn every_unknown_key_is_named_with_its_line_and_a_suggestion() {
+    let text = GOOD
+        .replace("base_url", "colour = 1\nbase_url")
+        .replace("schedule =", "shedule = \"x\"\nschedule =");
+    let found = problems(&text);
+    assert_eq!(
+        found,
+        [
+            "letterpress.toml:4: error: [publication] has no key `colour`; remove it; \
+             docs/configuration.md lists every key",
+            "letterpress.toml:11: error: [digest] has no key `shedule`; did you mean `schedule`?",
+        ]
+    );
+}
+
+#[test]
+fn every_bad_value_is_reported_in_one_run() {
+    let text = GOOD
+        .replace("https://magazine.example.org\"", "magazine.example.org\"")
+        .replace("Africa/Johannesburg", "Africa/Jozi")
+        .replace("0 7 * * FRI", "at seven")
+        .replace("20/s", "fast");
+    let found = problems(&text).join("\n");
+    for part in [
+        ":4: error: `magazine.example.org` is not an absolute URL",
+        ":5: error: unknown time zone `Africa/Jozi`",
+        ":10: error: `at seven` is not a cron expression",
+        ":15: error: mail.rate is `fast`",
+    ] {
+        assert!(found.contains(part), "{part} not in\n{found}");
+    }
+}
+
+#[test]
+fn a_relay_never_gets_a_login_or_strangers_mail_in_plain_text() {
+    let with = |relay: &str| GOOD.replace("smtp://127.0.0.1:2525?tls=none", relay);
+    for (relay, word) in [
+        ("smtp://mail.example.org:25?tls=none", "in plain text"),
+        ("smtp://ann@127.0.0.1?tls=none", "login in plain text"),
+        ("smtps://ann:pw@mail.example.org", "contains a password"),
+        ("ftp://mail.example.org", "mail.relay is"),
+        ("smtp://mail.example.org?starttls=1", "unknown part"),
+    ] {
+        let found = problems(&with(relay)).join("\n");
+        assert!(found.contains(word), "{relay}: {found}");
+        assert!(!found.contains(":pw"), "{found}");
+    }
+    let (config, _) = parse(&with("smtps://ann%40x@mail.example.org")).unwrap();
+    let Relay::Smtp(relay) = config.mail.unwrap().relay else {
+        panic!("a folder")
+    };
+    assert_eq!(relay.login.as_deref(), Some("ann@x"));
+    assert_eq!((relay.tls, relay.port), (RelayTls::Implicit, 465));
+}
+
+#[test]
+fn a_sender_with_a_line_break_is_refused() {
+    let text = GOOD.replace("Tide <news", "Tide\\r\\nBcc: x@example.org <news");
+    assert!(problems(&text).join("\n").contains("control character"));
+}
+
+#[test]
+fn settings_of_later_versions_are_said_out_loud() {
+    let text = format!("{GOOD}\n[mail.dkim]\ndomain = \"x\"\n");
+    assert!(
+        problems(&text)
+            .join("\n")
+            .contains("does not sign with DKIM")
+    );
+    let text = format!("{GOOD}\n[bounces]\nsource = \"maildir:/var/mail/b\"\n");
+    let (_, warnings) = parse(&text).unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+}
+
+#[test]
+fn broken_toml_names_the_line() {
+    let found = problems("[publication]\ntitle = \n");
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].starts_with("letterpress.toml:2: error:"),
+        "{found:?}"
+    );
+}
