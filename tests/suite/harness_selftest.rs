@@ -1,88 +1,23 @@
 //! Proof that the harness itself can be trusted: the servers are driven by a
 //! bare TCP dialogue that shares nothing with the program under test.
 
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpStream;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
 use crate::chaos::ChaosSink;
-use crate::chaos::behaviour::{Answer, Behaviour, Phase, Rule};
+use crate::chaos::behaviour::{Answer, Behaviour, Encryption, Phase, Rule};
+use crate::chaos::tls::Identity;
+use crate::dialogue::{Dialogue, connect, encrypt, id_for};
 use crate::mailbox::Mail;
 use crate::net::holds_within;
 use crate::oracle::{LedgerRow, Policy, assert_reconciled, violations};
 use crate::picture::png;
 use crate::postfix::{Mailboxes, Options, Postfix};
+use crate::press::Press;
+use crate::process::Running;
 use crate::receipt::Fate;
 use crate::sink::SmtpSink;
-
-/// A bare SMTP client that sends what it is told and reports what it hears.
-struct Dialogue {
-    reader: BufReader<TcpStream>,
-}
-
-impl Dialogue {
-    /// Connects, hears the greeting, says EHLO.
-    fn open(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(20)))
-            .unwrap();
-        let mut dialogue = Self {
-            reader: BufReader::new(stream),
-        };
-        assert_eq!(dialogue.reply(), "220");
-        assert_eq!(dialogue.say("EHLO client.example.org"), "250");
-        dialogue
-    }
-
-    /// Sends a line and hears the code of the reply; empty when closed.
-    fn say(&mut self, line: &str) -> String {
-        drop(
-            self.reader
-                .get_mut()
-                .write_all(format!("{line}\r\n").as_bytes()),
-        );
-        self.reply()
-    }
-
-    fn reply(&mut self) -> String {
-        loop {
-            let mut line = Vec::new();
-            let read = self.reader.read_until(b'\n', &mut line).unwrap_or(0);
-            if read == 0 {
-                return String::new();
-            }
-            if line.get(3) != Some(&b'-') {
-                return String::from_utf8_lossy(&line[..line.len().min(3)]).into_owned();
-            }
-        }
-    }
-
-    /// One transaction; the codes of MAIL, RCPT, and if RCPT was accepted of
-    /// DATA and the dot.
-    fn deliver(&mut self, recipient: &str) -> Vec<String> {
-        let mut codes = vec![
-            self.say("MAIL FROM:<bounce@example.org>"),
-            self.say(&format!("RCPT TO:<{recipient}>")),
-        ];
-        if codes[1] == "250" {
-            codes.push(self.say("DATA"));
-            let body = format!(
-                "Message-ID: <{}>\r\nSubject: Hello\r\n\r\nFirst line.\r\n..A dot.\r\n.",
-                id_for(recipient)
-            );
-            codes.push(self.say(&body));
-        } else if !codes[1].is_empty() {
-            self.say("RSET");
-        }
-        codes
-    }
-}
-
-fn id_for(recipient: &str) -> String {
-    format!("m.{recipient}")
-}
 
 fn row(recipient: &str, state: &str) -> LedgerRow {
     LedgerRow {
@@ -246,6 +181,34 @@ fn chaos_takes_mail_only_after_the_right_login() {
 }
 
 #[test]
+fn chaos_speaks_tls_and_shows_bad_certificates() {
+    let start = |encryption, identity| {
+        ChaosSink::start(Behaviour {
+            encryption,
+            identity,
+            ..Behaviour::default()
+        })
+    };
+    let sink = start(Encryption::StartTls, Identity::Good);
+    let mut plain = Dialogue::open(sink.port());
+    assert_eq!(plain.say("STARTTLS"), "220");
+    let mut client = encrypt(plain.into_inner(), &sink.authority());
+    assert_eq!(client.say("EHLO client.example.org"), "250");
+    assert_eq!(client.deliver("anna@example.org"), TAKEN);
+
+    let sink = start(Encryption::Implicit, Identity::Good);
+    let mut client = encrypt(connect(sink.port()), &sink.authority());
+    assert_eq!(client.reply(), "220");
+    assert_eq!(client.deliver("ben@example.org"), TAKEN);
+
+    for identity in [Identity::Expired, Identity::WrongName] {
+        let sink = start(Encryption::Implicit, identity);
+        let mut client = encrypt(connect(sink.port()), &sink.authority());
+        assert_eq!(client.reply(), "", "{identity:?} must not be believed");
+    }
+}
+
+#[test]
 fn smtp_sink_stores_an_accepted_message_exactly_once() {
     let sink = SmtpSink::start(&[]);
     let mut client = Dialogue::open(sink.port());
@@ -346,6 +309,60 @@ fn postfix_knows_its_readers_and_survives_a_kill() {
         "only Maildirs receive mail: {}",
         postfix.log()
     );
+}
+
+#[test]
+fn a_run_is_captured_bounded_and_killed() {
+    let shell = |script: &str| {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        Running::start(command, b"in\n", Duration::from_secs(20))
+    };
+    let finished = shell("read x; echo out $x; echo err >&2; exit 3").wait();
+    finished
+        .exits(3)
+        .prints("out in")
+        .says("err")
+        .conceals("secret");
+
+    let mut running = shell("echo ready >&2; exec sleep 60");
+    running.wait_for_stderr("ready");
+    assert_eq!(running.kill().killed_by(), Some(9));
+
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "echo shown; exec sleep 60"]);
+    let bounded = Running::start(command, b"", Duration::from_millis(300));
+    let failure = thread::spawn(|| bounded.wait()).join().unwrap_err();
+    let text = failure.downcast_ref::<String>().unwrap();
+    assert!(
+        text.contains("still ran") && text.contains("shown"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_press_is_a_complete_publication_whose_settings_can_change() {
+    let press = Press::new();
+    press
+        .relay("smtp://127.0.0.1:2525?tls=none")
+        .set("mail.limits.test", 5)
+        .set_digest("max_articles", 3)
+        .article("food/soup.md", "+++\ntitle = \"Soup\"\n+++\n")
+        .picture("food/soup.png", 12, 8);
+    let settings: toml::Table = press.read("letterpress.toml").parse().unwrap();
+    assert_eq!(
+        settings["mail"]["relay"].as_str(),
+        Some("smtp://127.0.0.1:2525?tls=none")
+    );
+    assert_eq!(settings["digest"][0]["max_articles"].as_integer(), Some(3));
+    let files = press.files("content");
+    assert_eq!(files.iter().filter(|file| file.ends_with(".md")).count(), 7);
+    assert_eq!(
+        files.iter().filter(|file| file.ends_with(".png")).count(),
+        5
+    );
+    let size = imagesize::size(press.path("content/food/soup.png")).unwrap();
+    assert_eq!((size.width, size.height), (12, 8));
 }
 
 #[test]

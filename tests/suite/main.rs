@@ -15,6 +15,7 @@
 )]
 
 mod chaos;
+mod dialogue;
 mod mailbox;
 mod net;
 mod oracle;

@@ -238,8 +238,12 @@ impl Capture {
         String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
     }
 
+    /// Everything, once the program has ended. A grandchild may keep the pipe
+    /// open after it: that must not hold up the test.
     fn read_to_end(&mut self) -> String {
-        if let Some(reader) = self.reader.take() {
+        if let Some(reader) = self.reader.take()
+            && holds_within(Duration::from_secs(2), || reader.is_finished())
+        {
             reader.join().unwrap();
         }
         self.so_far()
