@@ -22,12 +22,12 @@ pub(super) struct Journal {
     synced: Mutex<usize>,
     disk: File,
     connections: AtomicUsize,
+    messages: AtomicUsize,
 }
 
 struct Lines {
     file: File,
     written: usize,
-    messages: usize,
     counts: [usize; 3],
 }
 
@@ -66,11 +66,11 @@ impl Journal {
             lines: Mutex::new(Lines {
                 file,
                 written: 0,
-                messages: 0,
                 counts: [0; 3],
             }),
             synced: Mutex::new(0),
             connections: AtomicUsize::new(0),
+            messages: AtomicUsize::new(0),
         }
     }
 
@@ -93,22 +93,22 @@ impl Journal {
         data: &[u8],
         reply: &str,
     ) {
+        let number = self.messages.fetch_add(1, Ordering::SeqCst);
+        let name = format!("messages/{number:06}.eml");
+        fs::write(self.directory.join(&name), data).unwrap();
+        let mut text = String::new();
+        for recipient in recipients {
+            let receipt = Receipt::of(fate, recipient, data);
+            let Receipt { bytes, sha256, .. } = &receipt;
+            text += &format!(
+                "{}\t{connection}\t{name}\t{bytes}\t{sha256}\t{}\t{recipient}\t{}\n",
+                fate.word(),
+                receipt.message_id,
+                reply.escape_debug()
+            );
+        }
         let line = {
             let mut lines = self.lines.lock().unwrap();
-            let name = format!("messages/{:06}.eml", lines.messages);
-            lines.messages += 1;
-            fs::write(self.directory.join(&name), data).unwrap();
-            let mut text = String::new();
-            for recipient in recipients {
-                let receipt = Receipt::of(fate, recipient, data);
-                let Receipt { bytes, sha256, .. } = &receipt;
-                text += &format!(
-                    "{}\t{connection}\t{name}\t{bytes}\t{sha256}\t{}\t{recipient}\t{}\n",
-                    fate.word(),
-                    receipt.message_id,
-                    reply.escape_debug()
-                );
-            }
             lines.file.write_all(text.as_bytes()).unwrap();
             lines.counts[fate as usize] += recipients.len();
             lines.written += 1;
