@@ -1,0 +1,30 @@
+//! The one integration binary: a throw-away publication, real and scripted
+//! SMTP servers, the reconciliation oracle, and the promises tested with them.
+//!
+//! A test builds its own world in a temporary directory, starts what it needs
+//! on free loopback ports, and fails with everything one needs to see. A tool
+//! that is missing fails the test; `tests/run` installs them all.
+
+#![allow(
+    dead_code,
+    reason = "the harness is a box of parts; not every part is used by every set of scenarios"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test an unwrap is an assertion; the panic names the line"
+)]
+
+mod chaos;
+mod dialogue;
+mod mailbox;
+mod net;
+mod oracle;
+mod picture;
+mod postfix;
+mod press;
+mod process;
+mod receipt;
+mod sink;
+mod tools;
+
+mod harness_selftest;

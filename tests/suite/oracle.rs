@@ -1,0 +1,311 @@
+//! The reconciliation oracle: holds the ledger against what servers received
+//! and lists every promise that was broken. An empty list is the only pass.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::receipt::{Fate, Receipt};
+
+/// One delivery as the ledger tells it.
+#[derive(Clone, Debug)]
+pub(crate) struct LedgerRow {
+    /// Names the delivery in a violation.
+    pub(crate) delivery_id: i64,
+    /// The issue it belongs to.
+    pub(crate) issue_id: i64,
+    /// The address it is for.
+    pub(crate) recipient: String,
+    /// Without angle brackets.
+    pub(crate) message_id: String,
+    /// A state of the glossary: `queued`, `sent`, `uncertain` …
+    pub(crate) state: String,
+    /// The ledger itself says that this reader may have two copies.
+    pub(crate) duplicate: bool,
+}
+
+/// What `on_uncertain` allowed in the scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// `hold` or `assume-sent`: nobody may be handed two copies.
+    Once,
+    /// `resend`: a second copy is allowed where the ledger flags it.
+    Resend,
+}
+
+/// Reads every delivery from a ledger that no process is writing to.
+pub(crate) fn ledger_rows(database: &Path) -> Vec<LedgerRow> {
+    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", database.display()));
+    let mut statement = connection
+        .prepare("SELECT id, issue_id, recipient, message_id, state FROM deliveries ORDER BY id")
+        .unwrap();
+    statement
+        .query_map([], |row| {
+            Ok(LedgerRow {
+                delivery_id: row.get(0)?,
+                issue_id: row.get(1)?,
+                recipient: row.get(2)?,
+                message_id: bare(&row.get::<_, String>(3)?),
+                state: row.get(4)?,
+                duplicate: false,
+            })
+        })
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap()
+}
+
+/// Every broken promise, one line each; empty when ledger and servers agree.
+pub(crate) fn violations(rows: &[LedgerRow], receipts: &[Receipt], policy: Policy) -> Vec<String> {
+    let mut found = repeated_keys(rows);
+    let mut by_message: HashMap<&str, Vec<&Receipt>> = HashMap::new();
+    for receipt in receipts {
+        by_message
+            .entry(&receipt.message_id)
+            .or_default()
+            .push(receipt);
+    }
+    for row in rows {
+        let copies = by_message
+            .remove(row.message_id.as_str())
+            .unwrap_or_default();
+        found.extend(row_violations(row, &copies, policy));
+    }
+    let mut strangers: Vec<_> = by_message.into_values().flatten().collect();
+    strangers.sort_by(|a, b| a.recipient.cmp(&b.recipient));
+    found.extend(strangers.iter().map(|receipt| {
+        format!(
+            "a server received <{}> for {}, which no delivery explains",
+            receipt.message_id, receipt.recipient
+        )
+    }));
+    found
+}
+
+/// The sum rule: `candidates = Σ states + Σ exclusions`.
+pub(crate) fn sum_violation(
+    rows: &[LedgerRow],
+    candidates: usize,
+    exclusions: usize,
+) -> Option<String> {
+    let deliveries = rows.len();
+    (candidates != deliveries + exclusions).then(|| {
+        format!("{candidates} candidates, but {deliveries} deliveries + {exclusions} exclusions")
+    })
+}
+
+/// Fails with every violation and a count of states and fates.
+#[track_caller]
+pub(crate) fn assert_reconciled(rows: &[LedgerRow], receipts: &[Receipt], policy: Policy) {
+    let found = violations(rows, receipts, policy);
+    assert!(
+        found.is_empty(),
+        "{} violations:\n  {}\n{}",
+        found.len(),
+        found.join("\n  "),
+        summary(rows, receipts)
+    );
+}
+
+/// Counts of states and fates in one line, for messages and reports.
+pub(crate) fn summary(rows: &[LedgerRow], receipts: &[Receipt]) -> String {
+    let count = |fate| receipts.iter().filter(|one| one.fate == fate).count();
+    let states: BTreeSet<&str> = rows.iter().map(|row| row.state.as_str()).collect();
+    let states: Vec<String> = states
+        .into_iter()
+        .map(|state| {
+            let number = rows.iter().filter(|row| row.state == state).count();
+            format!("{number} {state}")
+        })
+        .collect();
+    format!(
+        "ledger: {}; servers: {} accepted, {} refused, {} unanswered",
+        states.join(", "),
+        count(Fate::Accepted),
+        count(Fate::Refused),
+        count(Fate::Unanswered)
+    )
+}
+
+/// Two deliveries must not share a Message-ID, nor an issue and an address.
+fn repeated_keys(rows: &[LedgerRow]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut messages = HashMap::new();
+    let mut readers = HashMap::new();
+    for row in rows {
+        let id = row.delivery_id;
+        if let Some(first) = messages.insert(&row.message_id, id) {
+            let message_id = &row.message_id;
+            found.push(format!("deliveries {first} and {id} share <{message_id}>"));
+        }
+        if let Some(first) = readers.insert((row.issue_id, row.recipient.to_lowercase()), id) {
+            found.push(format!(
+                "deliveries {first} and {id} are both issue {} for {}",
+                row.issue_id, row.recipient
+            ));
+        }
+    }
+    found
+}
+
+fn row_violations(row: &LedgerRow, copies: &[&Receipt], policy: Policy) -> Vec<String> {
+    let count = |fate| copies.iter().filter(|copy| copy.fate == fate).count();
+    let (accepted, unanswered) = (count(Fate::Accepted), count(Fate::Unanswered));
+    // A message read to its dot and never answered may have reached the reader.
+    let possible = accepted + unanswered;
+    let mut wrong = Vec::new();
+
+    let flagged = policy == Policy::Resend && row.duplicate;
+    match row.state.as_str() {
+        "sent" if accepted == 0 => wrong.push("sent, but no server accepted it".to_owned()),
+        "sent" | "uncertain" | "inflight" if possible > 1 && !flagged => {
+            wrong.push(format!(
+                "up to {possible} copies ({accepted} accepted, {unanswered} unanswered)"
+            ));
+        }
+        "sent" | "uncertain" | "inflight" => {}
+        "queued" | "claimed" | "rejected" | "failed" | "expired" | "cancelled" => {
+            if possible > 0 && !flagged {
+                wrong.push(format!(
+                    "{accepted} accepted and {unanswered} unanswered copies, none allowed"
+                ));
+            }
+        }
+        _ => wrong.push("not a state of the ledger".to_owned()),
+    }
+
+    for copy in copies {
+        if !copy.recipient.eq_ignore_ascii_case(&row.recipient) {
+            wrong.push(format!("its message went to {}", copy.recipient));
+        }
+    }
+    let forms: BTreeSet<_> = copies
+        .iter()
+        .map(|copy| (copy.bytes, copy.sha256.as_str()))
+        .collect();
+    if forms.len() > 1 {
+        wrong.push(format!("its copies differ: {forms:?}"));
+    }
+
+    let name = format!(
+        "delivery {} to {} ({})",
+        row.delivery_id, row.recipient, row.state
+    );
+    wrong.iter().map(|what| format!("{name}: {what}")).collect()
+}
+
+fn bare(message_id: &str) -> String {
+    message_id.trim_matches(['<', '>']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(state: &str) -> LedgerRow {
+        LedgerRow {
+            delivery_id: 7,
+            issue_id: 1,
+            recipient: "anna@example.org".to_owned(),
+            message_id: "m7@example.org".to_owned(),
+            state: state.to_owned(),
+            duplicate: false,
+        }
+    }
+
+    fn copy(fate: Fate, body: &str) -> Receipt {
+        let data = format!("Message-ID: <m7@example.org>\r\n\r\n{body}\r\n");
+        Receipt::of(fate, "anna@example.org", data.as_bytes())
+    }
+
+    fn verdict(state: &str, copies: &[Receipt]) -> usize {
+        violations(&[row(state)], copies, Policy::Once).len()
+    }
+
+    #[test]
+    fn sent_means_accepted_exactly_once() {
+        let accepted = || copy(Fate::Accepted, "a");
+        assert_eq!(verdict("sent", &[accepted()]), 0);
+        assert_eq!(verdict("sent", &[copy(Fate::Refused, "a"), accepted()]), 0);
+        assert_eq!(verdict("sent", &[]), 1);
+        assert_eq!(verdict("sent", &[copy(Fate::Refused, "a")]), 1);
+        assert_eq!(verdict("sent", &[accepted(), accepted()]), 1);
+        assert_eq!(
+            verdict("sent", &[copy(Fate::Unanswered, "a"), accepted()]),
+            1
+        );
+    }
+
+    #[test]
+    fn uncertain_means_at_most_one_copy() {
+        assert_eq!(verdict("uncertain", &[]), 0);
+        assert_eq!(verdict("uncertain", &[copy(Fate::Unanswered, "a")]), 0);
+        assert_eq!(verdict("uncertain", &[copy(Fate::Accepted, "a")]), 0);
+        let both = [copy(Fate::Unanswered, "a"), copy(Fate::Accepted, "a")];
+        assert_eq!(verdict("uncertain", &both), 1);
+    }
+
+    #[test]
+    fn every_other_state_means_no_copy_at_all() {
+        for state in [
+            "queued",
+            "claimed",
+            "rejected",
+            "failed",
+            "expired",
+            "cancelled",
+        ] {
+            assert_eq!(verdict(state, &[copy(Fate::Refused, "a")]), 0, "{state}");
+            assert_eq!(verdict(state, &[copy(Fate::Accepted, "a")]), 1, "{state}");
+            assert_eq!(verdict(state, &[copy(Fate::Unanswered, "a")]), 1, "{state}");
+        }
+        assert_eq!(verdict("delivered", &[]), 1, "not a word of the ledger");
+    }
+
+    #[test]
+    fn a_duplicate_passes_only_when_flagged_under_resend() {
+        let twice = [copy(Fate::Accepted, "a"), copy(Fate::Accepted, "a")];
+        let mut flagged = row("sent");
+        assert_eq!(
+            violations(&[flagged.clone()], &twice, Policy::Resend).len(),
+            1
+        );
+        flagged.duplicate = true;
+        assert_eq!(
+            violations(&[flagged.clone()], &twice, Policy::Resend).len(),
+            0
+        );
+        assert_eq!(violations(&[flagged], &twice, Policy::Once).len(), 1);
+    }
+
+    #[test]
+    fn strangers_wrong_readers_and_changed_retries_are_found() {
+        let changed = [copy(Fate::Refused, "a"), copy(Fate::Accepted, "b")];
+        assert_eq!(
+            verdict("sent", &changed),
+            1,
+            "a retry must be byte-identical"
+        );
+
+        let mut astray = copy(Fate::Accepted, "a");
+        astray.recipient = "ben@example.org".to_owned();
+        assert_eq!(
+            verdict("sent", &[astray]),
+            1,
+            "one reader's message to another"
+        );
+
+        let stranger = [copy(Fate::Accepted, "a")];
+        assert_eq!(violations(&[], &stranger, Policy::Once).len(), 1);
+    }
+
+    #[test]
+    fn repeated_keys_and_a_wrong_sum_are_found() {
+        let rows = [row("queued"), row("queued")];
+        assert_eq!(violations(&rows, &[], Policy::Once).len(), 2);
+        assert!(sum_violation(&rows, 3, 1).is_none());
+        assert!(sum_violation(&rows, 3, 0).is_some());
+    }
+}
