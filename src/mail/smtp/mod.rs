@@ -1,0 +1,14 @@
+//! One SMTP session with a relay: MAIL, RCPT, DATA, each with its own time
+//! limit and its exact reply codes (RFC 5321).
+//!
+//! `lettre`'s low-level connection speaks the protocol over a stream of ours
+//! ([`stream`]). Its pool and its one-call `send` are not used: they cannot say
+//! in which phase something failed, and that decides between "again" and
+//! "uncertain".
+
+mod dial;
+mod session;
+mod stream;
+mod trouble;
+
+pub use self::{dial::Dialer, session::Session, trouble::Trouble};

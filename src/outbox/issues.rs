@@ -1,0 +1,50 @@
+//! The editions of the issues under way, read from the ledger once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::sync::Mutex;
+
+use super::OutboxError;
+use crate::{domain::delivery::IssueId, mail::Edition, store::Store};
+
+/// What a message of an issue is made of.
+pub(super) struct Ready {
+    /// The number readers see.
+    pub(super) number: u32,
+    /// The digest's name.
+    pub(super) digest: String,
+    /// The encoded message with its slots.
+    pub(super) edition: Edition,
+}
+
+/// Issues by their number in the ledger.
+pub(super) struct Issues {
+    store: Store,
+    ready: Mutex<HashMap<IssueId, Arc<Ready>>>,
+}
+
+impl Issues {
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            ready: Mutex::default(),
+        }
+    }
+
+    pub(super) async fn get(&self, issue: IssueId) -> Result<Arc<Ready>, OutboxError> {
+        let mut ready = self.ready.lock().await;
+        if let Some(known) = ready.get(&issue) {
+            return Ok(Arc::clone(known));
+        }
+        let stored = self.store.edition(issue).await?;
+        let edition = Edition::from_bytes(&stored.body)
+            .map_err(|source| OutboxError::Edition { issue, source })?;
+        let new = Arc::new(Ready {
+            number: stored.number,
+            digest: stored.digest,
+            edition,
+        });
+        ready.insert(issue, Arc::clone(&new));
+        Ok(new)
+    }
+}

@@ -1,0 +1,135 @@
+//! "Everybody gets the same answer": a relay that will not relay, or content
+//! that nobody takes, must not be recorded as a list full of bad addresses.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::domain::delivery::{DeliveryId, IssueId, Phase, Reply};
+
+/// Only the beginning of an issue is watched.
+const FIRST: usize = 20;
+/// So many equal refusals among the first mean that it is not the people.
+const ENOUGH: usize = 10;
+/// Over at least so many domains.
+const DOMAINS: usize = 3;
+
+/// What the first unclear refusals of each issue look like.
+#[derive(Default)]
+pub(super) struct Refusals {
+    issues: HashMap<IssueId, Watched>,
+}
+
+#[derive(Default)]
+struct Watched {
+    attempts: usize,
+    any_success: bool,
+    same: HashMap<String, Group>,
+}
+
+#[derive(Default)]
+struct Group {
+    deliveries: Vec<DeliveryId>,
+    domains: HashSet<String>,
+}
+
+/// The relay refuses everybody.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Universal {
+    /// Those who were refused so far: they go back to the queue.
+    pub(super) deliveries: Vec<DeliveryId>,
+    /// At RCPT it is the relay, at the dot it is the content.
+    pub(super) phase: Phase,
+    /// What everybody was told.
+    pub(super) reply: Reply,
+}
+
+impl Refusals {
+    /// Somebody's message was accepted: the relay does take this issue.
+    pub(super) fn success(&mut self, issue: IssueId) {
+        let watched = self.issues.entry(issue).or_default();
+        watched.attempts += 1;
+        watched.any_success = true;
+        watched.same.clear();
+    }
+
+    /// An unclear refusal. Answers when it is one too many.
+    pub(super) fn unclear(
+        &mut self,
+        issue: IssueId,
+        delivery: DeliveryId,
+        domain: &str,
+        phase: Phase,
+        reply: &Reply,
+    ) -> Option<Universal> {
+        let watched = self.issues.entry(issue).or_default();
+        watched.attempts += 1;
+        if watched.any_success || watched.attempts > FIRST {
+            return None;
+        }
+        let group = watched.same.entry(likeness(phase, reply)).or_default();
+        group.deliveries.push(delivery);
+        group.domains.insert(domain.to_owned());
+        if group.deliveries.len() < ENOUGH || group.domains.len() < DOMAINS {
+            return None;
+        }
+        Some(Universal {
+            deliveries: std::mem::take(&mut group.deliveries),
+            phase,
+            reply: reply.clone(),
+        })
+    }
+}
+
+/// Replies are alike when they differ only in the address and the queue id:
+/// code, enhanced code, and the words without digits, `@` or `<`.
+fn likeness(phase: Phase, reply: &Reply) -> String {
+    let words = reply
+        .text
+        .split(' ')
+        .filter(|word| !word.contains(|c: char| c.is_ascii_digit() || "@<:".contains(c)))
+        .collect::<Vec<_>>()
+        .join(" ");
+    format!("{phase} {} {:?} {words}", reply.code, reply.enhanced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refuse(refusals: &mut Refusals, count: i64) -> Option<Universal> {
+        let mut found = None;
+        for id in 0..count {
+            let reply = Reply::new(554, &format!("5.7.1 <r{id}@example.org>: relay access denied"));
+            let domain = format!("d{}.example.org", id % 4);
+            found = refusals.unclear(1, id, &domain, Phase::Rcpt, &reply);
+            if found.is_some() {
+                break;
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn ten_equal_refusals_over_three_domains_are_not_the_people() {
+        let found = refuse(&mut Refusals::default(), 20).unwrap();
+        assert_eq!(found.deliveries, (0..10).collect::<Vec<_>>());
+        assert_eq!(found.phase, Phase::Rcpt);
+    }
+
+    #[test]
+    fn one_success_clears_the_relay() {
+        let mut refusals = Refusals::default();
+        assert_eq!(refuse(&mut refusals, 9), None);
+        refusals.success(1);
+        assert_eq!(refuse(&mut refusals, 20), None);
+    }
+
+    #[test]
+    fn one_domain_alone_may_refuse_all_its_people() {
+        let mut refusals = Refusals::default();
+        for id in 0..20 {
+            let reply = Reply::new(554, "5.7.1 denied");
+            let found = refusals.unclear(1, id, "example.org", Phase::Rcpt, &reply);
+            assert_eq!(found, None);
+        }
+    }
+}

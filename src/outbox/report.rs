@@ -1,0 +1,207 @@
+//! What a drain did, while it runs and when it has ended.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use tokio::sync::watch;
+
+/// Counts of a drain under way.
+#[derive(Debug, Default)]
+pub struct Tally {
+    sent: AtomicU64,
+    deferred: AtomicU64,
+    rejected: AtomicU64,
+    suppressed: AtomicU64,
+    failed: AtomicU64,
+    uncertain: AtomicU64,
+    withdrawn: AtomicU64,
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident, $add:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(&self) -> u64 {
+                self.$name.load(Ordering::Relaxed)
+            }
+
+            pub(super) fn $add(&self, count: u64) {
+                self.$name.fetch_add(count, Ordering::Relaxed);
+            }
+        )*
+    };
+}
+
+impl Tally {
+    counters! {
+        /// Accepted by the relay.
+        sent, add_sent;
+        /// Temporarily refused; due again later.
+        deferred, add_deferred;
+        /// Refused for good.
+        rejected, add_rejected;
+        /// Of the refused: address does not take mail, so never written to again.
+        suppressed, add_suppressed;
+        /// Could not be built.
+        failed, add_failed;
+        /// Nobody knows.
+        uncertain, add_uncertain;
+        /// Left, or the issue was paused, between queue and intent.
+        withdrawn, add_withdrawn;
+    }
+
+    pub(super) fn take_back_rejected(&self, count: u64) {
+        self.rejected.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Deliveries that are settled for this run.
+    #[must_use]
+    pub fn settled(&self) -> u64 {
+        self.sent()
+            + self.deferred()
+            + self.rejected()
+            + self.failed()
+            + self.uncertain()
+            + self.withdrawn()
+    }
+}
+
+/// Why a run ended with work left, or an issue was paused: decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Why {
+    /// The relay did not serve for longer than we wait.
+    RelayAway,
+    /// The relay takes no more today.
+    Quota,
+    /// The caller said stop.
+    Stopped,
+    /// The relay keeps breaking the protocol.
+    Protocol,
+    /// Login, TLS identity, or the relay refuses to relay for us.
+    Refused,
+    /// The sender is refused.
+    Sender,
+    /// The message is too big or its content is refused.
+    Content,
+    /// The folder relay cannot write.
+    Folder,
+}
+
+/// A drain that ended before its work was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// For the exit code.
+    pub why: Why,
+    /// For people.
+    pub text: String,
+}
+
+/// An issue that was paused by what the relay said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PausedIssue {
+    /// Which: digest and number.
+    pub issue: String,
+    /// For the exit code.
+    pub why: Why,
+    /// For people.
+    pub text: String,
+}
+
+/// What a drain did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Accepted.
+    pub sent: u64,
+    /// Temporarily refused.
+    pub deferred: u64,
+    /// Refused for good.
+    pub rejected: u64,
+    /// Of those, never written to again.
+    pub suppressed: u64,
+    /// Could not be built.
+    pub failed: u64,
+    /// Became uncertain in this drain.
+    pub uncertain: u64,
+    /// Issues that were paused.
+    pub paused: Vec<PausedIssue>,
+    /// Why it ended early, if it did.
+    pub ending: Option<Ending>,
+}
+
+/// The common end of all sessions.
+pub(super) struct Halt {
+    over: watch::Sender<bool>,
+    ending: Mutex<Option<Ending>>,
+    paused: Mutex<Vec<PausedIssue>>,
+    protocol_broken: AtomicBool,
+}
+
+impl Default for Halt {
+    fn default() -> Self {
+        Self {
+            over: watch::Sender::new(false),
+            ending: Mutex::default(),
+            paused: Mutex::default(),
+            protocol_broken: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Halt {
+    /// Ends the drain; the first reason given is the one reported.
+    pub(super) fn now(&self, ending: Option<Ending>) {
+        if let Some(ending) = ending {
+            let mut first = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            first.get_or_insert(ending);
+        }
+        self.over.send_replace(true);
+    }
+
+    pub(super) fn over(&self) -> watch::Receiver<bool> {
+        self.over.subscribe()
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        *self.over.borrow()
+    }
+
+    /// The relay's last failure was a broken protocol, or was not.
+    pub(super) fn protocol_broken(&self, is_broken: bool) {
+        self.protocol_broken.store(is_broken, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_protocol_broken(&self) -> bool {
+        self.protocol_broken.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn paused(&self, issue: PausedIssue) {
+        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        if !paused.iter().any(|known| known.issue == issue.issue) {
+            paused.push(issue);
+        }
+    }
+
+    pub(super) fn report(&self, tally: &Tally) -> Report {
+        Report {
+            sent: tally.sent(),
+            deferred: tally.deferred(),
+            rejected: tally.rejected(),
+            suppressed: tally.suppressed(),
+            failed: tally.failed(),
+            uncertain: tally.uncertain(),
+            paused: self
+                .paused
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            ending: self
+                .ending
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Records how an attempt ended, and draws the consequences for issue, relay
+//! and run.
+
+use std::{io, path::Path, sync::PoisonError};
+
+use super::{
+    OutboxError, Shared,
+    issues::Ready,
+    refusals::Universal,
+    report::{Ending, PausedIssue, Why},
+    verdict::{self, Blame, Verdict},
+    worker,
+};
+use crate::{
+    domain::{
+        delivery::{AttemptId, DueDelivery, Intent, Outcome, Phase, Reply, retry_delay},
+        issue::IssueState,
+    },
+    mail::smtp::{Session, Trouble},
+};
+
+/// The relay took the message.
+pub(super) async fn sent(
+    shared: &Shared,
+    delivery: &DueDelivery,
+    attempt: AttemptId,
+    reply: Reply,
+) -> Result<(), OutboxError> {
+    shared.control.serves();
+    shared.halt.protocol_broken(false);
+    shared
+        .refusals
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .success(delivery.issue);
+    shared.tally.add_sent(1);
+    record(shared, attempt, Outcome::Sent(reply)).await
+}
+
+/// The message cannot be built; without an intent there is one now, so that
+/// the ledger tells why.
+pub(super) async fn failed(
+    shared: &Shared,
+    delivery: &DueDelivery,
+    reason: String,
+) -> Result<(), OutboxError> {
+    shared.control.unused();
+    let intent = shared.store.intent(delivery.id, (shared.now)()).await?;
+    if let Intent::Granted(attempt) = intent {
+        shared.tally.add_failed(1);
+        record(shared, attempt, Outcome::Failed { reason }).await?;
+    }
+    Ok(())
+}
+
+/// A session panicked over its delivery. Before the intent the message could
+/// not be built; after it the delivery stays inflight, and uncertain at the end.
+pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), OutboxError> {
+    shared.control.unused();
+    let Some(delivery) = shared.feed.in_hand(worker).await else {
+        return Ok(());
+    };
+    let intent = shared.store.intent(delivery, (shared.now)()).await?;
+    if let Intent::Granted(attempt) = intent {
+        shared.tally.add_failed(1);
+        let reason = "building this message ended in a panic".to_owned();
+        record(shared, attempt, Outcome::Failed { reason }).await?;
+    }
+    shared.feed.release(worker).await;
+    Ok(())
+}
+
+/// The folder relay could not write: nothing else will go better.
+pub(super) async fn folder_failed(
+    shared: &Shared,
+    attempt: AttemptId,
+    file: &Path,
+    error: &io::Error,
+) -> Result<(), OutboxError> {
+    let text = format!("{} cannot be written: {error}", file.display());
+    shared.halt.now(Some(Ending {
+        why: Why::Folder,
+        text: text.clone(),
+    }));
+    record(shared, attempt, Outcome::Requeued { reason: text }).await
+}
+
+/// Back to the queue without a word: the session had been closed while idle.
+pub(super) async fn requeue(
+    shared: &Shared,
+    attempt: Option<AttemptId>,
+    trouble: &Trouble,
+) -> Result<(), OutboxError> {
+    match attempt {
+        Some(attempt) => record(shared, attempt, worker::requeued(trouble)).await,
+        None => Ok(()),
+    }
+}
+
+/// Something went wrong: for this person, this issue, or the relay.
+pub(super) async fn troubled(
+    shared: &Shared,
+    session: &mut Option<Session>,
+    delivery: &DueDelivery,
+    ready: &Ready,
+    attempt: Option<AttemptId>,
+    trouble: Trouble,
+) -> Result<(), OutboxError> {
+    keep_or_drop(session, &trouble).await;
+    let closes = closes_session(&trouble);
+    let requeued = worker::requeued(&trouble);
+    let outcome = match verdict::of(trouble) {
+        Verdict::Defer(reply) => {
+            if closes {
+                shared.control.slow_down(&reply.to_string());
+            } else {
+                shared.control.serves();
+            }
+            deferred(shared, delivery, reply)
+        }
+        Verdict::RejectAddress(reply) => {
+            shared.control.serves();
+            shared.tally.add_rejected(1);
+            shared.tally.add_suppressed(1);
+            Outcome::Rejected {
+                reply,
+                is_hard: true,
+            }
+        }
+        Verdict::RejectUnclear { phase, reply } => {
+            shared.control.serves();
+            return unclear(shared, delivery, ready, attempt, phase, reply).await;
+        }
+        Verdict::Fail(reason) => {
+            shared.control.unused();
+            shared.tally.add_failed(1);
+            Outcome::Failed { reason }
+        }
+        Verdict::Uncertain(reason) => {
+            shared.control.lost(&reason);
+            shared.tally.add_uncertain(1);
+            Outcome::Uncertain { reason }
+        }
+        Verdict::Requeue(blame) => {
+            let is_session = matches!(blame, Blame::Session(_) | Blame::Protocol(_));
+            blamed(shared, ready, delivery, blame).await?;
+            if is_session && attempt.is_some() && shared.feed.is_poisonous(delivery.id).await {
+                deferred(shared, delivery, Reply::new(451, "4.4.2 the session was lost again"))
+            } else {
+                requeued
+            }
+        }
+    };
+    match attempt {
+        Some(attempt) => record(shared, attempt, outcome).await,
+        None => Ok(()),
+    }
+}
+
+fn deferred(shared: &Shared, delivery: &DueDelivery, reply: Reply) -> Outcome {
+    shared.tally.add_deferred(1);
+    let delay = retry_delay(delivery.attempts + 1, (shared.chance)());
+    Outcome::Deferred {
+        reply,
+        retry_at: (shared.now)() + delay,
+    }
+}
+
+/// 421 says that the relay closes the session, whatever the phase.
+fn closes_session(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Refused { reply, .. } if reply.code == 421)
+}
+
+/// A refusal in due form leaves the session usable: reset after MAIL or RCPT,
+/// as it is after the dot. Everything else ends it.
+async fn keep_or_drop(session: &mut Option<Session>, trouble: &Trouble) {
+    match trouble {
+        Trouble::Refused { phase, reply } if reply.code != 421 && reply.code != 503 => {
+            match phase {
+                Phase::Dot => {}
+                Phase::Mail | Phase::Rcpt | Phase::Data => worker::reset(session).await,
+                Phase::Connect | Phase::Tls | Phase::Auth => *session = None,
+            }
+        }
+        Trouble::Address(_) => {}
+        _ => *session = None,
+    }
+}
+
+/// Rejected for this issue only, unless everybody is told the same: then it is
+/// not the people, they go back to the queue, and nothing more is tried.
+async fn unclear(
+    shared: &Shared,
+    delivery: &DueDelivery,
+    ready: &Ready,
+    attempt: Option<AttemptId>,
+    phase: Phase,
+    reply: Reply,
+) -> Result<(), OutboxError> {
+    let universal = shared
+        .refusals
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .unclear(
+            delivery.issue,
+            delivery.id,
+            delivery.address.domain(),
+            phase,
+            &reply,
+        );
+    shared.tally.add_rejected(1);
+    if let Some(attempt) = attempt {
+        let outcome = Outcome::Rejected {
+            reply,
+            is_hard: false,
+        };
+        record(shared, attempt, outcome).await?;
+    }
+    let Some(Universal {
+        deliveries,
+        phase,
+        reply,
+    }) = universal
+    else {
+        return Ok(());
+    };
+    let count = deliveries.len() as u64;
+    shared.store.reopen(deliveries, (shared.now)()).await?;
+    shared.tally.take_back_rejected(count);
+    let text = format!(
+        "the relay refuses to relay or to accept this content: `{reply}`; stopped, nobody suppressed"
+    );
+    if phase == Phase::Dot {
+        pause(shared, ready, delivery, Why::Content, text).await
+    } else {
+        shared.halt.now(Some(Ending {
+            why: Why::Refused,
+            text,
+        }));
+        Ok(())
+    }
+}
+
+/// What a requeued attempt means for issue, relay and run.
+async fn blamed(
+    shared: &Shared,
+    ready: &Ready,
+    delivery: &DueDelivery,
+    blame: Blame,
+) -> Result<(), OutboxError> {
+    shared
+        .halt
+        .protocol_broken(matches!(blame, Blame::Protocol(_)));
+    match blame {
+        Blame::Session(reason) | Blame::Protocol(reason) => shared.control.lost(&reason),
+        Blame::Unreachable(reason) => shared.control.unreachable(&reason),
+        Blame::Pace(reply) => shared.control.slow_down(&reply.to_string()),
+        Blame::Quota(reply) => shared.halt.now(Some(Ending {
+            why: Why::Quota,
+            text: format!("the relay takes no more for now: `{reply}`; the next run continues"),
+        })),
+        Blame::Identity(reason) => shared.halt.now(Some(Ending {
+            why: Why::Refused,
+            text: reason,
+        })),
+        Blame::Issue(reply) => {
+            shared.control.serves();
+            let text = format!("the relay refuses this issue: `{reply}`");
+            pause(shared, ready, delivery, Why::Content, text).await?;
+        }
+        Blame::Sender(reply) => {
+            shared.control.serves();
+            let text = format!(
+                "sender {} refused: `{reply}`",
+                shared.settings.from.address.expose()
+            );
+            pause(shared, ready, delivery, Why::Sender, text).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn pause(
+    shared: &Shared,
+    ready: &Ready,
+    delivery: &DueDelivery,
+    why: Why,
+    text: String,
+) -> Result<(), OutboxError> {
+    shared
+        .store
+        .set_issue_state(
+            delivery.issue,
+            IssueState::Paused,
+            &text,
+            (shared.now)(),
+        )
+        .await?;
+    shared.halt.paused(PausedIssue {
+        issue: format!("{}/{}", ready.digest, ready.number),
+        why,
+        text,
+    });
+    shared.feed.reread().await;
+    Ok(())
+}
+
+/// The relay has not served for longer than one run waits.
+pub(super) fn given_up(shared: &Shared) {
+    let reason = shared
+        .control
+        .waiting()
+        .map_or_else(|| "no answer".to_owned(), |waiting| waiting.reason);
+    let patience = humantime::format_duration(shared.settings.relay_patience);
+    let why = if shared.halt.is_protocol_broken() {
+        Why::Protocol
+    } else {
+        Why::RelayAway
+    };
+    shared.halt.now(Some(Ending {
+        why,
+        text: format!(
+            "relay {} did not serve for {patience} ({reason})",
+            shared.settings.relay
+        ),
+    }));
+}
+
+async fn record(shared: &Shared, attempt: AttemptId, outcome: Outcome) -> Result<(), OutboxError> {
+    shared
+        .store
+        .outcome(attempt, outcome, (shared.now)())
+        .await?;
+    Ok(())
+}
