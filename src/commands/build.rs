@@ -1,0 +1,205 @@
+//! `build`: feeds and the pictures they show into `public/`; only files whose
+//! bytes differ are touched.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde::Serialize;
+use url::Url;
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    talk::count,
+    workspace,
+};
+use crate::{
+    config::Config,
+    content::{Asset, Loaded, Renderer},
+    domain::article::ArticleId,
+    feed::{self, Feed},
+    files::{self, Readers, WriteError, Written},
+    store::Store,
+};
+
+/// Write the feeds and pictures into public/; say what changed
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  letterpress build
+  letterpress build --out /srv/www/magazine
+
+Writes rss.xml, atom.xml and feed.json for the publication and, below
+sections/, for each section. Files whose bytes would not change are not
+touched. While an article or template has an error, nothing is written.")]
+pub struct Build {
+    /// Write here instead of public/
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// What a build did to `public/`.
+#[derive(Debug, Default, Serialize)]
+pub struct Built {
+    /// New files, relative to the output folder.
+    pub created: Vec<String>,
+    /// Files with new bytes.
+    pub changed: Vec<String>,
+    /// How many files stayed as they were.
+    pub unchanged: usize,
+}
+
+impl Built {
+    /// Whether anything was written.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.created.is_empty() && self.changed.is_empty()
+    }
+
+    fn note(&mut self, name: &str, written: Written) {
+        match written {
+            Written::Created => self.created.push(name.to_owned()),
+            Written::Changed => self.changed.push(name.to_owned()),
+            Written::Unchanged => self.unchanged += 1,
+        }
+    }
+
+    /// One line: how much of what.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        format!(
+            "{} new, {} changed, {} unchanged",
+            count(self.created.len(), "file"),
+            self.changed.len(),
+            self.unchanged
+        )
+    }
+}
+
+/// # Errors
+/// When an error stands in articles or templates, or the output cannot be written.
+pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
+    // 1. Settings, ledger, articles; nothing is written while an error stands.
+    let (config, warnings) = workspace::configuration(context)?;
+    let store = workspace::ledger(context, &config).await?;
+    let loaded = load(context, &config, &store).await?;
+    for warning in warnings {
+        context.talk.say(warning);
+    }
+    // 2. Feeds and pictures.
+    let out = match &args.out {
+        Some(dir) => dir.clone(),
+        None => config.root.join(workspace::PUBLIC),
+    };
+    let built = publish(context, &config, &loaded, &out)?;
+    // 3. What changed.
+    context.talk.data(&built, || {
+        let mut lines: Vec<String> = Vec::new();
+        lines.extend(built.created.iter().map(|name| format!("new      {name}")));
+        lines.extend(built.changed.iter().map(|name| format!("changed  {name}")));
+        lines.join("\n")
+    })?;
+    context.talk.say(built.summary());
+    Ok(Exit::Done)
+}
+
+/// Loads articles, refuses errors, and makes the ledger remember new ids.
+///
+/// # Errors
+/// Exit 65 while an error stands; then the ledger is as before.
+pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<Loaded, Failure> {
+    let remembered = store
+        .remembered()
+        .await
+        .map_err(workspace::store_failure)?;
+    let mut loaded = workspace::articles(context, config, &remembered)?;
+    let (_, template_problems) = workspace::templates(config);
+    let mut problems = std::mem::take(&mut loaded.problems);
+    problems.extend(template_problems);
+    workspace::refuse_errors(context, &problems)?;
+    if !loaded.remember.is_empty() {
+        store
+            .remember(loaded.remember.clone())
+            .await
+            .map_err(workspace::store_failure)?;
+    }
+    Ok(loaded)
+}
+
+/// Makes every feed and copies every picture; both only where bytes differ.
+///
+/// # Errors
+/// When a file cannot be written; what was there stays complete.
+pub fn publish(
+    context: &Context,
+    config: &Config,
+    loaded: &Loaded,
+    out: &Path,
+) -> Result<Built, Failure> {
+    let publication = &config.publication;
+    let collection = &loaded.collection;
+    let streams = feed::streams(collection, publication);
+    let chosen: Vec<_> = streams
+        .iter()
+        .map(|stream| feed::select(collection, stream, &config.feeds))
+        .collect();
+    let renderer = Renderer::new(&loaded.site);
+    let shown: BTreeSet<&ArticleId> = chosen.iter().flatten().map(|a| &a.id).collect();
+    let bodies = renderer.render_all(shown.iter().filter_map(|id| collection.get(id)));
+    let bar = context.talk.bar("building", streams.len() as u64);
+    let mut built = Built::default();
+    for (stream, articles) in streams.iter().zip(chosen) {
+        let feed = Feed::assemble(publication, &config.feeds, collection, stream, articles, &bodies);
+        let made = feed.files().map_err(|e| Failure::of(Exit::Internal, &e))?;
+        for file in made {
+            let written = files::write_if_changed(&out.join(&file.path), &file.bytes, Readers::Everybody)
+                .map_err(|error| write_failure(&error))?;
+            built.note(&file.path, written);
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    copy_pictures(config, &loaded.pictures, out, &mut built)?;
+    Ok(built)
+}
+
+fn copy_pictures(
+    config: &Config,
+    pictures: &[Asset],
+    out: &Path,
+    built: &mut Built,
+) -> Result<(), Failure> {
+    let artwork = config.artwork.iter().map(|(file, url)| (file, url));
+    let own = pictures.iter().map(|asset| (&asset.file, &asset.url));
+    for (file, url) in artwork.chain(own) {
+        let Some(below) = path_below(&config.publication.base_url, url) else {
+            continue;
+        };
+        let from = config.root.join(file);
+        let bytes = fs::read(&from).map_err(|error| {
+            Failure::of(Exit::Io, &error).hint(format!("{} cannot be read", from.display()))
+        })?;
+        let written = files::write_if_changed(&out.join(&below), &bytes, Readers::Everybody)
+            .map_err(|error| write_failure(&error))?;
+        built.note(&below, written);
+    }
+    Ok(())
+}
+
+/// The path of a URL below the base URL, decoded; `None` for one that is not ours.
+fn path_below(base: &Url, url: &Url) -> Option<String> {
+    let rest = url.as_str().strip_prefix(base.as_str())?;
+    let path = percent_encoding::percent_decode_str(rest)
+        .decode_utf8()
+        .ok()?;
+    let is_plain = !path.is_empty() && path.split('/').all(|part| part != "..");
+    is_plain.then(|| path.into_owned())
+}
+
+fn write_failure(error: &WriteError) -> Failure {
+    Failure::of(Exit::Io, error).hint("what was published before is complete; free space or mend permissions and build again")
+}

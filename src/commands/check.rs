@@ -1,0 +1,83 @@
+//! `check`: loads everything, reports every problem, sends and writes nothing.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    talk::{Format, count},
+    workspace,
+};
+use crate::domain::problem::Problem;
+
+/// Load everything and report every problem; write and send nothing
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  letterpress check
+  letterpress check --strict            warnings count as errors, for CI
+  letterpress check --format json       one JSON document
+
+Every line is `file:line: level: what; remedy`.
+Exit codes: 0 no error, 65 an error in articles or templates, 78 in letterpress.toml.")]
+pub struct Check {
+    /// Count warnings as errors
+    #[arg(long)]
+    strict: bool,
+}
+
+#[derive(Serialize)]
+struct Findings<'a> {
+    articles: usize,
+    held_back: usize,
+    errors: usize,
+    warnings: usize,
+    problems: &'a [Problem],
+}
+
+/// # Errors
+/// When a problem stands, or something could not be read at all.
+pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
+    // 1. The configuration; without one there is nothing to check by.
+    let (config, mut problems) = workspace::configuration(context)?;
+    // 2. The ledger only for remembered ids; it is not made.
+    let remembered = match workspace::existing_ledger(&config).await? {
+        Some(store) => store.remembered().await.map_err(workspace::store_failure)?,
+        None => Vec::new(),
+    };
+    // 3. Articles and templates.
+    let loaded = workspace::articles(context, &config, &remembered)?;
+    let (_, template_problems) = workspace::templates(&config);
+    problems.extend(loaded.problems);
+    problems.extend(template_problems);
+    // 4. The report.
+    let errors = problems.iter().filter(|p| p.is_error()).count();
+    let warnings = problems.len() - errors;
+    let found = Findings {
+        articles: loaded.collection.articles().len(),
+        held_back: loaded.collection.held_back().len(),
+        errors,
+        warnings,
+        problems: &problems,
+    };
+    context.talk.data(&found, || {
+        problems
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
+    let summary = format!(
+        "{}, {} held back: {}, {}",
+        count(found.articles, "article"),
+        found.held_back,
+        count(errors, "error"),
+        count(warnings, "warning")
+    );
+    if context.talk.format == Format::Human {
+        context.talk.say(summary);
+    }
+    let is_bad = errors > 0 || (args.strict && warnings > 0);
+    Ok(if is_bad { Exit::Data } else { Exit::Done })
+}

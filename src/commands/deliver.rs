@@ -1,0 +1,454 @@
+//! What `run` and `send` share: an issue is planned, rendered and frozen; the
+//! ledger is drained; a report ends it.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    talk::count,
+    workspace,
+};
+use crate::{
+    config::{Config, settings::MailSettings},
+    content::{Loaded, Renderer},
+    domain::{
+        digest::Digest,
+        issue::{IssuePlan, Occasion},
+        schedule::Due,
+    },
+    links::Signer,
+    mail::{self, IssueInput, Rendered},
+    outbox::{Chance, Drain, Ending, Monitor, Now, Outbox, OutboxError, Report, Stop, Why},
+    store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, LockError, RunLock, Store},
+    templates::Templates,
+};
+
+/// How long a stopped run waits for messages under way.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// The digests a command is about.
+///
+/// # Errors
+/// When the name is none of them, or there are none.
+pub fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<Vec<&'c Digest>, Failure> {
+    let Some(name) = name else {
+        return Ok(config.digests.iter().collect());
+    };
+    match config.digest(name) {
+        Some(digest) => Ok(vec![digest]),
+        None => {
+            let names: Vec<&str> = config.digests.iter().map(|d| d.name.as_str()).collect();
+            Err(Failure::new(
+                Exit::Usage,
+                format!("there is no digest `{name}`"),
+            )
+            .hint(match names.as_slice() {
+                [] => "letterpress.toml has no [[digest]]".to_owned(),
+                names => format!("letterpress.toml has: {}", names.join(", ")),
+            }))
+        }
+    }
+}
+
+/// `[mail]`, with its password.
+///
+/// # Errors
+/// When there is no `[mail]`, or no password where the relay wants one.
+pub fn mail_settings(config: &Config) -> Result<MailSettings, Failure> {
+    let mut settings = without_password(config)?.clone();
+    settings
+        .read_password()
+        .map_err(|error| Failure::of(Exit::Config, &error))?;
+    Ok(settings)
+}
+
+/// `[mail]`, for rendering.
+///
+/// # Errors
+/// When there is none.
+pub fn without_password(config: &Config) -> Result<&MailSettings, Failure> {
+    config.mail.as_ref().ok_or_else(|| {
+        Failure::new(Exit::Config, "letterpress.toml has no [mail]")
+            .hint("add `from = \"Name <news@…>\"` and `relay = \"folder:outbox\"`")
+    })
+}
+
+/// The subject an issue would have; `None` when its template fails (the
+/// rendering says why).
+#[must_use]
+pub fn subject(config: &Config, digest: &Digest, plan: &IssuePlan<'_>) -> Option<String> {
+    let (templates, _) = workspace::templates(config);
+    let settings = config.mail.as_ref()?;
+    let input = IssueInput {
+        publication: &config.publication,
+        digest,
+        sections: plan.sections,
+        number: plan.number,
+        articles: Vec::new(),
+        date: plan.cutoff.with_timezone(&config.publication.timezone).fixed_offset(),
+    };
+    mail::subject(&input, &plan.articles, &templates, settings).ok()
+}
+
+/// Renders an issue; nothing is kept.
+///
+/// # Errors
+/// When a template fails: exit 65 with file and line.
+pub fn render(
+    config: &Config,
+    loaded: &Loaded,
+    templates: &Templates,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    signer: &Signer,
+) -> Result<Rendered, Failure> {
+    let renderer = Renderer::new(&loaded.site);
+    let bodies = renderer.render_all(plan.articles.iter().copied());
+    let articles = plan
+        .articles
+        .iter()
+        .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
+        .collect();
+    let input = IssueInput {
+        publication: &config.publication,
+        digest,
+        sections: loaded.collection.sections(),
+        number: plan.number,
+        articles,
+        date: plan
+            .cutoff
+            .with_timezone(&config.publication.timezone)
+            .fixed_offset(),
+    };
+    mail::render(&input, templates, without_password(config)?, signer)
+        .map_err(|error| Failure::of(Exit::Data, &error))
+}
+
+/// An issue that was frozen just now.
+#[derive(Debug, Serialize)]
+pub struct FrozenIssue {
+    /// `digest/number`.
+    pub issue: String,
+    /// The subject line.
+    pub subject: String,
+    /// How many articles it carries.
+    pub articles: usize,
+    /// The ledger's numbers.
+    #[serde(flatten)]
+    pub frozen: Frozen,
+}
+
+/// Plans an issue for `occasion`, renders it and freezes it in one transaction.
+/// `None` when another run froze this occasion first.
+///
+/// # Errors
+/// When it cannot be rendered or written.
+pub async fn freeze(
+    config: &Config,
+    store: &Store,
+    loaded: &Loaded,
+    templates: &Templates,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    occasion: Occasion,
+    due: Due,
+) -> Result<Option<FrozenIssue>, Failure> {
+    let settings = without_password(config)?;
+    let signer = Signer::new(store.install_key());
+    let rendered = render(config, loaded, templates, digest, plan, &signer)?;
+    let articles: Vec<FrozenArticle> = plan
+        .articles
+        .iter()
+        .map(|article| FrozenArticle {
+            id: article.id.clone(),
+            title: article.title.clone(),
+        })
+        .collect();
+    let count = articles.len();
+    let expire_after = TimeDelta::from_std(settings.expire_after)
+        .map_err(|error| Failure::of(Exit::Config, &error))?;
+    let freeze = Freeze {
+        digest: digest.name.clone(),
+        occasion,
+        number: plan.number,
+        title: digest.title.clone(),
+        subject: rendered.subject.clone(),
+        sender: settings.from.clone(),
+        articles,
+        passed_over: plan.passed_over.clone(),
+        edition: rendered.edition.to_bytes(),
+        caught_up: due.caught_up,
+        missed: due.missed,
+        expire_at: plan.cutoff + expire_after,
+    };
+    match store
+        .freeze(freeze, plan.cutoff)
+        .await
+        .map_err(workspace::store_failure)?
+    {
+        FreezeOutcome::Frozen(frozen) => Ok(Some(FrozenIssue {
+            issue: format!("{}/{}", digest.name, plan.number),
+            subject: rendered.subject,
+            articles: count,
+            frozen,
+        })),
+        FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => Ok(None),
+    }
+}
+
+/// The right to send, or the end of the command.
+pub enum Turn {
+    /// Ours.
+    Taken(RunLock),
+    /// Another run is at work.
+    Busy(Exit),
+}
+
+/// Takes the run lock, waiting up to `wait` for another run.
+///
+/// # Errors
+/// When the lock file cannot be used.
+pub async fn take_turn(
+    context: &Context,
+    config: &Config,
+    wait: Option<Duration>,
+) -> Result<Turn, Failure> {
+    let deadline = tokio::time::Instant::now() + wait.unwrap_or_default();
+    loop {
+        match RunLock::acquire(&config.store.path, context.clock.machine_time()) {
+            Ok(lock) => return Ok(Turn::Taken(lock)),
+            Err(LockError::Store(error)) => return Err(workspace::store_failure(error)),
+            Err(LockError::Held(_)) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(LockError::Held(held)) => {
+                context.talk.must_say(&held);
+                let exit = if held.is_stale() { Exit::Temporary } else { Exit::Done };
+                return Ok(Turn::Busy(exit));
+            }
+        }
+    }
+}
+
+/// Delivers what is due, with progress, until it is done or told to stop.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn drain(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    lock: &mut RunLock,
+) -> Result<Report, Failure> {
+    let (say_stop, stop) = watch::channel(Stop::No);
+    let clock = context.clock;
+    let now: Now = Arc::new(move || clock.now());
+    let chance: Chance = Arc::new(random_fraction);
+    let drain = Drain::new(Outbox {
+        store: store.clone(),
+        settings: mail_settings(config)?,
+        signer: Signer::new(store.install_key()),
+        now,
+        chance,
+        stop,
+    })
+    .map_err(outbox_failure)?;
+    let monitor = drain.monitor();
+    let total = store
+        .queued(context.clock.now())
+        .await
+        .map_err(workspace::store_failure)?;
+    let mut running = std::pin::pin!(drain.run());
+    let mut watching = std::pin::pin!(watch_progress(context, &monitor, lock, total));
+    let mut stopping = std::pin::pin!(stop_requested());
+    let finished = tokio::select! {
+        report = &mut running => report,
+        () = &mut watching => unreachable!("progress is watched until the drain ends"),
+        () = &mut stopping => {
+            say_stop.send_replace(Stop::Gracefully);
+            context.talk.must_say(format!(
+                "stopping: waiting up to {} s for messages under way; {} sent",
+                GRACE.as_secs(),
+                monitor.tally().sent()
+            ));
+            tokio::select! {
+                report = &mut running => report,
+                () = stop_requested() => return stopped_at_once(context, store, &monitor).await,
+                () = tokio::time::sleep(GRACE) => {
+                    return stopped_at_once(context, store, &monitor).await;
+                }
+            }
+        }
+    };
+    finished.map_err(outbox_failure)
+}
+
+/// A second signal, or the end of our patience: what is under way is uncertain.
+async fn stopped_at_once(
+    context: &Context,
+    store: &Store,
+    monitor: &Monitor,
+) -> Result<Report, Failure> {
+    let recovered = store
+        .recover(context.clock.now())
+        .await
+        .map_err(workspace::store_failure)?;
+    context.talk.must_say(format!("stopped at once: {} uncertain", recovered.uncertain));
+    Ok(Report {
+        sent: monitor.tally().sent(),
+        uncertain: recovered.uncertain,
+        ending: Some(Ending {
+            why: Why::Stopped,
+            text: "stopped on request".to_owned(),
+        }),
+        ..Report::default()
+    })
+}
+
+#[cfg(unix)]
+async fn stop_requested() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// A bar on a terminal, a line now and then elsewhere, and the lock's note.
+async fn watch_progress(context: &Context, monitor: &Monitor, lock: &mut RunLock, total: u64) {
+    let bar = context.talk.bar("sending", total);
+    let plain = context.talk.plain_interval();
+    let mut ticks = tokio::time::interval(Duration::from_millis(200));
+    let mut last_line = tokio::time::Instant::now();
+    let mut last_reason = None;
+    loop {
+        ticks.tick().await;
+        let tally = monitor.tally();
+        let settled = tally.settled();
+        bar.set_position(settled);
+        bar.set_message(format!(
+            "{} deferred, {} uncertain",
+            tally.deferred(),
+            tally.uncertain()
+        ));
+        lock.progress(settled, total, context.clock.machine_time());
+        let waiting = monitor.waiting();
+        let reason = waiting.as_ref().map(|w| w.reason.clone());
+        if let Some(waiting) = waiting
+            && last_reason != reason
+        {
+            bar.suspend(|| {
+                context.talk.say(format!(
+                    "the relay does not serve ({}); next try in {} s",
+                    waiting.reason,
+                    waiting.next_try_in.as_secs()
+                ));
+            });
+        }
+        last_reason = reason;
+        if plain.is_some_and(|every| last_line.elapsed() >= every) {
+            last_line = tokio::time::Instant::now();
+            context.talk.say(format!(
+                "sending: {settled} of {total}, {} deferred, {} uncertain",
+                tally.deferred(),
+                tally.uncertain()
+            ));
+        }
+    }
+}
+
+fn outbox_failure(error: OutboxError) -> Failure {
+    match error {
+        OutboxError::Store(error) => workspace::store_failure(error),
+        OutboxError::Dialer(error) => Failure::of(Exit::Config, &error),
+        OutboxError::Edition { .. } => Failure::of(Exit::Internal, &error),
+    }
+}
+
+/// For the jitter of retries: eight random bytes as a fraction.
+fn random_fraction() -> f64 {
+    let number = getrandom::u32().unwrap_or(u32::MAX / 2);
+    f64::from(number) / f64::from(u32::MAX)
+}
+
+/// Says how a drain went, and what that means for the exit code.
+pub fn conclude(context: &Context, report: &Report) -> Exit {
+    let talk = &context.talk;
+    let mut exit = Exit::Done;
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let mut done = Vec::new();
+    for (amount, word) in [
+        (report.sent, "sent"),
+        (report.deferred, "deferred"),
+        (report.rejected, "refused"),
+        (report.failed, "failed"),
+    ] {
+        if amount > 0 {
+            done.push(format!("{amount} {word}"));
+        }
+    }
+    if !done.is_empty() {
+        talk.say(done.join(", "));
+    }
+    if report.suppressed > 0 {
+        talk.say(format!(
+            "{} will not be written to again",
+            count(number(report.suppressed), "unknown address")
+        ));
+    }
+    for paused in &report.paused {
+        talk.must_say(format!(
+            "issue {} is paused: {}\nhint: mend it, then `letterpress issues resume {}`",
+            paused.issue, paused.text, paused.issue
+        ));
+        exit = exit.worse(match paused.why {
+            Why::Sender => Exit::Config,
+            _ => Exit::Paused,
+        });
+    }
+    if let Some(ending) = &report.ending {
+        talk.must_say(&ending.text);
+        exit = exit.worse(match ending.why {
+            Why::RelayAway | Why::Quota | Why::Stopped => Exit::Temporary,
+            Why::Protocol => Exit::Protocol,
+            Why::Refused => Exit::Refused,
+            Why::Sender => Exit::Config,
+            Why::Content => Exit::Paused,
+            Why::Folder => Exit::Io,
+        });
+    }
+    exit
+}
+
+/// Says that uncertain deliveries are held, as long as there are any.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn uncertain_held(context: &Context, store: &Store) -> Result<Exit, Failure> {
+    let held = store
+        .uncertain()
+        .await
+        .map_err(workspace::store_failure)?
+        .len();
+    if held == 0 {
+        return Ok(Exit::Done);
+    }
+    context.talk.must_say(format!(
+        "{} held: nobody knows whether it arrived; see `letterpress uncertain list`",
+        count(held, "uncertain delivery")
+    ));
+    Ok(Exit::Uncertain)
+}

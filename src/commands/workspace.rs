@@ -1,0 +1,194 @@
+//! The steps most commands begin with: read the configuration, open the
+//! ledger, load the articles, compile the templates.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    config::{Config, ConfigError},
+    content::{self, LoadError, Loaded, Source},
+    domain::{article::Remembered, problem::Problem},
+    store::{ErrorClass, Store, StoreError},
+    templates::Templates,
+};
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    talk::count,
+};
+
+/// Where templates of the publication are, below its root.
+pub const TEMPLATES: &str = "templates";
+/// Where feeds and pages go, below its root.
+pub const PUBLIC: &str = "public";
+
+/// Reads the configuration; warnings are left to `check`.
+///
+/// # Errors
+/// Exit 66 when there is none, 78 when it has errors, each on its own line.
+pub fn configuration(context: &Context) -> Result<(Config, Vec<Problem>), Failure> {
+    let path = match &context.config {
+        Some(path) => path.clone(),
+        None => {
+            let here = std::env::current_dir().map_err(|e| Failure::of(Exit::NoInput, &e))?;
+            crate::config::find(&here).map_err(|error| {
+                Failure::of(Exit::NoInput, &error)
+                    .hint("`letterpress init` makes a publication; `--config FILE` names one")
+            })?
+        }
+    };
+    Config::load(&path).map_err(|error| match &error {
+        ConfigError::Invalid(problems) => {
+            for problem in problems {
+                context.talk.must_say(problem);
+            }
+            Failure::of(Exit::Config, &error)
+        }
+        ConfigError::Read { .. } | ConfigError::NotFound { .. } => {
+            Failure::of(Exit::NoInput, &error)
+        }
+    })
+}
+
+/// Opens the ledger, making it if it is new.
+///
+/// # Errors
+/// With the exit code of the trouble.
+pub async fn ledger(context: &Context, config: &Config) -> Result<Store, Failure> {
+    Store::open(&config.store, context.clock.start())
+        .await
+        .map_err(store_failure)
+}
+
+/// Opens the ledger if there is one; reading commands make none.
+///
+/// # Errors
+/// With the exit code of the trouble.
+pub async fn existing_ledger(config: &Config) -> Result<Option<Store>, Failure> {
+    Store::open_existing(&config.store)
+        .await
+        .map_err(store_failure)
+}
+
+/// What a failed ledger means for the exit code.
+#[must_use]
+pub fn store_failure(error: StoreError) -> Failure {
+    let (exit, hint) = match error.class() {
+        ErrorClass::Unavailable => (Exit::Database, "another command may be importing; try again"),
+        ErrorClass::Io => (
+            Exit::Io,
+            "free space or mend the disk, then run the same command again: nothing is lost",
+        ),
+        ErrorClass::Config => (Exit::Config, "see `store.url` in letterpress.toml"),
+        ErrorClass::Internal => (Exit::Internal, "this should not happen; please report it"),
+    };
+    Failure::of(exit, &error).hint(hint)
+}
+
+/// Loads every article, with progress. Ids that were minted are in the result
+/// and not in the ledger yet.
+///
+/// # Errors
+/// When `content/` cannot be read at all.
+pub fn articles(
+    context: &Context,
+    config: &Config,
+    remembered: &[Remembered],
+) -> Result<Loaded, Failure> {
+    let bar = context.talk.bar("loading", 0);
+    let source = Source {
+        root: &config.root,
+        dir: &config.content_dir,
+        publication: &config.publication,
+        rules: &config.content,
+        now: context.clock.start(),
+        remembered,
+    };
+    let loaded = content::load(&source, &|done, total| {
+        bar.set_length(total as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    loaded.map_err(|error: LoadError| Failure::of(Exit::NoInput, &error))
+}
+
+/// The publication's templates over the embedded ones.
+#[must_use]
+pub fn templates(config: &Config) -> (Templates, Vec<Problem>) {
+    let folder = config.root.join(TEMPLATES);
+    let (templates, mut problems) = Templates::load(folder.is_dir().then_some(&folder));
+    for problem in &mut problems {
+        problem.file = below_root(&config.root, &problem.file);
+    }
+    for digest in &config.digests {
+        if !templates.has_kind(&digest.template) {
+            problems.push(Problem::error(
+                crate::config::FILE_NAME,
+                None,
+                format!("digest `{}` wants the template `{}`, which does not exist", digest.name, digest.template),
+                format!(
+                    "make {TEMPLATES}/{}/issue.html and issue.txt, or use one of: {}",
+                    digest.template,
+                    templates.kinds().join(", ")
+                ),
+            ));
+        }
+    }
+    (templates, problems)
+}
+
+fn below_root(root: &Path, file: &Path) -> PathBuf {
+    file.strip_prefix(root).unwrap_or(file).to_owned()
+}
+
+/// Prints problems to stderr and refuses while an error stands among them.
+///
+/// # Errors
+/// Exit 65 with the number of errors.
+pub fn refuse_errors(context: &Context, problems: &[Problem]) -> Result<(), Failure> {
+    let errors = problems.iter().filter(|p| p.is_error()).count();
+    for problem in problems {
+        if problem.is_error() {
+            context.talk.must_say(problem);
+        } else {
+            context.talk.say(problem);
+        }
+    }
+    if errors == 0 {
+        return Ok(());
+    }
+    Err(
+        Failure::new(Exit::Data, format!("{} must be mended first", count(errors, "error")))
+            .hint("`letterpress check` lists them; nothing was published or sent"),
+    )
+}
+
+/// A table with aligned columns, the first row its head.
+#[must_use]
+pub fn table(rows: &[Vec<String>]) -> String {
+    use unicode_width::UnicodeWidthStr;
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..columns)
+        .map(|at| {
+            rows.iter()
+                .filter_map(|row| row.get(at))
+                .map(|cell| cell.width())
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let gap = " ".repeat(width - cell.width());
+            let _ = write!(line, "{cell}{gap}  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
