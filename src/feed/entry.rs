@@ -68,7 +68,7 @@ impl<'a> Entry<'a> {
     /// The headline: plain text, one line.
     #[must_use]
     pub fn title(&self) -> String {
-        one_line(&clean(&self.article.title))
+        line(&self.article.title)
     }
 
     /// Where it can be read.
@@ -80,7 +80,7 @@ impl<'a> Entry<'a> {
     /// What it is about in a sentence or two: plain text, one line, may be empty.
     #[must_use]
     pub fn summary(&self) -> String {
-        one_line(&clean(&self.body.summary))
+        line(&self.body.summary)
     }
 
     /// The whole article as HTML; `None` where the feed carries summaries only
@@ -131,7 +131,7 @@ impl Person {
     }
 
     fn of(author: &Author) -> Option<Self> {
-        let name = one_line(&clean(&author.name));
+        let name = line(&author.name);
         (!name.is_empty()).then(|| Self {
             name,
             email: author
@@ -153,7 +153,7 @@ impl Person {
 /// `public/`, so that scheme and term together lead to the list's feeds.
 pub(super) fn categories(article: &Article, collection: &Collection, base: &Url) -> Vec<Category> {
     let category = |folder: &str, term: &str, label: &str| {
-        let label = one_line(&clean(label));
+        let label = line(label);
         Category {
             term: term.to_owned(),
             scheme: address(&below(base, folder)),
@@ -208,7 +208,7 @@ impl Media {
         ];
         let children = words
             .into_iter()
-            .filter_map(|(name, text)| Some((name, one_line(&clean(text?)))))
+            .filter_map(|(name, text)| Some((name, line(text?))))
             .filter(|(_, text)| !text.is_empty())
             .collect();
         Self {
@@ -216,6 +216,11 @@ impl Media {
             children,
         }
     }
+}
+
+/// `text` as one clean line of plain text.
+pub(super) fn line(text: &str) -> String {
+    one_line(&clean(text))
 }
 
 /// `text` without what XML 1.0 forbids (2.2) or readers choke on: controls but

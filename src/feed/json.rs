@@ -3,7 +3,7 @@
 //! What the format has no key for stands under `_letterpress`: on the feed
 //! `rights` and `logo` (URL); on an item `section` (`slug`, `title`) and
 //! `picture` (the `image` with `media_type`, `width`, `height`, `size_in_bytes`,
-//! `alt`, `caption`, `credit`). Sizes that are unknown are left out.
+//! `alt`, `caption`, `credit`). What is unknown is left out.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use crate::{
     domain::article::{Article, Enclosure, Picture},
     feed::{
         Feed, Format, WriterError,
-        entry::{Entry, Person, address, clean},
+        entry::{Entry, Person, address, line},
     },
 };
 
@@ -110,7 +110,7 @@ struct ItemExtension<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     section: Option<Section<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    picture: Option<PictureFacts<'a>>,
+    picture: Option<PictureFacts>,
 }
 
 #[derive(Serialize)]
@@ -120,7 +120,7 @@ struct Section<'a> {
 }
 
 #[derive(Serialize)]
-struct PictureFacts<'a> {
+struct PictureFacts {
     media_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     width: Option<u32>,
@@ -128,11 +128,12 @@ struct PictureFacts<'a> {
     height: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size_in_bytes: Option<u64>,
-    alt: Cow<'a, str>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    alt: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    caption: Option<Cow<'a, str>>,
+    caption: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    credit: Option<Cow<'a, str>>,
+    credit: Option<String>,
 }
 
 pub(super) fn write(feed: &Feed<'_>) -> Result<Vec<u8>, WriterError> {
@@ -250,16 +251,20 @@ fn extension<'a>(entry: &'a Entry<'_>) -> Option<ItemExtension<'a>> {
     (section.is_some() || picture.is_some()).then_some(ItemExtension { section, picture })
 }
 
-fn picture_facts(picture: &Picture) -> PictureFacts<'_> {
+fn picture_facts(picture: &Picture) -> PictureFacts {
     PictureFacts {
         media_type: picture.kind.media_type(),
         width: Some(picture.width).filter(|&pixels| pixels > 0),
         height: Some(picture.height).filter(|&pixels| pixels > 0),
         size_in_bytes: Some(picture.bytes).filter(|&bytes| bytes > 0),
-        alt: clean(&picture.alt),
-        caption: picture.caption.as_deref().map(clean),
-        credit: picture.credit.as_deref().map(clean),
+        alt: line(&picture.alt),
+        caption: some_line(picture.caption.as_deref()),
+        credit: some_line(picture.credit.as_deref()),
     }
+}
+
+fn some_line(text: Option<&str>) -> Option<String> {
+    text.map(line).filter(|text| !text.is_empty())
 }
 
 fn rfc_3339(at: chrono::DateTime<chrono::FixedOffset>) -> String {

@@ -22,7 +22,6 @@ use crate::domain::{
     article::{Article, ArticleId, Body},
     collection::Collection,
     publication::{FeedRules, Logo, Publication},
-    text::one_line,
 };
 
 /// Who made the feed; without a version, so that an upgrade alters no byte.
@@ -124,8 +123,8 @@ impl<'a> Feed<'a> {
         let updated = entries.iter().map(Entry::updated).max();
         let path = stream.path();
         Ok(Self {
-            title: one_line(&stream.title(publication, collection)),
-            description: one_line(stream.description(publication, collection)),
+            title: entry::line(&stream.title(publication, collection)),
+            description: entry::line(stream.description(publication, collection)),
             language: stream.language(publication, collection).to_owned(),
             home_page: stream.home_page(&publication.base_url),
             folder: entry::below(&publication.base_url, &path),
@@ -138,7 +137,7 @@ impl<'a> Feed<'a> {
             rights: publication
                 .rights
                 .as_deref()
-                .map(one_line)
+                .map(entry::line)
                 .filter(|line| !line.is_empty()),
             updated: updated.unwrap_or_else(|| DateTime::UNIX_EPOCH.fixed_offset()),
             entries,
