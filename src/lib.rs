@@ -8,5 +8,6 @@
 
 pub mod config;
 pub mod domain;
+pub mod feed;
 pub mod files;
 pub mod mail;

@@ -1,0 +1,245 @@
+//! Readers that people use and validators, run on our bytes. A program that is
+//! missing fails the test: a skipped one proves nothing.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+};
+
+use chrono::DateTime;
+use letterpress::domain::publication::FeedContent;
+use letterpress::feed::{File, Stream};
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{expected, hostile::world, whole};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files of a feed in a folder that goes away with the test.
+fn on_disk(files: &[File]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for file in files {
+        fs::write(folder.path().join(&file.path), &file.bytes).unwrap();
+    }
+    folder
+}
+
+/// Runs a program to its end and hands back what it printed.
+#[track_caller]
+fn output(command: &mut Command) -> String {
+    let line = format!("{command:?}");
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("cannot start {line}: {error}; is it installed?"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        output.status.success(),
+        "{line}: {}\nstdout: {stdout}\nstderr: {stderr}",
+        output.status
+    );
+    stdout
+}
+
+/// Asks xmllint (package `libxml2-utils`) whether RFC 4287 allows the document.
+#[track_caller]
+pub(crate) fn fits_the_grammar_of_atom(file: &File) {
+    let folder = on_disk(std::slice::from_ref(file));
+    output(
+        Command::new("xmllint")
+            .args(["--noout", "--nonet", "--relaxng"])
+            .arg(root().join("tests/golden/atom.rng"))
+            .arg(folder.path().join(&file.path)),
+    );
+}
+
+#[test]
+fn atom_follows_the_grammar_of_rfc_4287() {
+    fits_the_grammar_of_atom(&whole()[1]);
+    let summaries = world(crate::BASE, FeedContent::Summary);
+    fits_the_grammar_of_atom(&summaries.files(&Stream::Whole)[1]);
+}
+
+#[test]
+fn rss_is_well_formed_for_libxml() {
+    let folder = on_disk(&whole());
+    output(
+        Command::new("xmllint")
+            .args(["--noout", "--nonet"])
+            .arg(folder.path().join("rss.xml")),
+    );
+}
+
+/// The interpreter that the test command equips with feedparser.
+fn python() -> PathBuf {
+    let path = root().join("target/test-tools/bin/python");
+    assert!(
+        path.exists(),
+        "no Python with feedparser at {}; the test command installs it",
+        path.display()
+    );
+    path
+}
+
+#[test]
+fn feedparser_reads_every_fact() {
+    let folder = on_disk(&whole());
+    for name in ["rss.xml", "atom.xml"] {
+        let printed = output(
+            Command::new(python())
+                .arg(root().join("tests/feeds/read_feed.py"))
+                .arg(folder.path().join(name)),
+        );
+        let entries: Vec<Value> = serde_json::from_str(&printed).unwrap();
+        assert_eq!(entries.len(), expected().len(), "{name}");
+        for (entry, told) in entries.iter().zip(expected()) {
+            assert_eq!(entry["id"], told.id, "{name}");
+            assert_eq!(entry["title"], told.title, "{name}");
+            assert_eq!(entry["link"], told.link, "{name}");
+            assert_eq!(entry["authors"], Value::from(told.authors), "{name}");
+            assert_eq!(entry["published"], told.published.timestamp(), "{name}");
+            assert_eq!(entry["updated"], told.updated.timestamp(), "{name}");
+            assert_eq!(entry["categories"], Value::from(told.categories), "{name}");
+            assert_eq!(entry["media"], Value::from(told.media), "{name}");
+            let length = told.html.chars().count();
+            assert_eq!(entry["html_length"], length, "{name} {}", told.title);
+        }
+    }
+}
+
+/// sfeed(5): time, title, link, content, type, id, author, enclosure, categories.
+#[test]
+fn sfeed_reads_both_xml_formats() {
+    let folder = on_disk(&whole());
+    for name in ["rss.xml", "atom.xml"] {
+        let file = fs::File::open(folder.path().join(name)).unwrap();
+        let output = Command::new("sfeed").stdin(file).output();
+        let output = output.unwrap_or_else(|error| panic!("cannot start sfeed: {error}"));
+        let printed = String::from_utf8(output.stdout).unwrap();
+        let lines: Vec<Vec<&str>> = printed.lines().map(|l| l.split('\t').collect()).collect();
+        assert_eq!(lines.len(), expected().len(), "{name}");
+        for (fields, told) in lines.iter().zip(expected()) {
+            assert_eq!(fields[0], told.published.timestamp().to_string(), "{name}");
+            assert_eq!(fields[1], told.title, "{name}");
+            assert_eq!(fields[2], told.link, "{name}");
+            assert_eq!(fields[3].len(), told.html.len(), "{name} {}", told.title);
+            assert_eq!(fields[5], told.id, "{name}");
+            assert_eq!(fields[6], told.authors[0], "{name}");
+        }
+    }
+}
+
+/// Serves `folder` on a free loopback port until the process ends.
+fn serve(folder: &Path) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let base = format!("http://{}/", listener.local_addr().unwrap());
+    let folder = folder.to_owned();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            answer(stream, &folder);
+        }
+    });
+    base
+}
+
+fn answer(mut stream: TcpStream, folder: &Path) {
+    let mut request = String::new();
+    let mut lines = BufReader::new(stream.try_clone().unwrap());
+    while lines.read_line(&mut request).unwrap() > 2 {}
+    let name = request.split(['/', ' ']).nth(2).unwrap().to_owned();
+    let (status, body) = match fs::read(folder.join(&name)) {
+        Ok(body) => ("200 OK", body),
+        Err(_) => ("404 Not Found", Vec::new()),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/xml\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        body.len()
+    );
+    // A reader that hangs up early is no fault of the feed.
+    drop(
+        stream
+            .write_all(head.as_bytes())
+            .and_then(|()| stream.write_all(&body)),
+    );
+}
+
+/// Fetches a feed over HTTP as newsboat does, twice, and looks into its cache.
+#[track_caller]
+fn newsboat(name: &str) -> Vec<(String, String, String, i64, String, i64)> {
+    let published = on_disk(&whole());
+    let home = TempDir::new().unwrap();
+    let at = |name: &str| home.path().join(name);
+    fs::write(at("urls"), format!("{}{name}\n", serve(published.path()))).unwrap();
+    fs::write(at("config"), "show-read-feeds yes\n").unwrap();
+    for _ in 0..2 {
+        let mut command = Command::new("newsboat");
+        command.env("HOME", home.path());
+        for (flag, file) in [
+            ("-C", "config"),
+            ("-u", "urls"),
+            ("-c", "cache.db"),
+            ("-d", "log"),
+        ] {
+            command.arg(flag).arg(at(file));
+        }
+        // Level 3 logs errors and worse.
+        output(command.args(["-l", "3", "-x", "reload"]));
+    }
+    let log = fs::read_to_string(at("log")).unwrap_or_default();
+    assert_eq!(log, "", "newsboat complains about {name}");
+    let cache =
+        Connection::open_with_flags(at("cache.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    let mut rows = cache
+        .prepare(
+            "SELECT guid, title, url, pubDate, author, unread FROM rss_item ORDER BY pubDate DESC",
+        )
+        .unwrap();
+    rows.query_map([], |row| {
+        Ok((
+            row.get(0)?,
+            row.get(1)?,
+            row.get(2)?,
+            row.get(3)?,
+            row.get(4)?,
+            row.get(5)?,
+        ))
+    })
+    .unwrap()
+    .map(Result::unwrap)
+    .collect()
+}
+
+#[test]
+fn newsboat_shows_every_article_once() {
+    for name in ["rss.xml", "atom.xml"] {
+        let items = newsboat(name);
+        assert_eq!(items.len(), expected().len(), "{name}: {items:#?}");
+        for ((id, title, link, date, author, unread), told) in items.into_iter().zip(expected()) {
+            assert_eq!(id, told.id, "{name}");
+            assert_eq!(title, told.title, "{name}");
+            assert_eq!(link, told.link, "{name}");
+            // Of several in RSS it keeps the last.
+            let shown = match name {
+                "rss.xml" => told.authors.last().cloned().unwrap(),
+                _ => told.authors.join(", "),
+            };
+            assert_eq!(author, shown, "{name}");
+            let date = DateTime::from_timestamp(date, 0).unwrap();
+            assert!(
+                date == told.published || date == told.updated,
+                "{name}: {date}"
+            );
+            assert_eq!(unread, 1, "{name}");
+        }
+    }
+}
