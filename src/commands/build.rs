@@ -142,7 +142,7 @@ pub fn publish(
 ) -> Result<Built, Failure> {
     let publication = &config.publication;
     let collection = &loaded.collection;
-    let streams = feed::streams(collection, publication);
+    let streams = feed::streams(collection);
     let chosen: Vec<_> = streams
         .iter()
         .map(|stream| feed::select(collection, stream, &config.feeds))
@@ -153,8 +153,16 @@ pub fn publish(
     let bar = context.talk.bar("building", streams.len() as u64);
     let mut built = Built::default();
     for (stream, articles) in streams.iter().zip(chosen) {
-        let feed = Feed::assemble(publication, &config.feeds, collection, stream, articles, &bodies);
-        let made = feed.files().map_err(|e| Failure::of(Exit::Internal, &e))?;
+        let made = Feed::assemble(
+            publication,
+            &config.feeds,
+            collection,
+            stream,
+            &articles,
+            &bodies,
+        )
+        .and_then(|feed| feed.files())
+        .map_err(|error| Failure::of(Exit::Internal, &error))?;
         for file in made {
             let written = files::write_if_changed(&out.join(&file.path), &file.bytes, Readers::Everybody)
                 .map_err(|error| write_failure(&error))?;

@@ -143,21 +143,38 @@ pub struct FrozenIssue {
     pub frozen: Frozen,
 }
 
-/// Plans an issue for `occasion`, renders it and freezes it in one transaction.
+/// What freezing an issue needs.
+pub struct Freezing<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The ledger.
+    pub store: &'a Store,
+    /// The articles.
+    pub loaded: &'a Loaded,
+    /// The templates.
+    pub templates: &'a Templates,
+    /// Which digest.
+    pub digest: &'a Digest,
+}
+
+/// Renders a planned issue and freezes it for `occasion` in one transaction.
 /// `None` when another run froze this occasion first.
 ///
 /// # Errors
 /// When it cannot be rendered or written.
 pub async fn freeze(
-    config: &Config,
-    store: &Store,
-    loaded: &Loaded,
-    templates: &Templates,
-    digest: &Digest,
+    freezing: &Freezing<'_>,
     plan: &IssuePlan<'_>,
     occasion: Occasion,
     due: Due,
 ) -> Result<Option<FrozenIssue>, Failure> {
+    let Freezing {
+        config,
+        store,
+        loaded,
+        templates,
+        digest,
+    } = *freezing;
     let settings = without_password(config)?;
     let signer = Signer::new(store.install_key());
     let rendered = render(config, loaded, templates, digest, plan, &signer)?;
@@ -199,6 +216,28 @@ pub async fn freeze(
         })),
         FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => Ok(None),
     }
+}
+
+/// Says that an issue was frozen.
+pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
+    let mut left_out: Vec<String> = issue
+        .frozen
+        .exclusions
+        .iter()
+        .map(|(reason, number)| format!("{number} {reason}"))
+        .collect();
+    if !left_out.is_empty() {
+        left_out.insert(0, String::new());
+    }
+    context.talk.say(format!(
+        "issue {}: {} with {}, for {} of {} on the list{}",
+        issue.issue,
+        issue.subject,
+        count(issue.articles, "article"),
+        issue.frozen.queued,
+        issue.frozen.candidates,
+        left_out.join("; ")
+    ));
 }
 
 /// The right to send, or the end of the command.
@@ -384,6 +423,19 @@ fn random_fraction() -> f64 {
     f64::from(number) / f64::from(u32::MAX)
 }
 
+/// The exit code of an ending.
+#[must_use]
+pub fn exit_for(why: Why) -> Exit {
+    match why {
+        Why::RelayAway | Why::Quota | Why::Stopped => Exit::Temporary,
+        Why::Protocol => Exit::Protocol,
+        Why::Refused => Exit::Refused,
+        Why::Sender => Exit::Config,
+        Why::Content => Exit::Paused,
+        Why::Folder => Exit::Io,
+    }
+}
+
 /// Says how a drain went, and what that means for the exit code.
 pub fn conclude(context: &Context, report: &Report) -> Exit {
     let talk = &context.talk;
@@ -414,21 +466,11 @@ pub fn conclude(context: &Context, report: &Report) -> Exit {
             "issue {} is paused: {}\nhint: mend it, then `letterpress issues resume {}`",
             paused.issue, paused.text, paused.issue
         ));
-        exit = exit.worse(match paused.why {
-            Why::Sender => Exit::Config,
-            _ => Exit::Paused,
-        });
+        exit = exit.worse(exit_for(paused.why));
     }
     if let Some(ending) = &report.ending {
         talk.must_say(&ending.text);
-        exit = exit.worse(match ending.why {
-            Why::RelayAway | Why::Quota | Why::Stopped => Exit::Temporary,
-            Why::Protocol => Exit::Protocol,
-            Why::Refused => Exit::Refused,
-            Why::Sender => Exit::Config,
-            Why::Content => Exit::Paused,
-            Why::Folder => Exit::Io,
-        });
+        exit = exit.worse(exit_for(ending.why));
     }
     exit
 }

@@ -22,7 +22,7 @@ pub mod workspace;
 
 use std::{path::PathBuf, time::Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use self::talk::Talk;
 
@@ -41,15 +41,18 @@ pub struct Context {
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: DateTime<Utc>,
+    machine_start: DateTime<Utc>,
     since: Instant,
 }
 
 impl Clock {
-    /// A clock that shows `start` and goes on from there.
+    /// A clock that shows `at`, or else what the machine's clock shows, and
+    /// goes on from there.
     #[must_use]
-    pub fn starting_at(start: DateTime<Utc>) -> Self {
+    pub fn new(machine: DateTime<Utc>, at: Option<DateTime<Utc>>) -> Self {
         Self {
-            start,
+            start: at.unwrap_or(machine),
+            machine_start: machine,
             since: Instant::now(),
         }
     }
@@ -63,7 +66,17 @@ impl Clock {
     /// The moment now: the start and the time that has passed.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
-        chrono::Duration::from_std(self.since.elapsed())
-            .map_or(self.start, |elapsed| self.start + elapsed)
+        self.start + self.elapsed()
+    }
+
+    /// The machine's own time, whatever `--at` says: for what other processes
+    /// of this machine compare.
+    #[must_use]
+    pub fn machine_time(&self) -> DateTime<Utc> {
+        self.machine_start + self.elapsed()
+    }
+
+    fn elapsed(&self) -> TimeDelta {
+        TimeDelta::from_std(self.since.elapsed()).unwrap_or_default()
     }
 }

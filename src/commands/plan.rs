@@ -20,9 +20,7 @@ use crate::{
         digest::Digest,
         issue::{Choice, Considered, History, IssuePlan, Past},
         schedule::{Due, Slot},
-        subscriber::Status,
     },
-    store::Store,
 };
 
 /// Show what would go out next, when, to how many, and why
@@ -73,15 +71,14 @@ struct PlannedIssue {
 pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     let (config, _) = workspace::configuration(context)?;
     let digests = deliver::chosen(&config, args.digest.as_deref())?;
-    let store = workspace::existing_ledger(context, &config).await?;
-    let remembered = match &store {
+    let remembered = match workspace::existing_ledger(context, &config).await? {
         Some(store) => store.remembered().await.map_err(workspace::store_failure)?,
         None => Vec::new(),
     };
     let loaded = workspace::articles(context, &config, &remembered)?;
     let mut plans = Vec::new();
     for digest in digests {
-        plans.push(look_ahead(context, &config, store.as_ref(), &loaded, digest, args.count).await?);
+        plans.push(look_ahead(context, &config, &loaded, digest, args.count).await?);
     }
     context.talk.data(&plans, || plans.iter().map(text).collect())?;
     let errors = loaded.problems.iter().filter(|p| p.is_error()).count();
@@ -98,28 +95,13 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
 async fn look_ahead(
     context: &Context,
     config: &Config,
-    store: Option<&Store>,
     loaded: &Loaded,
     digest: &Digest,
     count: usize,
 ) -> Result<DigestPlan, Failure> {
     let now = context.clock.start();
-    let (mut history, readers) = match store {
-        Some(store) => (
-            store
-                .history(digest.name.as_str())
-                .await
-                .map_err(workspace::store_failure)?,
-            store
-                .counts_by_status()
-                .await
-                .map_err(workspace::store_failure)?
-                .get(&Status::Active)
-                .copied()
-                .unwrap_or(0),
-        ),
-        None => (History::default(), 0),
-    };
+    let known = workspace::known(context, config, digest).await?;
+    let (mut history, readers) = (known.history, known.readers);
     let due = digest.schedule.due(history.cursor, now, digest.max_late);
     let mut slots: Vec<Slot> = due.slot.into_iter().collect();
     slots.extend(digest.schedule.upcoming(now, count));

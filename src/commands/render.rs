@@ -11,7 +11,7 @@ use super::{
     workspace,
 };
 use crate::{
-    domain::issue::{History, IssuePlan},
+    domain::issue::IssuePlan,
     files::{self, Readers},
     links::Signer,
 };
@@ -41,47 +41,28 @@ struct Files {
     files: Vec<PathBuf>,
 }
 
-/// Stands in for the install key where there is no ledger yet: nothing made
-/// with it is ever sent.
-const SAMPLE_KEY: [u8; 32] = *b"letterpress sample: never sent..";
-
 /// # Errors
 /// When there is nothing to render or a template fails.
 pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     // 1. What the next issue would carry.
     let (config, _) = workspace::configuration(context)?;
     let digest = deliver::chosen(&config, Some(&args.digest))?[0];
-    let store = workspace::existing_ledger(context, &config).await?;
-    let (history, remembered, key) = match &store {
-        Some(store) => (
-            store
-                .history(digest.name.as_str())
-                .await
-                .map_err(workspace::store_failure)?,
-            store.remembered().await.map_err(workspace::store_failure)?,
-            *store.install_key(),
-        ),
-        None => (History::default(), Vec::new(), SAMPLE_KEY),
-    };
-    let loaded = workspace::articles(context, &config, &remembered)?;
+    let known = workspace::known(context, &config, digest).await?;
+    let loaded = workspace::articles(context, &config, &known.remembered)?;
     let (templates, template_problems) = workspace::templates(&config);
     let now = context.clock.start();
-    let due = digest.schedule.due(history.cursor, now, digest.max_late);
-    let plan = IssuePlan::make(digest, &loaded.collection, &history, due.slot, now);
+    let due = digest.schedule.due(known.history.cursor, now, digest.max_late);
+    let plan = IssuePlan::make(digest, &loaded.collection, &known.history, due.slot, now);
     let mut problems = loaded.problems.clone();
     problems.extend(template_problems);
     for problem in &problems {
         context.talk.say(problem);
     }
     if plan.articles.is_empty() {
-        return Err(Failure::new(
-            Exit::Data,
-            format!("the next issue of `{}` would be empty", digest.name),
-        )
-        .hint(format!("`letterpress plan {}` says why", digest.name)));
+        return Err(workspace::nothing_new(digest));
     }
     // 2. The rendering, and the three files.
-    let signer = Signer::new(&key);
+    let signer = Signer::new(&known.install_key);
     let rendered = deliver::render(&config, &loaded, &templates, digest, &plan, &signer)?;
     let mut written = Vec::new();
     for (name, bytes) in [

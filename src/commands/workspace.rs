@@ -9,7 +9,9 @@ use std::{
 use crate::{
     config::{Config, ConfigError},
     content::{self, LoadError, Loaded, Source},
-    domain::{article::Remembered, problem::Problem},
+    domain::{
+        article::Remembered, digest::Digest, issue::History, problem::Problem, subscriber::Status,
+    },
     store::{ErrorClass, Store, StoreError},
     templates::Templates,
 };
@@ -67,10 +69,27 @@ pub async fn ledger(context: &Context, config: &Config) -> Result<Store, Failure
 ///
 /// # Errors
 /// With the exit code of the trouble.
-pub async fn existing_ledger(config: &Config) -> Result<Option<Store>, Failure> {
-    Store::open_existing(&config.store)
+pub async fn existing_ledger(
+    context: &Context,
+    config: &Config,
+) -> Result<Option<Store>, Failure> {
+    Store::open_existing(&config.store, context.clock.start())
         .await
         .map_err(store_failure)
+}
+
+/// Opens the ledger a command needs something from; makes none.
+///
+/// # Errors
+/// Exit 66 when there is none yet.
+pub async fn needed_ledger(context: &Context, config: &Config) -> Result<Store, Failure> {
+    existing_ledger(context, config).await?.ok_or_else(|| {
+        Failure::new(
+            Exit::NoInput,
+            format!("there is no ledger yet at {}", config.store.path.display()),
+        )
+        .hint("`letterpress run` makes it")
+    })
 }
 
 /// What a failed ledger means for the exit code.
@@ -164,6 +183,58 @@ pub fn refuse_errors(context: &Context, problems: &[Problem]) -> Result<(), Fail
         Failure::new(Exit::Data, format!("{} must be mended first", count(errors, "error")))
             .hint("`letterpress check` lists them; nothing was published or sent"),
     )
+}
+
+/// What the ledger knows of a digest, read without changing anything.
+pub struct Known {
+    /// What earlier issues carried.
+    pub history: History,
+    /// Ids by source file.
+    pub remembered: Vec<Remembered>,
+    /// The secret of tokens and Message-IDs.
+    pub install_key: [u8; 32],
+    /// Active readers.
+    pub readers: u64,
+}
+
+/// Stands in for the install key where there is no ledger yet: nothing made
+/// with it is ever kept.
+const SAMPLE_KEY: [u8; 32] = *b"letterpress sample: never kept..";
+
+/// Reads what the ledger knows of a digest; without a ledger it knows nothing.
+///
+/// # Errors
+/// With the exit code of the trouble.
+pub async fn known(
+    context: &Context,
+    config: &Config,
+    digest: &Digest,
+) -> Result<Known, Failure> {
+    let Some(store) = existing_ledger(context, config).await? else {
+        return Ok(Known {
+            history: History::default(),
+            remembered: Vec::new(),
+            install_key: SAMPLE_KEY,
+            readers: 0,
+        });
+    };
+    let counts = store.counts_by_status().await.map_err(store_failure)?;
+    Ok(Known {
+        history: store.history(&digest.name).await.map_err(store_failure)?,
+        remembered: store.remembered().await.map_err(store_failure)?,
+        install_key: *store.install_key(),
+        readers: counts.get(&Status::Active).copied().unwrap_or(0),
+    })
+}
+
+/// The failure of commands that need something to show.
+#[must_use]
+pub fn nothing_new(digest: &Digest) -> Failure {
+    Failure::new(
+        Exit::Data,
+        format!("the next issue of `{}` would be empty", digest.name),
+    )
+    .hint(format!("`letterpress plan {}` says why", digest.name))
 }
 
 /// A table with aligned columns, the first row its head.

@@ -30,9 +30,15 @@ use self::{control::Control, feed::Feed, issues::Issues, refusals::Refusals, rep
 use crate::{
     config::settings::{MailSettings, Relay},
     links::Signer,
-    mail::smtp::{Dialer, DialerError},
+    mail::smtp::{Dialer, DialerError, Trouble},
     store::{Store, StoreError},
 };
+
+/// What a session's trouble would end a run with.
+#[must_use]
+pub fn why(trouble: &Trouble) -> Why {
+    verdict::why(trouble)
+}
 
 /// The clock, as an argument.
 pub type Now = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;

@@ -2,6 +2,7 @@
 //!
 //! The table of `docs/delivery.md`, "Replies", as one pure function.
 
+use super::Why;
 use crate::{
     domain::delivery::{Phase, Reply},
     mail::smtp::Trouble,
@@ -49,6 +50,21 @@ pub(super) enum Blame {
     Sender(Reply),
     /// Login or TLS identity: nothing to be tried again by a machine.
     Identity(String),
+}
+
+/// What `trouble` would end a run with, for a message sent outside the ledger.
+pub(super) fn why(trouble: &Trouble) -> Why {
+    match of(trouble.clone()) {
+        Verdict::Requeue(Blame::Quota(_)) => Why::Quota,
+        Verdict::Requeue(Blame::Protocol(_)) => Why::Protocol,
+        Verdict::Requeue(Blame::Identity(_)) => Why::Refused,
+        Verdict::Requeue(Blame::Sender(_)) => Why::Sender,
+        Verdict::Requeue(Blame::Issue(_))
+        | Verdict::RejectAddress(_)
+        | Verdict::RejectUnclear { .. }
+        | Verdict::Fail(_) => Why::Content,
+        Verdict::Defer(_) | Verdict::Uncertain(_) | Verdict::Requeue(_) => Why::RelayAway,
+    }
 }
 
 /// Enhanced codes that say that the address itself is bad.

@@ -1,0 +1,249 @@
+//! `issues`: what went out, what is going out, and the handles on it.
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    talk::count,
+    workspace,
+};
+use crate::{
+    config::Config,
+    domain::delivery::State,
+    store::{ChangeOutcome, IssueChange, IssueKey, IssueSummary, Store},
+};
+
+/// List, show, pause, resume or cancel issues
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  letterpress issues list
+  letterpress issues show weekly/3
+  letterpress issues pause weekly/3 --reason \"wrong picture\"
+  letterpress issues resume weekly/3
+  letterpress issues cancel weekly/3
+
+An issue is named DIGEST/NUMBER; with a single digest the number is enough.
+A cancelled issue gives its articles back to the next one.")]
+pub struct Issues {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The newest issues and their counts
+    List {
+        /// How many
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// One issue: articles, counts, exclusions
+    Show {
+        /// DIGEST/NUMBER
+        issue: String,
+    },
+    /// Hold an issue: nothing more of it leaves
+    Pause {
+        /// DIGEST/NUMBER
+        issue: String,
+        /// Why, for those who look later
+        #[arg(long, default_value = "paused by hand")]
+        reason: String,
+    },
+    /// Let a paused issue go on with the next run
+    Resume {
+        /// DIGEST/NUMBER
+        issue: String,
+    },
+    /// Call an issue off: what is queued never leaves
+    Cancel {
+        /// DIGEST/NUMBER
+        issue: String,
+    },
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    issue: String,
+    occasion: String,
+    state: &'static str,
+    reason: Option<&'a str>,
+    subject: &'a str,
+    frozen: chrono::DateTime<chrono::FixedOffset>,
+    expires: chrono::DateTime<chrono::FixedOffset>,
+    candidates: u64,
+    counts: std::collections::BTreeMap<&'static str, u64>,
+    exclusions: &'a std::collections::BTreeMap<String, u64>,
+    articles: Vec<&'a str>,
+}
+
+/// # Errors
+/// When the ledger cannot be read, or the issue does not exist.
+pub async fn run(context: &Context, args: &Issues) -> Result<Exit, Failure> {
+    let (config, _) = workspace::configuration(context)?;
+    match &args.what {
+        What::List { limit } => list(context, &config, *limit).await,
+        What::Show { issue } => {
+            let store = workspace::needed_ledger(context, &config).await?;
+            let summary = find(&config, &store, issue).await?;
+            let row = row(&config, &summary);
+            context.talk.data(&row, || text(&row))?;
+            Ok(Exit::Done)
+        }
+        What::Pause { issue, reason } => {
+            let reason = crate::domain::text::one_line(reason);
+            change(context, &config, issue, IssueChange::Pause(reason), "paused").await
+        }
+        What::Resume { issue } => {
+            change(context, &config, issue, IssueChange::Resume, "resumed").await
+        }
+        What::Cancel { issue } => {
+            change(context, &config, issue, IssueChange::Cancel, "cancelled").await
+        }
+    }
+}
+
+async fn list(context: &Context, config: &Config, limit: usize) -> Result<Exit, Failure> {
+    let summaries = match workspace::existing_ledger(context, config).await? {
+        Some(store) => store.issues(limit).await.map_err(workspace::store_failure)?,
+        None => Vec::new(),
+    };
+    let rows: Vec<Row<'_>> = summaries.iter().map(|issue| row(config, issue)).collect();
+    context.talk.data(&rows, || overview(&rows))?;
+    if rows.is_empty() {
+        context.talk.say("no issue yet; `letterpress plan` shows the next");
+    }
+    Ok(Exit::Done)
+}
+
+fn overview(rows: &[Row<'_>]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = ["issue", "state", "sent", "open", "uncertain", "refused", "frozen", "subject"];
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    for row in rows {
+        let of = |state: State| row.counts.get(state.as_str()).copied().unwrap_or(0);
+        let open: u64 = State::ALL.into_iter().filter(|s| s.is_open()).map(of).sum();
+        table.push(vec![
+            row.issue.clone(),
+            row.state.to_owned(),
+            of(State::Sent).to_string(),
+            open.to_string(),
+            of(State::Uncertain).to_string(),
+            of(State::Rejected).to_string(),
+            row.frozen.format("%Y-%m-%d %H:%M").to_string(),
+            row.subject.to_owned(),
+        ]);
+    }
+    workspace::table(&table)
+}
+
+fn row<'a>(config: &Config, issue: &'a IssueSummary) -> Row<'a> {
+    let zone = config.publication.timezone;
+    Row {
+        issue: format!("{}/{}", issue.digest, issue.number),
+        occasion: issue.occasion.to_string(),
+        state: issue.state.as_str(),
+        reason: issue.reason.as_deref(),
+        subject: &issue.subject,
+        frozen: issue.frozen.with_timezone(&zone).fixed_offset(),
+        expires: issue.expire_at.with_timezone(&zone).fixed_offset(),
+        candidates: issue.candidates,
+        counts: issue
+            .counts
+            .iter()
+            .map(|(state, number)| (state.as_str(), *number))
+            .collect(),
+        exclusions: &issue.exclusions,
+        articles: issue.articles.iter().map(|a| a.title.as_str()).collect(),
+    }
+}
+
+fn text(row: &Row<'_>) -> String {
+    let mut lines = vec![
+        format!("issue {} ({}), {}", row.issue, row.occasion, row.state),
+        format!("subject  {}", row.subject),
+        format!("frozen   {}", row.frozen.format("%Y-%m-%d %H:%M %:z")),
+        format!("expires  {}", row.expires.format("%Y-%m-%d %H:%M %:z")),
+    ];
+    lines.extend(row.reason.map(|reason| format!("reason   {reason}")));
+    lines.push(format!("on the list: {}", row.candidates));
+    lines.extend(
+        row.counts
+            .iter()
+            .map(|(state, number)| format!("  {number:>8} {state}")),
+    );
+    lines.extend(
+        row.exclusions
+            .iter()
+            .map(|(reason, number)| format!("  {number:>8} left out: {reason}")),
+    );
+    lines.push(count(row.articles.len(), "article"));
+    lines.extend(row.articles.iter().map(|title| format!("  {title}")));
+    lines.join("\n")
+}
+
+async fn change(
+    context: &Context,
+    config: &Config,
+    name: &str,
+    change: IssueChange,
+    done: &str,
+) -> Result<Exit, Failure> {
+    let store = workspace::ledger(context, config).await?;
+    let issue = find(config, &store, name).await?;
+    let outcome = store
+        .change_issue(issue.id, change, context.clock.now())
+        .await
+        .map_err(workspace::store_failure)?;
+    let label = format!("{}/{}", issue.digest, issue.number);
+    match outcome {
+        ChangeOutcome::Changed {
+            cancelled_deliveries,
+        } => {
+            let mut line = format!("issue {label} {done}");
+            if cancelled_deliveries > 0 {
+                line.push_str(&format!("; {cancelled_deliveries} queued deliveries cancelled"));
+            }
+            context.talk.say(line);
+            Ok(Exit::Done)
+        }
+        ChangeOutcome::Refused(state) => Err(Failure::new(
+            Exit::Data,
+            format!("issue {label} is {} and cannot be {done}", state.as_str()),
+        )),
+        ChangeOutcome::Unknown => Err(Failure::new(
+            Exit::NoInput,
+            format!("there is no issue {label}"),
+        )),
+    }
+}
+
+/// The issue that `DIGEST/NUMBER`, or a bare number, names.
+///
+/// # Errors
+/// When it names none.
+pub async fn find(config: &Config, store: &Store, name: &str) -> Result<IssueSummary, Failure> {
+    let wrong = || {
+        Failure::new(Exit::Usage, format!("`{name}` names no issue"))
+            .hint("write DIGEST/NUMBER, such as `weekly/3`; `letterpress issues list` has them")
+    };
+    let (digest, number) = match (name.split_once('/'), config.digests.as_slice()) {
+        (Some((digest, number)), _) => (digest.to_owned(), number),
+        (None, [only]) => (only.name.to_string(), name),
+        (None, _) => return Err(wrong()),
+    };
+    let number: u32 = number.parse().map_err(|_| wrong())?;
+    store
+        .issue(IssueKey::Number { digest, number })
+        .await
+        .map_err(workspace::store_failure)?
+        .ok_or_else(|| {
+            Failure::new(Exit::NoInput, format!("there is no issue {name}"))
+                .hint("`letterpress issues list` has them")
+        })
+}

@@ -1,0 +1,371 @@
+//! `run`: the cron verb. Build, freeze what is due, deliver what is queued or
+//! due again. Safe to overlap, silent when all is well.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Context, build, deliver,
+    deliver::{FrozenIssue, Turn},
+    exit::{Exit, Failure},
+    subscribers,
+    talk::{Format, count},
+    workspace,
+};
+use crate::{
+    config::{Config, settings::OnUncertain},
+    content::Loaded,
+    domain::{
+        digest::Digest,
+        issue::{IssuePlan, Occasion},
+        problem::Problem,
+    },
+    outbox::Report,
+    store::{Expired, SlotFate, Store},
+};
+
+/// Build, freeze what is due, deliver what is queued or due again
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  */15 * * * *  cd /srv/magazine && letterpress run      in a crontab
+  letterpress run --wait 60                              wait for another run first
+  letterpress --at 2026-11-27T08:00:00+02:00 run         as if it were that moment
+
+Without a terminal, `run` prints nothing unless a person must know it; `-v`
+makes it tell everything.
+
+Exit codes: 0 done, nothing to do, or another run is at work; 3 uncertain
+deliveries are held; 4 an issue was paused; 65 articles have errors; 74 disk;
+75 the relay is away, the next run continues; 77 login or TLS; 78 configuration.")]
+pub struct Run {
+    /// Wait up to so many seconds for another run to end
+    #[arg(long, value_name = "SECONDS")]
+    wait: Option<u64>,
+}
+
+/// What a run did, for `--format json` and the ledger.
+#[derive(Debug, Default, Serialize)]
+struct Done {
+    built: Option<build::Built>,
+    seeded: usize,
+    recovered_uncertain: u64,
+    issues: Vec<FrozenIssue>,
+    skipped: Vec<String>,
+    sent: u64,
+    deferred: u64,
+    rejected: u64,
+    failed: u64,
+    uncertain: u64,
+    exit: u8,
+}
+
+/// # Errors
+/// When settings or the ledger cannot be used.
+pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
+    let (config, warnings) = workspace::configuration(context)?;
+    // 1. One run at a time; the kernel gives the lock back when a run dies.
+    let wait = args.wait.map(Duration::from_secs);
+    let mut lock = match deliver::take_turn(context, &config, wait).await? {
+        Turn::Taken(lock) => lock,
+        Turn::Busy(exit) => return Ok(exit),
+    };
+    let store = workspace::ledger(context, &config).await?;
+    let number = store
+        .begin_run(std::process::id(), context.clock.start())
+        .await
+        .map_err(workspace::store_failure)?;
+    // 2. The steps, and how they ended, for the ledger and the caller.
+    let mut done = Done::default();
+    let result = steps(context, &config, &store, &mut lock, &warnings, &mut done).await;
+    let exit = match &result {
+        Ok(exit) => *exit,
+        Err(failure) => failure.exit,
+    };
+    done.exit = exit.code();
+    let summary = serde_json::to_string(&done).unwrap_or_default();
+    let ended = store
+        .end_run(number, i32::from(exit.code()), &summary, context.clock.now())
+        .await;
+    result?;
+    ended.map_err(workspace::store_failure)?;
+    if context.talk.format == Format::Json {
+        context.talk.data(&done, String::new)?;
+    }
+    Ok(exit)
+}
+
+async fn steps(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    lock: &mut crate::store::RunLock,
+    warnings: &[Problem],
+    done: &mut Done,
+) -> Result<Exit, Failure> {
+    // 1. What an earlier run left behind.
+    recover(context, config, store, done).await?;
+    // 2. The first run of a publication brings its first readers.
+    done.seeded = subscribers::seed(context, config, store).await?;
+    // 3. Feeds, then issues. While an article has an error neither is made,
+    //    but what is frozen still goes out.
+    let mut failures = Vec::new();
+    for warning in warnings {
+        context.talk.say(warning);
+    }
+    match publish_and_freeze(context, config, store, done).await {
+        Ok(()) => {}
+        Err(failure) if failure.exit == Exit::Data => failures.push(failure),
+        Err(failure) => return Err(failure),
+    }
+    // 4. Deliver.
+    let mut exit = Exit::Done;
+    if config.mail.is_some() {
+        let expired = store
+            .expire(context.clock.now())
+            .await
+            .map_err(workspace::store_failure)?;
+        exit = exit.worse(tell_expired(context, &expired));
+        let report = deliver::drain(context, config, store, lock).await?;
+        exit = exit.worse(deliver::conclude(context, &report));
+        take_over(done, &report);
+        store
+            .finish_issues(context.clock.now())
+            .await
+            .map_err(workspace::store_failure)?;
+        exit = exit.worse(deliver::uncertain_held(context, store).await?);
+    }
+    // 5. What a person should know.
+    if done.issues.is_empty() && done.built.as_ref().is_some_and(build::Built::is_empty) {
+        idle(context, config, store, done).await?;
+    }
+    for failure in failures {
+        context.talk.must_say(&failure);
+        exit = exit.worse(failure.exit);
+    }
+    Ok(exit)
+}
+
+async fn recover(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    let recovered = store
+        .recover(context.clock.start())
+        .await
+        .map_err(workspace::store_failure)?;
+    done.recovered_uncertain = recovered.uncertain;
+    if recovered.uncertain > 0 {
+        let zone = config.publication.timezone;
+        let when = recovered.crashed.map_or_else(String::new, |at| {
+            format!(" at {}", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"))
+        });
+        context.talk.must_say(format!(
+            "recovered after a crash{when}: {} uncertain",
+            count(
+                usize::try_from(recovered.uncertain).unwrap_or(usize::MAX),
+                "delivery"
+            )
+        ));
+    }
+    settle_uncertain(context, config, store).await
+}
+
+/// How long an uncertain delivery waits before the policy `resend` sends it
+/// again: longer than a relay keeps a half-sent session.
+const RESEND_GRACE: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
+
+/// Applies `mail.on_uncertain` to what is uncertain, the newly recovered included.
+async fn settle_uncertain(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+) -> Result<(), Failure> {
+    let policy = config.mail.as_ref().map(|mail| mail.on_uncertain);
+    if policy.is_none_or(|policy| policy == OnUncertain::Hold) {
+        return Ok(());
+    }
+    let uncertain = store.uncertain().await.map_err(workspace::store_failure)?;
+    let now = context.clock.now();
+    let assume_sent = policy == Some(OnUncertain::AssumeSent);
+    let ids: Vec<_> = uncertain
+        .iter()
+        .filter(|delivery| assume_sent || now - delivery.since >= RESEND_GRACE)
+        .map(|delivery| delivery.id)
+        .collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let amount = count(ids.len(), "uncertain delivery");
+    if assume_sent {
+        store
+            .mark_sent(ids)
+            .await
+            .map_err(workspace::store_failure)?;
+        context.talk.say(format!("{amount} counted as sent"));
+    } else {
+        store
+            .resend(ids, now)
+            .await
+            .map_err(workspace::store_failure)?;
+        context.talk.say(format!("{amount} queued again"));
+    }
+    Ok(())
+}
+
+async fn publish_and_freeze(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    let loaded = build::load(context, config, store).await?;
+    let built = build::publish(context, config, &loaded, &config.root.join(workspace::PUBLIC))?;
+    if !built.is_empty() {
+        context.talk.say(format!("built: {}", built.summary()));
+    }
+    done.built = Some(built);
+    let mut first = None;
+    for digest in &config.digests {
+        // One digest's template error must not keep the others back.
+        if let Err(failure) = freeze_due(context, config, store, &loaded, digest, done).await {
+            if failure.exit != Exit::Data {
+                return Err(failure);
+            }
+            first.get_or_insert(failure);
+        }
+    }
+    first.map_or(Ok(()), Err)
+}
+
+async fn freeze_due(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    loaded: &Loaded,
+    digest: &Digest,
+    done: &mut Done,
+) -> Result<(), Failure> {
+    let now = context.clock.start();
+    let history = store
+        .history(&digest.name)
+        .await
+        .map_err(workspace::store_failure)?;
+    let due = digest.schedule.due(history.cursor, now, digest.max_late);
+    for slot in &due.missed {
+        context.talk.must_say(format!(
+            "{}: the slot {slot} passed more than {} ago and is skipped",
+            digest.name,
+            humantime::format_duration(digest.max_late.to_std().unwrap_or_default())
+        ));
+    }
+    let record = async |slots, fate, reason: &str| {
+        store
+            .record_slots(&digest.name, slots, fate, reason, now)
+            .await
+            .map_err(workspace::store_failure)
+    };
+    let Some(slot) = due.slot else {
+        return record(due.missed, SlotFate::Missed, "passed too long ago").await;
+    };
+    let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), now);
+    if !plan.is_enough(digest) {
+        let reason = format!(
+            "{} to carry, `min_articles` is {}",
+            count(plan.articles.len(), "new article"),
+            digest.min_articles
+        );
+        record(due.missed, SlotFate::Missed, "passed too long ago").await?;
+        let mut skipped = due.caught_up;
+        skipped.push(slot);
+        record(skipped, SlotFate::Skipped, &reason).await?;
+        let line = format!("{}: no issue for {slot}: {reason}", digest.name);
+        context.talk.say(&line);
+        done.skipped.push(line);
+        return Ok(());
+    }
+    if !due.caught_up.is_empty() {
+        context.talk.must_say(format!(
+            "{}: one issue for {slot} makes up for {} before it",
+            digest.name,
+            count(due.caught_up.len(), "missed slot")
+        ));
+    }
+    let (templates, _) = workspace::templates(config);
+    let frozen = deliver::freeze(
+        &deliver::Freezing {
+            config,
+            store,
+            loaded,
+            templates: &templates,
+            digest,
+        },
+        &plan,
+        Occasion::Slot(slot),
+        due,
+    )
+    .await?;
+    if let Some(issue) = frozen {
+        deliver::tell_frozen(context, &issue);
+        done.issues.push(issue);
+    }
+    Ok(())
+}
+
+fn tell_expired(context: &Context, expired: &Expired) -> Exit {
+    if expired.deliveries > 0 {
+        let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
+        context.talk.must_say(format!(
+            "{} expired: `mail.expire_after` has passed",
+            count(number, "delivery")
+        ));
+    }
+    if expired.paused.is_empty() {
+        return Exit::Done;
+    }
+    context.talk.must_say(format!(
+        "{} paused: most of it would have expired without one attempt\n\
+         hint: look at the clock, then `letterpress issues list` and `issues resume`",
+        count(expired.paused.len(), "issue")
+    ));
+    Exit::Paused
+}
+
+fn take_over(done: &mut Done, report: &Report) {
+    done.sent = report.sent;
+    done.deferred = report.deferred;
+    done.rejected = report.rejected;
+    done.failed = report.failed;
+    done.uncertain = report.uncertain;
+}
+
+/// Nothing was built, frozen or sent: says so, and what comes next.
+async fn idle(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    done: &Done,
+) -> Result<(), Failure> {
+    if done.sent + done.deferred + done.rejected + done.failed + done.uncertain > 0 {
+        return Ok(());
+    }
+    let now = context.clock.now();
+    let mut line = "nothing to do".to_owned();
+    if let Some(at) = store.next_due().await.map_err(workspace::store_failure)? {
+        let local = at.with_timezone(&config.publication.timezone);
+        line.push_str(&format!("; next attempt {}", local.format("%Y-%m-%d %H:%M")));
+    } else if let Some((digest, slot)) = config
+        .digests
+        .iter()
+        .filter_map(|digest| Some((digest, *digest.schedule.upcoming(now, 1).first()?)))
+        .min_by_key(|(digest, slot)| digest.schedule.instant(*slot))
+    {
+        line.push_str(&format!("; {} is next due {slot}", digest.name));
+    }
+    context.talk.say(line);
+    Ok(())
+}

@@ -1,0 +1,243 @@
+//! `send`: the next issue of a digest now, whatever the schedule says; or only
+//! a rendering of it to test addresses.
+
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Context, build, deliver,
+    deliver::{Freezing, Turn},
+    exit::{Exit, Failure},
+    subscribers, workspace,
+};
+use crate::{
+    config::{
+        Config,
+        settings::{MailSettings, Relay},
+    },
+    domain::{
+        address::EmailAddress, digest::Digest, issue::IssuePlan, schedule::Due,
+        subscriber::SubscriberId,
+    },
+    files::{self, Readers},
+    links::Signer,
+    mail::{
+        Addressed, Message, Rendered,
+        smtp::{Dialer, Trouble},
+    },
+    outbox,
+};
+
+/// Freeze the next issue now and deliver it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  letterpress send weekly --dry-run                     what would happen
+  letterpress send weekly --test editor@example.org     only to that address
+  letterpress send weekly                               to everybody, now
+
+`--test` may be given several times; the ledger stays as it is, and the same
+articles still go out in the next issue.")]
+pub struct Send {
+    /// Which digest
+    digest: String,
+    /// Mail the rendering to this address only
+    #[arg(long, value_name = "ADDRESS")]
+    test: Vec<String>,
+    /// Render and count, but freeze and send nothing
+    #[arg(long, conflicts_with = "test")]
+    dry_run: bool,
+}
+
+#[derive(Serialize)]
+struct DryRun {
+    issue: String,
+    subject: String,
+    readers: u64,
+    articles: Vec<String>,
+    html_bytes: usize,
+    text_bytes: usize,
+}
+
+/// # Errors
+/// When the issue cannot be made or the ledger cannot be used.
+pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
+    let (config, _) = workspace::configuration(context)?;
+    let digest = deliver::chosen(&config, Some(&args.digest))?[0];
+    let mut tests = Vec::new();
+    for raw in &args.test {
+        tests.push(raw.parse::<EmailAddress>().map_err(|error| {
+            Failure::new(Exit::Usage, format!("`--test`: {error}"))
+        })?);
+    }
+    if args.dry_run || !tests.is_empty() {
+        return without_ledger(context, &config, digest, &tests).await;
+    }
+    // 1. The right to send.
+    let mut lock = match deliver::take_turn(context, &config, None).await? {
+        Turn::Taken(lock) => lock,
+        Turn::Busy(_) => return Ok(Exit::Temporary),
+    };
+    let store = workspace::ledger(context, &config).await?;
+    store
+        .recover(context.clock.start())
+        .await
+        .map_err(workspace::store_failure)?;
+    subscribers::seed(context, &config, &store).await?;
+    // 2. The issue, frozen.
+    let loaded = build::load(context, &config, &store).await?;
+    let (templates, _) = workspace::templates(&config);
+    let history = store
+        .history(&digest.name)
+        .await
+        .map_err(workspace::store_failure)?;
+    let now = context.clock.start();
+    let plan = IssuePlan::make(digest, &loaded.collection, &history, None, now);
+    if plan.articles.is_empty() {
+        context.talk.must_say(format!(
+            "nothing to send: every article of `{}` was in an issue; `letterpress plan` lists them",
+            digest.name
+        ));
+        return Ok(Exit::Done);
+    }
+    let freezing = Freezing {
+        config: &config,
+        store: &store,
+        loaded: &loaded,
+        templates: &templates,
+        digest,
+    };
+    let frozen =
+        deliver::freeze(&freezing, &plan, plan.manual_occasion(), Due::default()).await?;
+    if let Some(issue) = &frozen {
+        deliver::tell_frozen(context, issue);
+    }
+    // 3. Delivered like any other.
+    let report = deliver::drain(context, &config, &store, &mut lock).await?;
+    store
+        .finish_issues(context.clock.now())
+        .await
+        .map_err(workspace::store_failure)?;
+    let exit = deliver::conclude(context, &report);
+    Ok(exit.worse(deliver::uncertain_held(context, &store).await?))
+}
+
+/// `--dry-run` and `--test`: the ledger is read and not written.
+async fn without_ledger(
+    context: &Context,
+    config: &Config,
+    digest: &Digest,
+    tests: &[EmailAddress],
+) -> Result<Exit, Failure> {
+    let known = workspace::known(context, config, digest).await?;
+    let loaded = workspace::articles(context, config, &known.remembered)?;
+    let (templates, problems) = workspace::templates(config);
+    workspace::refuse_errors(context, &loaded.problems)?;
+    workspace::refuse_errors(context, &problems)?;
+    let now = context.clock.start();
+    let plan = IssuePlan::make(digest, &loaded.collection, &known.history, None, now);
+    if plan.articles.is_empty() {
+        return Err(workspace::nothing_new(digest));
+    }
+    let signer = Signer::new(&known.install_key);
+    let rendered = deliver::render(config, &loaded, &templates, digest, &plan, &signer)?;
+    if tests.is_empty() {
+        tell_dry_run(context, digest, &plan, &rendered, known.readers)?;
+        return Ok(Exit::Done);
+    }
+    let settings = deliver::mail_settings(config)?;
+    for (number, address) in tests.iter().enumerate() {
+        // A delivery no ledger has, and a reader nobody is.
+        let to = Addressed {
+            issue: 0,
+            delivery: -now.timestamp() - i64::try_from(number).unwrap_or_default(),
+            issue_number: plan.number,
+            subscriber: SubscriberId([0; 16]),
+            address,
+            name: None,
+        };
+        let message = rendered.edition.message(&to, &signer);
+        hand_over(&settings, digest, number, address, &message).await?;
+        context
+            .talk
+            .say(format!("test of issue {} sent to {}", plan.number, address.expose()));
+    }
+    Ok(Exit::Done)
+}
+
+fn tell_dry_run(
+    context: &Context,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    rendered: &Rendered,
+    readers: u64,
+) -> Result<(), Failure> {
+    let report = DryRun {
+        issue: format!("{}/{}", digest.name, plan.number),
+        subject: rendered.subject.clone(),
+        readers,
+        articles: plan.articles.iter().map(|a| a.title.clone()).collect(),
+        html_bytes: rendered.edition.html_bytes(),
+        text_bytes: rendered.edition.text_bytes(),
+    };
+    context.talk.data(&report, || {
+        format!(
+            "would freeze issue {} and send it to {} readers\nsubject: {}\n{}\n{} bytes of HTML, {} of text",
+            report.issue,
+            report.readers,
+            report.subject,
+            report
+                .articles
+                .iter()
+                .map(|title| format!("  {title}"))
+                .collect::<Vec<_>>()
+                .join("\n"),
+            report.html_bytes,
+            report.text_bytes
+        )
+    })
+}
+
+async fn hand_over(
+    settings: &MailSettings,
+    digest: &Digest,
+    number: usize,
+    address: &EmailAddress,
+    message: &Message<'_>,
+) -> Result<(), Failure> {
+    match &settings.relay {
+        Relay::Folder(folder) => {
+            let name = format!("test-{}-{}.eml", digest.name, number + 1);
+            to_folder(folder, &name, message)
+        }
+        Relay::Smtp(relay) => {
+            let from: EmailAddress = message
+                .envelope_from()
+                .parse()
+                .map_err(|error| Failure::of(Exit::Config, &error))?;
+            let dialer = Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts)
+                .map_err(|error| Failure::of(Exit::Config, &error))?;
+            let failed = |trouble: Trouble| {
+                Failure::of(deliver::exit_for(outbox::why(&trouble)), &trouble)
+                    .hint(format!("the test to {} was not delivered", address.expose()))
+            };
+            let mut session = dialer.open().await.map_err(failed)?;
+            session.envelope(&from, address).await.map_err(failed)?;
+            let bytes = message.to_bytes();
+            let body = bytes.strip_suffix(b"\r\n").unwrap_or(&bytes);
+            session
+                .message(std::iter::once(body), body.len())
+                .await
+                .map_err(failed)?;
+            session.quit().await;
+            Ok(())
+        }
+    }
+}
+
+fn to_folder(folder: &Path, name: &str, message: &Message<'_>) -> Result<(), Failure> {
+    files::write(&folder.join(name), &message.to_bytes(), Readers::Owner)
+        .map_err(|error| Failure::of(Exit::Io, &error))
+}

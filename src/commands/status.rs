@@ -1,0 +1,190 @@
+//! `status`: where everything stands, in one screen.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use chrono::{DateTime, FixedOffset};
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    workspace,
+};
+use crate::{
+    config::Config,
+    domain::{delivery::State, issue::IssueState},
+    store::{Run, Store},
+};
+
+/// Show where everything stands, in one screen
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  letterpress status
+  letterpress status --format json | jq .uncertain")]
+pub struct Status {}
+
+#[derive(Serialize)]
+struct Standing {
+    publication: String,
+    readers: BTreeMap<&'static str, u64>,
+    digests: Vec<Next>,
+    under_way: Vec<UnderWay>,
+    uncertain: usize,
+    last_run: Option<Run>,
+}
+
+#[derive(Serialize)]
+struct Next {
+    digest: String,
+    issues: u32,
+    last_slot: Option<String>,
+    next_slot: Option<String>,
+    next_at: Option<DateTime<FixedOffset>>,
+}
+
+#[derive(Serialize)]
+struct UnderWay {
+    issue: String,
+    state: &'static str,
+    reason: Option<String>,
+    counts: BTreeMap<&'static str, u64>,
+}
+
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
+    let (config, _) = workspace::configuration(context)?;
+    let store = workspace::existing_ledger(context, &config).await?;
+    let standing = match &store {
+        Some(store) => standing(context, &config, store).await?,
+        None => Standing {
+            publication: config.publication.title.clone(),
+            readers: BTreeMap::new(),
+            digests: Vec::new(),
+            under_way: Vec::new(),
+            uncertain: 0,
+            last_run: None,
+        },
+    };
+    context.talk.data(&standing, || text(&config, &standing))?;
+    if store.is_none() {
+        context
+            .talk
+            .say("there is no ledger yet; `letterpress run` makes it");
+    }
+    Ok(Exit::Done)
+}
+
+async fn standing(context: &Context, config: &Config, store: &Store) -> Result<Standing, Failure> {
+    let failed = workspace::store_failure;
+    let readers = store.counts_by_status().await.map_err(failed)?;
+    let mut digests = Vec::new();
+    for digest in &config.digests {
+        let history = store.history(&digest.name).await.map_err(failed)?;
+        let next = digest
+            .schedule
+            .upcoming(context.clock.start(), 1)
+            .first()
+            .copied();
+        digests.push(Next {
+            digest: digest.name.to_string(),
+            issues: history.last_number,
+            last_slot: history.cursor.map(|slot| slot.to_string()),
+            next_slot: next.map(|slot| slot.to_string()),
+            next_at: next.map(|slot| {
+                let zone = digest.schedule.zone();
+                let at = digest.schedule.instant(slot);
+                at.with_timezone(&zone).fixed_offset()
+            }),
+        });
+    }
+    let issues = store.issues(100).await.map_err(failed)?;
+    let under_way = issues
+        .into_iter()
+        .filter(|issue| matches!(issue.state, IssueState::Sending | IssueState::Paused))
+        .map(|issue| UnderWay {
+            issue: format!("{}/{}", issue.digest, issue.number),
+            state: issue.state.as_str(),
+            reason: issue.reason,
+            counts: issue
+                .counts
+                .iter()
+                .map(|(state, number)| (state.as_str(), *number))
+                .collect(),
+        })
+        .collect();
+    Ok(Standing {
+        publication: config.publication.title.clone(),
+        readers: readers
+            .iter()
+            .map(|(status, number)| (status.as_str(), *number))
+            .collect(),
+        digests,
+        under_way,
+        uncertain: store.uncertain().await.map_err(failed)?.len(),
+        last_run: store.runs(1).await.map_err(failed)?.into_iter().next(),
+    })
+}
+
+fn text(config: &Config, standing: &Standing) -> String {
+    let mut text = format!("{}\n", standing.publication);
+    let readers: Vec<String> = standing
+        .readers
+        .iter()
+        .map(|(status, number)| format!("{number} {status}"))
+        .collect();
+    let _ = writeln!(
+        text,
+        "readers    {}",
+        if readers.is_empty() {
+            "none yet".to_owned()
+        } else {
+            readers.join(", ")
+        }
+    );
+    for next in &standing.digests {
+        let _ = writeln!(
+            text,
+            "digest     {}: {} so far, next {}",
+            next.digest,
+            super::talk::count(next.issues as usize, "issue"),
+            next.next_slot.as_deref().unwrap_or("never")
+        );
+    }
+    for issue in &standing.under_way {
+        let counts: Vec<String> = State::ALL
+            .into_iter()
+            .filter_map(|state| {
+                let number = issue.counts.get(state.as_str())?;
+                (*number > 0).then(|| format!("{number} {state}"))
+            })
+            .collect();
+        let _ = writeln!(text, "{:<10} {}: {}", issue.state, issue.issue, counts.join(", "));
+        if let Some(reason) = &issue.reason {
+            let _ = writeln!(text, "           {reason}");
+        }
+    }
+    if standing.uncertain > 0 {
+        let _ = writeln!(
+            text,
+            "uncertain  {}: see `letterpress uncertain list`",
+            standing.uncertain
+        );
+    }
+    if let Some(run) = &standing.last_run {
+        let started = run.started.with_timezone(&config.publication.timezone);
+        let end = match (run.ended, run.exit_code) {
+            (Some(_), Some(code)) => format!("exit {code}"),
+            _ => format!("has not ended (pid {})", run.pid),
+        };
+        let _ = writeln!(
+            text,
+            "last run   {} ({}), {end}",
+            started.format("%Y-%m-%d %H:%M"),
+            run.number
+        );
+    }
+    text
+}

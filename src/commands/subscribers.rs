@@ -1,0 +1,290 @@
+//! `subscribers`: the list. A status only ever moves toward less mail.
+
+mod export;
+mod import;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
+pub use self::import::seed;
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    talk::{Format, count},
+    workspace, why,
+};
+use crate::{
+    config::Config,
+    domain::{
+        address::EmailAddress,
+        subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
+        text::{cut, one_line},
+    },
+    store::Store,
+};
+
+/// Add, list, show, import, export or unsubscribe readers
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  letterpress subscribers add anna@example.org --name \"Anna Nkosi\"
+  letterpress subscribers import readers.csv --dry-run
+  letterpress subscribers list --status active
+  letterpress subscribers export --out readers.csv
+  letterpress subscribers unsubscribe anna@example.org
+
+Nobody who left, bounced or complained is ever brought back by `add` or `import`.")]
+pub struct Subscribers {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Add one reader
+    Add {
+        /// The address
+        address: String,
+        /// What to call them
+        #[arg(long)]
+        name: Option<String>,
+        /// Whether they have confirmed
+        #[arg(long, value_enum, default_value_t = Joining::Active)]
+        status: Joining,
+    },
+    /// The list, or the part of it with one status
+    List {
+        /// Only this status
+        #[arg(long)]
+        status: Option<Status>,
+        /// At most so many
+        #[arg(long, value_name = "N")]
+        limit: Option<usize>,
+    },
+    /// Everything known of one reader
+    Show {
+        /// The address
+        address: String,
+    },
+    /// Add readers from a CSV file with a column `email`
+    #[command(after_help = import::HELP)]
+    Import(import::Import),
+    /// Print or write the list as CSV
+    Export(export::Export),
+    /// Take a reader off the list; what is queued for them is cancelled
+    Unsubscribe {
+        /// The address
+        address: String,
+    },
+}
+
+/// The statuses a reader can join with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Joining {
+    /// Confirmed; gets issues.
+    Active,
+    /// Not confirmed yet; gets none.
+    Pending,
+}
+
+impl From<Joining> for Status {
+    fn from(joining: Joining) -> Self {
+        match joining {
+            Joining::Active => Self::Active,
+            Joining::Pending => Self::Pending,
+        }
+    }
+}
+
+/// # Errors
+/// When an address is none, or the ledger cannot be used.
+pub async fn run(context: &Context, args: &Subscribers) -> Result<Exit, Failure> {
+    let (config, _) = workspace::configuration(context)?;
+    match &args.what {
+        What::Add {
+            address,
+            name,
+            status,
+        } => add(context, &config, address, name.as_deref(), (*status).into()).await,
+        What::List { status, limit } => list(context, &config, *status, *limit).await,
+        What::Show { address } => {
+            let address = parse(address)?;
+            why::show(context, &config, &address, None).await
+        }
+        What::Import(args) => import::run(context, &config, args).await,
+        What::Export(args) => export::run(context, &config, args).await,
+        What::Unsubscribe { address } => {
+            let address = parse(address)?;
+            unsubscribe(context, &config, &address).await
+        }
+    }
+}
+
+/// An address from the command line.
+///
+/// # Errors
+/// Exit 65 with what is wrong with it.
+pub fn parse(raw: &str) -> Result<EmailAddress, Failure> {
+    raw.parse().map_err(|error| {
+        Failure::of(Exit::Data, &error).hint(format!("got `{}`", cut(&one_line(raw), 80)))
+    })
+}
+
+async fn add(
+    context: &Context,
+    config: &Config,
+    address: &str,
+    name: Option<&str>,
+    status: Status,
+) -> Result<Exit, Failure> {
+    let reader = NewSubscriber {
+        address: parse(address)?,
+        name: name
+            .map(|name| cut(&one_line(name), 100))
+            .filter(|name| !name.is_empty()),
+        status,
+    };
+    let store = workspace::ledger(context, config).await?;
+    let outcomes = store
+        .add(vec![reader], "command line", context.clock.now(), false)
+        .await
+        .map_err(workspace::store_failure)?;
+    let outcome = outcomes.first().copied().unwrap_or(AddOutcome::Unchanged);
+    match outcome {
+        AddOutcome::Added => context.talk.say("added"),
+        AddOutcome::Unchanged => context.talk.say("already on the list"),
+        AddOutcome::Lessened => context.talk.say("already on the list; gets less mail now"),
+        AddOutcome::Kept(status) => {
+            context.talk.must_say(format!(
+                "stays {status}: only the reader can ask for more mail again"
+            ));
+            return Ok(Exit::Data);
+        }
+        AddOutcome::Suppressed => {
+            context
+                .talk
+                .must_say("stays suppressed: this address must not be written to");
+            return Ok(Exit::Data);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    email: &'a str,
+    name: Option<&'a str>,
+    status: Status,
+    source: &'a str,
+    created: chrono::DateTime<chrono::Utc>,
+}
+
+impl<'a> Row<'a> {
+    fn of(reader: &'a Subscriber) -> Self {
+        Self {
+            email: reader.address.expose(),
+            name: reader.name.as_deref(),
+            status: reader.status,
+            source: &reader.source,
+            created: reader.created,
+        }
+    }
+}
+
+/// Rows are read in pages, so that a long list needs no more memory than a short one.
+const PAGE: usize = 1000;
+
+async fn each_reader(
+    store: &Store,
+    status: Option<Status>,
+    limit: Option<usize>,
+    mut with: impl FnMut(&Subscriber) -> Result<(), Failure>,
+) -> Result<usize, Failure> {
+    let mut after = None;
+    let mut seen = 0;
+    loop {
+        let rest = limit.map_or(PAGE, |limit| PAGE.min(limit - seen));
+        if rest == 0 {
+            return Ok(seen);
+        }
+        let page = store
+            .subscribers(status, after, rest)
+            .await
+            .map_err(workspace::store_failure)?;
+        for reader in &page.subscribers {
+            with(reader)?;
+            seen += 1;
+        }
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(seen),
+        }
+    }
+}
+
+async fn list(
+    context: &Context,
+    config: &Config,
+    status: Option<Status>,
+    limit: Option<usize>,
+) -> Result<Exit, Failure> {
+    let talk = context.talk;
+    let Some(store) = workspace::existing_ledger(context, config).await? else {
+        talk.say("nobody is on the list yet");
+        return Ok(Exit::Done);
+    };
+    let seen = each_reader(&store, status, limit, |reader| match talk.format {
+        Format::Json => talk.json_line(&Row::of(reader)),
+        Format::Human => {
+            let name = reader.name.as_deref().unwrap_or("");
+            talk.print(&format!(
+                "{:<12}  {}  {name}",
+                reader.status.as_str(),
+                reader.address.expose()
+            ))
+        }
+    })
+    .await?;
+    talk.say(count(seen, "reader"));
+    Ok(Exit::Done)
+}
+
+async fn unsubscribe(
+    context: &Context,
+    config: &Config,
+    address: &EmailAddress,
+) -> Result<Exit, Failure> {
+    let store = workspace::ledger(context, config).await?;
+    let outcome = store
+        .unsubscribe(address, "command line", context.clock.now())
+        .await
+        .map_err(workspace::store_failure)?;
+    let Some(was) = outcome.was else {
+        return Err(Failure::new(
+            Exit::NoInput,
+            format!("{} is not on the list", address.expose()),
+        ));
+    };
+    let mut line = match was {
+        Status::Active | Status::Pending => "unsubscribed".to_owned(),
+        other => format!("was {other} already"),
+    };
+    if outcome.cancelled_deliveries > 0 {
+        line.push_str(&format!(
+            "; {} queued cancelled",
+            count(
+                usize::try_from(outcome.cancelled_deliveries).unwrap_or(usize::MAX),
+                "delivery"
+            )
+        ));
+    }
+    context.talk.say(line);
+    Ok(Exit::Done)
+}
+
+/// A file, or standard input or output for `-`.
+fn is_standard(path: &PathBuf) -> bool {
+    path.as_os_str() == "-"
+}

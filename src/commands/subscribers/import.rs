@@ -1,0 +1,391 @@
+//! `subscribers import`: CSV to readers, with a report by line; the whole file
+//! or nothing, unless `--partial`.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{Joining, is_standard};
+use crate::{
+    commands::{
+        Context,
+        exit::{Exit, Failure},
+        talk::count,
+        workspace,
+    },
+    config::Config,
+    domain::{
+        problem::Problem,
+        subscriber::{AddOutcome, NewSubscriber, Status},
+        text::{cut, one_line},
+    },
+    store::Store,
+};
+
+pub(super) const HELP: &str = "\
+Examples:
+  letterpress subscribers import readers.csv --dry-run
+  letterpress subscribers import readers.csv
+  cat readers.csv | letterpress subscribers import -
+
+The first line names the columns: `email` is needed, `name` and `status` are
+read, others are left alone. A row without a status gets --status. Lines that
+cannot be used are reported as file:line; then nothing is imported unless
+--partial is given. Nobody who left, bounced or complained is brought back.";
+
+/// More bytes than this is no subscriber list (about ten million rows).
+const LARGEST_FILE: u64 = 1 << 30;
+/// Rows per transaction of a dry run's and an import's report.
+const MOST_REPORTED: usize = 50;
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// A CSV file, or `-` for standard input
+    file: PathBuf,
+    /// Say what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Import the good rows of a file that also has bad ones
+    #[arg(long)]
+    partial: bool,
+    /// The status of rows that name none
+    #[arg(long, value_enum, default_value_t = Joining::Active)]
+    status: Joining,
+}
+
+/// Readers and what is wrong with the other rows.
+struct Parsed {
+    readers: Vec<NewSubscriber>,
+    problems: Vec<Problem>,
+    repeated: usize,
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    file: &'a Path,
+    is_dry_run: bool,
+    rows: usize,
+    added: usize,
+    unchanged: usize,
+    lessened: usize,
+    kept: usize,
+    suppressed: usize,
+    repeated: usize,
+    faulty: usize,
+    problems: &'a [Problem],
+}
+
+pub(super) async fn run(
+    context: &Context,
+    config: &Config,
+    args: &Import,
+) -> Result<Exit, Failure> {
+    // 1. Every row, good or bad.
+    let text = read(&args.file)?;
+    let parsed = parse(&text, &args.file, args.status.into())?;
+    // 2. All or nothing: a file with bad rows is mended first.
+    let is_refused = !parsed.problems.is_empty() && !args.partial;
+    let is_dry_run = args.dry_run || is_refused;
+    let store = workspace::ledger(context, config).await?;
+    let source = source_name(&args.file);
+    let faulty = parsed.problems.len();
+    let rows = parsed.readers.len() + faulty + parsed.repeated;
+    let outcomes = store
+        .add(parsed.readers, &source, context.clock.now(), is_dry_run)
+        .await
+        .map_err(workspace::store_failure)?;
+    // 3. The report.
+    let mut tally: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for outcome in &outcomes {
+        *tally.entry(word(*outcome)).or_default() += 1;
+    }
+    let of = |word: &str| tally.get(word).copied().unwrap_or(0);
+    let report = Report {
+        file: &args.file,
+        is_dry_run,
+        rows,
+        added: of("added"),
+        unchanged: of("unchanged"),
+        lessened: of("lessened"),
+        kept: of("kept"),
+        suppressed: of("suppressed"),
+        repeated: parsed.repeated,
+        faulty,
+        problems: &parsed.problems,
+    };
+    context.talk.data(&report, || human(&report))?;
+    if is_refused {
+        return Err(Failure::new(
+            Exit::Data,
+            format!("{} cannot be used, nothing was imported", count(faulty, "line")),
+        )
+        .hint("mend them, or import the others with `--partial`"));
+    }
+    Ok(Exit::Done)
+}
+
+fn word(outcome: AddOutcome) -> &'static str {
+    match outcome {
+        AddOutcome::Added => "added",
+        AddOutcome::Unchanged => "unchanged",
+        AddOutcome::Lessened => "lessened",
+        AddOutcome::Kept(_) => "kept",
+        AddOutcome::Suppressed => "suppressed",
+    }
+}
+
+fn human(report: &Report<'_>) -> String {
+    let mut lines: Vec<String> = report
+        .problems
+        .iter()
+        .take(MOST_REPORTED)
+        .map(ToString::to_string)
+        .collect();
+    if report.problems.len() > MOST_REPORTED {
+        lines.push(format!(
+            "… and {} more (`--format json` lists all)",
+            report.problems.len() - MOST_REPORTED
+        ));
+    }
+    let verb = if report.is_dry_run { "would be " } else { "" };
+    lines.push(format!("{}:", count(report.rows, "row")));
+    for (number, what) in [
+        (report.added, format!("{verb}added")),
+        (report.lessened, format!("{verb}moved toward less mail")),
+        (report.unchanged, "already there".to_owned()),
+        (report.kept, "stay as they are: they left, bounced or have not confirmed".to_owned()),
+        (report.suppressed, "stay suppressed".to_owned()),
+        (report.repeated, "repeated in the file".to_owned()),
+        (report.faulty, "cannot be used".to_owned()),
+    ] {
+        if number > 0 {
+            lines.push(format!("{number:>8} {what}"));
+        }
+    }
+    lines.join("\n")
+}
+
+fn source_name(file: &Path) -> String {
+    let name = file
+        .file_name()
+        .map_or_else(|| "standard input".into(), |name| name.to_string_lossy());
+    format!("import {}", cut(&one_line(&name), 100))
+}
+
+fn read(file: &PathBuf) -> Result<String, Failure> {
+    let unreadable = |error: io::Error| {
+        Failure::of(Exit::NoInput, &error).hint(format!("{} cannot be read", file.display()))
+    };
+    let mut bytes = Vec::new();
+    let count = if is_standard(file) {
+        io::stdin().lock().take(LARGEST_FILE).read_to_end(&mut bytes)
+    } else {
+        File::open(file)
+            .map_err(unreadable)?
+            .take(LARGEST_FILE)
+            .read_to_end(&mut bytes)
+    }
+    .map_err(unreadable)?;
+    if count as u64 >= LARGEST_FILE {
+        return Err(Failure::new(Exit::Data, "the file is larger than 1 GiB")
+            .hint("split it; an import may be repeated without harm"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;
+        Failure::new(
+            Exit::Data,
+            format!("{}:{line}: error: not UTF-8", file.display()),
+        )
+        .hint("save the list as UTF-8 (`iconv -f WINDOWS-1252 -t UTF-8`)")
+    })?;
+    Ok(text)
+}
+
+fn parse(text: &str, file: &Path, default: Status) -> Result<Parsed, Failure> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(text.as_bytes());
+    let head = reader
+        .headers()
+        .map_err(|error| Failure::of(Exit::Data, &error))?
+        .clone();
+    let columns = Columns::of(&head).ok_or_else(|| {
+        Failure::new(
+            Exit::Data,
+            format!("{}:1: error: no column `email`", file.display()),
+        )
+        .hint("the first line names the columns, such as `email,name,status`")
+    })?;
+    let mut parsed = Parsed {
+        readers: Vec::new(),
+        problems: Vec::new(),
+        repeated: 0,
+    };
+    let mut lines: HashMap<String, ()> = HashMap::new();
+    for record in reader.records() {
+        let (record, line) = match record {
+            Ok(record) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                (record, u32::try_from(line).ok())
+            }
+            Err(error) => {
+                let line = error.position().and_then(|p| u32::try_from(p.line()).ok());
+                parsed.problems.push(Problem::error(
+                    file,
+                    line,
+                    one_line(&error.to_string()),
+                    "mend the quotes of this row",
+                ));
+                continue;
+            }
+        };
+        match columns.reader(&record, default) {
+            Ok(reader) if lines.insert(reader.address.key(), ()).is_some() => parsed.repeated += 1,
+            Ok(reader) => parsed.readers.push(reader),
+            Err((what, remedy)) => {
+                parsed.problems.push(Problem::error(file, line, what, remedy));
+            }
+        }
+    }
+    Ok(parsed)
+}
+
+/// Where a row has what we read.
+struct Columns {
+    email: usize,
+    name: Option<usize>,
+    status: Option<usize>,
+}
+
+impl Columns {
+    fn of(head: &csv::StringRecord) -> Option<Self> {
+        let find = |names: &[&str]| {
+            head.iter().position(|column| {
+                let column = column.trim().to_ascii_lowercase();
+                names.contains(&column.as_str())
+            })
+        };
+        Some(Self {
+            email: find(&["email", "e-mail", "email address", "address", "mail"])?,
+            name: find(&["name", "full name", "display name"]),
+            status: find(&["status", "state"]),
+        })
+    }
+
+    fn reader(
+        &self,
+        record: &csv::StringRecord,
+        default: Status,
+    ) -> Result<NewSubscriber, (String, String)> {
+        let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).unwrap_or("");
+        let raw = record.get(self.email).unwrap_or("");
+        let address = raw.parse().map_err(|error| {
+            (
+                format!("`{}`: {error}", cut(&one_line(raw), 80)),
+                "mend or remove the row".to_owned(),
+            )
+        })?;
+        let status = match cell(self.status).trim() {
+            "" => default,
+            word => word.parse::<Status>().map_err(|error| {
+                let word = cut(&one_line(&error.to_string()), 200);
+                (word, "use one of these words, or leave the cell empty".to_owned())
+            })?,
+        };
+        if status == Status::Erased {
+            return Err((
+                "a row cannot have the status `erased`".to_owned(),
+                "remove the row".to_owned(),
+            ));
+        }
+        let name = cut(&one_line(cell(self.name)), 100);
+        Ok(NewSubscriber {
+            address,
+            name: (!name.is_empty()).then_some(name),
+            status,
+        })
+    }
+}
+
+/// Loads `subscribers.seed_file` into a ledger that has never had a subscriber.
+///
+/// # Errors
+/// When the file cannot be read or has a faulty row.
+pub async fn seed(context: &Context, config: &Config, store: &Store) -> Result<usize, Failure> {
+    let Some(file) = &config.seed_file else {
+        return Ok(0);
+    };
+    let counts = store
+        .counts_by_status()
+        .await
+        .map_err(workspace::store_failure)?;
+    if !counts.is_empty() {
+        return Ok(0);
+    }
+    let parsed = parse(&read(file)?, file, Status::Active)?;
+    workspace::refuse_errors(context, &parsed.problems)?;
+    let number = parsed.readers.len();
+    store
+        .add(parsed.readers, &source_name(file), context.clock.now(), false)
+        .await
+        .map_err(workspace::store_failure)?;
+    context.talk.say(format!(
+        "{} from {}",
+        count(number, "first reader"),
+        source_name(file).trim_start_matches("import ")
+    ));
+    Ok(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Parsed {
+        parse(text, Path::new("list.csv"), Status::Active).unwrap()
+    }
+
+    #[test]
+    fn columns_are_found_by_name_in_any_order_and_with_a_byte_order_mark() {
+        let list = parsed("\u{feff}Name,Notes,E-mail\n\"Nkosi, Anna\",x,anna@example.org\n");
+        assert_eq!(list.readers.len(), 1);
+        assert_eq!(list.readers[0].name.as_deref(), Some("Nkosi, Anna"));
+        assert_eq!(list.readers[0].address.expose(), "anna@example.org");
+    }
+
+    #[test]
+    fn faulty_rows_are_named_by_line_and_the_others_are_kept() {
+        let list = parsed(
+            "email,status\nanna@example.org,active\nnobody,active\n\
+             \"x@example.org\r\nBcc: y@example.org\",active\nben@example.org,inactive\n",
+        );
+        assert_eq!(list.readers.len(), 1);
+        let lines: Vec<_> = list.problems.iter().map(|p| p.line).collect();
+        assert_eq!(lines, [Some(3), Some(4), Some(6)]);
+        assert!(list.problems[1].what.contains("control character"));
+        assert!(!list.problems[1].what.contains('\n'));
+        assert!(list.problems[2].what.contains("inactive"));
+    }
+
+    #[test]
+    fn one_address_in_other_letters_is_one_reader() {
+        let list = parsed("email\nAnna@example.org\n anna@EXAMPLE.org \n");
+        assert_eq!((list.readers.len(), list.repeated), (1, 1));
+    }
+
+    #[test]
+    fn a_file_without_a_column_for_addresses_is_refused() {
+        let error = parse("a,b\n1,2\n", Path::new("list.csv"), Status::Active)
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("no column `email`"), "{error}");
+    }
+}

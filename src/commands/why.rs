@@ -1,0 +1,145 @@
+//! `why`: the whole story of one reader, of one issue or all.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use clap::Args;
+use serde::Serialize;
+
+use super::{
+    Context, issues,
+    exit::{Exit, Failure},
+    subscribers, workspace,
+};
+use crate::{
+    config::Config,
+    domain::{address::EmailAddress, delivery::IssueId},
+    store::{DeliveryStory, Event, Story, Suppression},
+};
+
+/// Tell the whole story of one reader and one issue
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  letterpress why anna@example.org
+  letterpress why anna@example.org weekly/3")]
+pub struct Why {
+    /// The reader
+    address: String,
+    /// Only this issue: DIGEST/NUMBER
+    issue: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Told<'a> {
+    email: &'a str,
+    name: Option<&'a str>,
+    status: Option<&'static str>,
+    since: Option<DateTime<Utc>>,
+    suppression: Option<&'a Suppression>,
+    events: &'a [Event],
+    deliveries: &'a [DeliveryStory],
+}
+
+/// # Errors
+/// When nothing is known of the address.
+pub async fn run(context: &Context, args: &Why) -> Result<Exit, Failure> {
+    let (config, _) = workspace::configuration(context)?;
+    let address = subscribers::parse(&args.address)?;
+    show(context, &config, &address, args.issue.as_deref()).await
+}
+
+/// Prints everything the ledger knows of an address.
+///
+/// # Errors
+/// Exit 66 when nothing is known of it.
+pub async fn show(
+    context: &Context,
+    config: &Config,
+    address: &EmailAddress,
+    issue: Option<&str>,
+) -> Result<Exit, Failure> {
+    let store = workspace::needed_ledger(context, config).await?;
+    let issue: Option<IssueId> = match issue {
+        Some(name) => Some(issues::find(config, &store, name).await?.id),
+        None => None,
+    };
+    let story = store
+        .why(address, issue)
+        .await
+        .map_err(workspace::store_failure)?;
+    if story.subscriber.is_none() && story.suppression.is_none() {
+        return Err(Failure::new(
+            Exit::NoInput,
+            format!("nothing is known of {}", address.expose()),
+        )
+        .hint("look for another spelling with `letterpress subscribers list`"));
+    }
+    let reader = story.subscriber.as_ref();
+    let told = Told {
+        email: address.expose(),
+        name: reader.and_then(|reader| reader.name.as_deref()),
+        status: reader.map(|reader| reader.status.as_str()),
+        since: reader.map(|reader| reader.changed),
+        suppression: story.suppression.as_ref(),
+        events: &story.events,
+        deliveries: &story.deliveries,
+    };
+    context
+        .talk
+        .data(&told, || text(&told, &story, config.publication.timezone))?;
+    Ok(Exit::Done)
+}
+
+fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
+    let local = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S");
+    let mut text = told.email.to_owned();
+    if let Some(name) = told.name {
+        let _ = write!(text, " ({name})");
+    }
+    if let (Some(status), Some(since)) = (told.status, told.since) {
+        let _ = write!(text, ": {status} since {}", local(since));
+    }
+    text.push('\n');
+    if let Some(suppression) = told.suppression {
+        let _ = writeln!(
+            text,
+            "suppressed since {}: {}",
+            local(suppression.since),
+            suppression.reason
+        );
+    }
+    for event in told.events {
+        let _ = writeln!(text, "{}  {} ({})", local(event.at), event.what, event.source);
+    }
+    if story.deliveries.is_empty() {
+        text.push_str("no issue was frozen for this reader\n");
+    }
+    for delivery in told.deliveries {
+        let _ = write!(
+            text,
+            "\nissue {}/{}: {} (delivery {})",
+            delivery.digest, delivery.number, delivery.state, delivery.id
+        );
+        if let Some(at) = delivery.next_attempt_at {
+            let _ = write!(text, ", due {}", local(at));
+        }
+        text.push('\n');
+        for attempt in &delivery.attempts {
+            let reply = [
+                attempt.code.map(|code| code.to_string()),
+                attempt.reply.clone(),
+            ];
+            let _ = writeln!(
+                text,
+                "  {}  attempt {}: {} {}",
+                local(attempt.started),
+                attempt.id,
+                attempt.outcome.unwrap_or("under way"),
+                reply.into_iter().flatten().collect::<Vec<_>>().join(" ")
+            );
+        }
+    }
+    text
+}
