@@ -8,3 +8,6 @@
 
 pub mod config;
 pub mod domain;
+pub mod links;
+pub mod mail;
+pub mod templates;

@@ -1,0 +1,22 @@
+//! An issue becomes an edition, an edition becomes messages.
+//!
+//! [`render`] runs once per issue: templates, styles, encoding. What comes out
+//! is an [`Edition`] of fixed pieces and slots, and filling the slots is all
+//! that happens per message.
+
+mod body;
+mod compose;
+mod context;
+mod edition;
+mod header;
+mod message;
+mod opening;
+mod render;
+mod slot;
+
+pub use self::{
+    edition::{Edition, EditionError},
+    message::{Addressed, Message},
+    render::{IssueInput, RenderError, Rendered, render},
+    slot::{Place, Slot, SlotUse},
+};
