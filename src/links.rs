@@ -32,12 +32,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const ALL: [Self; 4] = [
-        Self::Unsubscribe,
-        Self::Manage,
-        Self::Confirm,
-        Self::Bounce,
-    ];
+    const ALL: [Self; 4] = [Self::Unsubscribe, Self::Manage, Self::Confirm, Self::Bounce];
 
     fn label(self) -> &'static str {
         match self {

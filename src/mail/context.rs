@@ -107,10 +107,7 @@ fn describe_publication(input: &IssueInput<'_>) -> Value {
         ("language", publication.language.as_str().into()),
         ("dir", direction(&publication.language).into()),
         ("logo", publication.logo.as_ref().map(describe_logo).into()),
-        (
-            "rights",
-            publication.rights.as_deref().map(one_line).into(),
-        ),
+        ("rights", publication.rights.as_deref().map(one_line).into()),
     ])
 }
 
@@ -190,7 +187,10 @@ fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> V
         ("opening", opening.map(|o| o.text).into()),
         (
             "language",
-            language.unwrap_or(&input.publication.language).as_str().into(),
+            language
+                .unwrap_or(&input.publication.language)
+                .as_str()
+                .into(),
         ),
         ("published", article.published.to_rfc3339().into()),
         (
@@ -205,10 +205,7 @@ fn describe_author(author: &Author) -> Value {
         .url
         .as_deref()
         .filter(|url| url.starts_with("https://") || url.starts_with("http://"));
-    map([
-        ("name", one_line(&author.name).into()),
-        ("url", url.into()),
-    ])
+    map([("name", one_line(&author.name).into()), ("url", url.into())])
 }
 
 fn describe_hero(hero: &Picture) -> Value {
@@ -249,15 +246,21 @@ fn scaled(width: u32, height: u32, widest: u32) -> Option<(u32, u32)> {
 
 /// The line that mail clients show after the subject.
 fn preheader(input: &IssueInput<'_>) -> String {
-    input.articles.first().map_or_else(String::new, |(lead, body)| {
-        let text = lead.standfirst.as_ref().unwrap_or(&body.summary);
-        cut(&one_line(text), 120)
-    })
+    input
+        .articles
+        .first()
+        .map_or_else(String::new, |(lead, body)| {
+            let text = lead.standfirst.as_ref().unwrap_or(&body.summary);
+            cut(&one_line(text), 120)
+        })
 }
 
 /// `A`, `A and B`, `A, B and C`.
 fn authors_line(authors: &[Author]) -> String {
-    let names: Vec<String> = authors.iter().map(|author| one_line(&author.name)).collect();
+    let names: Vec<String> = authors
+        .iter()
+        .map(|author| one_line(&author.name))
+        .collect();
     match names.as_slice() {
         [] => String::new(),
         [one] => one.clone(),

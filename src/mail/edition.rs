@@ -132,7 +132,8 @@ impl Edition {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EditionError> {
         let rest = bytes.strip_prefix(MAGIC).ok_or(EditionError::Form)?;
         let (length, rest) = rest.split_first_chunk::<4>().ok_or(EditionError::Form)?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| EditionError::Form)?;
+        let length =
+            usize::try_from(u32::from_le_bytes(*length)).map_err(|_| EditionError::Form)?;
         let (head, fixed) = rest.split_at_checked(length).ok_or(EditionError::Form)?;
         let head: Head = serde_json::from_slice(head).map_err(EditionError::Damaged)?;
         let mut pieces = Vec::with_capacity(head.pieces.len());

@@ -40,10 +40,7 @@ fn angled(phrase: &str, inside: &str, column: usize, always_brackets: bool) -> S
     value.split_off(column)
 }
 
-fn write_folded(
-    out: &mut String,
-    write: impl FnOnce(&mut EmailWriter<'_>) -> std::fmt::Result,
-) {
+fn write_folded(out: &mut String, write: impl FnOnce(&mut EmailWriter<'_>) -> std::fmt::Result) {
     let line_len = out.len();
     let mut writer = EmailWriter::new(out, line_len, 0, false);
     write(&mut writer).expect("writing to a String cannot fail");

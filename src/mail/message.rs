@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    body, header,
+    body,
     edition::{Edition, Piece},
+    header,
     slot::{Place, Slot, SlotUse},
 };
 use crate::{

@@ -11,12 +11,17 @@ mod edition;
 mod header;
 mod message;
 mod opening;
+mod rehearsal;
 mod render;
 mod slot;
 
 pub use self::{
     edition::{Edition, EditionError},
     message::{Addressed, Message},
+    rehearsal::check_templates,
     render::{IssueInput, RenderError, Rendered, render},
     slot::{Place, Slot, SlotUse},
 };
+
+#[cfg(test)]
+mod tests;

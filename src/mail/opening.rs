@@ -105,7 +105,9 @@ mod tests {
 
     #[test]
     fn a_short_first_paragraph_takes_the_second_along() {
-        let opening = opening(&body("<p>Short.</p>\n<p>Second.</p><h2>Head</h2><p>Third</p>"));
+        let opening = opening(&body(
+            "<p>Short.</p>\n<p>Second.</p><h2>Head</h2><p>Third</p>",
+        ));
         assert_eq!(opening.unwrap().text, "Short.\n\nSecond.");
     }
 

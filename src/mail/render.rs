@@ -82,7 +82,9 @@ pub enum RenderError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// The subject came out empty.
-    #[error("digest `{0}`: its `subject` came out empty; print something such as `{{{{ issue.lead.title }}}}`")]
+    #[error(
+        "digest `{0}`: its `subject` came out empty; print something such as `{{{{ issue.lead.title }}}}`"
+    )]
     Subject(String),
     /// The style sheet cannot be inlined.
     #[error("template `{kind}`: the style sheet cannot be written into the HTML")]
@@ -95,7 +97,9 @@ pub enum RenderError {
     },
     /// Gmail drops a style block of more than 8,192 characters, and with it
     /// every rule for phones and dark mode.
-    #[error("template `{kind}`: {bytes} bytes of rules for screens remain in the style block; mail clients take at most 8192")]
+    #[error(
+        "template `{kind}`: {bytes} bytes of rules for screens remain in the style block; mail clients take at most 8192"
+    )]
     StyleBlock {
         /// The kind.
         kind: String,
@@ -103,11 +107,11 @@ pub enum RenderError {
         bytes: usize,
     },
     /// A filter was applied to a slot.
-    #[error("template `{kind}`: {source}")]
+    #[error("template `{kind}`: what stands for the reader was altered")]
     Mark {
         /// The kind.
         kind: String,
-        /// What to do.
+        /// How.
         #[source]
         source: BrokenMark,
     },
@@ -122,6 +126,8 @@ pub enum RenderError {
     },
 }
 
+/// Where settings are, in problems.
+pub(super) const CONFIG: &str = "letterpress.toml";
 /// Most characters of a Subject.
 const LONGEST_SUBJECT: usize = 255;
 /// Most bytes of the style block that Gmail keeps.
@@ -173,7 +179,10 @@ pub fn render(
     // 3. What a reader would see.
     let sample = Sample::new();
     let reader = Reader::of_facts(&content.facts, &sample.addressed(input.number), signer);
-    let (html, text) = (filled(&content.html, &reader), filled(&content.text, &reader));
+    let (html, text) = (
+        filled(&content.html, &reader),
+        filled(&content.text, &reader),
+    );
     content.facts.html_bytes = html.len();
     content.facts.text_bytes = text.len();
     let edition = compose(input, settings, content);
@@ -197,8 +206,12 @@ fn subject(
     templates: &Templates,
     context: &IssueContext,
 ) -> Result<String, RenderError> {
-    let setting = format!("subject of digest `{}`", digest.name);
-    let raw = templates.render_subject(&digest.subject, &context.for_subject(), &setting)?;
+    let raw = templates
+        .render_subject(&digest.subject, &context.for_subject(), CONFIG.as_ref())
+        .map_err(|error| TemplateError {
+            message: format!("`subject` of digest `{}`: {}", digest.name, error.message),
+            ..error
+        })?;
     let subject = cut(&one_line(&raw), LONGEST_SUBJECT);
     if subject.is_empty() {
         return Err(RenderError::Subject(digest.name.to_string()));
@@ -220,6 +233,8 @@ fn inlined(html: &str, kind: &str) -> Result<String, RenderError> {
         kind: kind.to_owned(),
         source,
     })?;
+    let mut html = style_after_charset(&html);
+    html.push('\n');
     let bytes = style_block_bytes(&html);
     if bytes > LARGEST_STYLE_BLOCK {
         return Err(RenderError::StyleBlock {
@@ -228,6 +243,20 @@ fn inlined(html: &str, kind: &str) -> Result<String, RenderError> {
         });
     }
     Ok(html)
+}
+
+/// The inliner puts what is left of the style sheet first into the head; a
+/// browser looks for the character set in the first 1,024 bytes only.
+fn style_after_charset(html: &str) -> String {
+    let moved = html.split_once("<head><style>").and_then(|(before, rest)| {
+        let (style, rest) = rest.split_once("</style>")?;
+        let (head, body) = rest.split_once("</head>")?;
+        let head = head.trim();
+        Some(format!(
+            "{before}<head>\n{head}\n<style>{style}</style>\n</head>{body}"
+        ))
+    });
+    moved.unwrap_or_else(|| html.to_owned())
 }
 
 fn style_block_bytes(html: &str) -> usize {
@@ -289,11 +318,7 @@ fn filled(parts: &[Part], reader: &Reader<'_>) -> String {
 
 /// Fills the slots for readers without a name, with a long one, and with one
 /// that tries to be markup and a header, and looks at every byte.
-fn rehearse(
-    edition: &Edition,
-    input: &IssueInput<'_>,
-    signer: &Signer,
-) -> Result<(), RenderError> {
+fn rehearse(edition: &Edition, input: &IssueInput<'_>, signer: &Signer) -> Result<(), RenderError> {
     let sample = Sample::new();
     let long = "Ünïcödé ".repeat(40);
     let hostile = "\u{202E}\"<b>\\,;:=?utf-8?q?x?=\r\nBcc: a@example.org\0";

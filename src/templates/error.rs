@@ -118,11 +118,7 @@ pub(super) fn faults(error: &tera::Error) -> Vec<Fault> {
             line: None,
             message: "there is no such template".to_owned(),
         }],
-        _ => error
-            .to_string()
-            .split("\n\n")
-            .map(parse_report)
-            .collect(),
+        _ => error.to_string().split("\n\n").map(parse_report).collect(),
     }
 }
 
@@ -140,7 +136,10 @@ fn parse_report(report: &str) -> Fault {
     Fault {
         template,
         line,
-        message: message.strip_prefix("error: ").unwrap_or(message).to_owned(),
+        message: message
+            .strip_prefix("error: ")
+            .unwrap_or(message)
+            .to_owned(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The filters we add to Tera's, and the one we take away.
 
 use tera::{Error, Kwargs, State, StringInput, Tera, TeraResult, Value};
+use textwrap::{WordSeparator, core::Word};
 
 /// What the mark of a slot begins with; [`fallback`] must know one when it
 /// sees one. The rest of a mark is secret.
@@ -24,8 +25,21 @@ fn wrap(text: &str, kwargs: Kwargs, _: &State) -> TeraResult<String> {
         .initial_indent(first)
         .subsequent_indent(indent)
         .break_words(false)
+        .word_separator(WordSeparator::Custom(words))
         .word_splitter(textwrap::WordSplitter::NoHyphenation);
     Ok(textwrap::fill(text, options))
+}
+
+/// Where a line may break: as Unicode says (UAX 14), which knows scripts
+/// without spaces, but never inside a URL.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    Box::new(line.split_inclusive(' ').flat_map(|piece| {
+        if piece.contains("://") {
+            Box::new(std::iter::once(Word::from(piece)))
+        } else {
+            WordSeparator::UnicodeBreakProperties.find_words(piece)
+        }
+    }))
 }
 
 /// A line of `mark`s as wide as the widest line of the text: `Title` gives `=====`.

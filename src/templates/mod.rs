@@ -29,6 +29,9 @@ pub struct Templates {
     folder: PathBuf,
     /// Names that the user's folder provides.
     own: BTreeSet<String>,
+    /// Names that some template gives itself with `for` or `set`; a template
+    /// it includes sees them too.
+    locals: BTreeSet<String>,
 }
 
 /// A template larger than this is a mistake.
@@ -51,10 +54,16 @@ impl Templates {
             tera,
             folder: label,
             own: BTreeSet::new(),
+            locals: builtin::TEMPLATES
+                .iter()
+                .flat_map(|(_, source)| locals(source))
+                .collect(),
         };
         let mut problems = Vec::new();
         if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
             let files = read_folder(folder, &templates.folder, &mut problems);
+            let own_locals = files.values().flat_map(|source| locals(source));
+            templates.locals.extend(own_locals);
             templates.add_own(files, &mut problems);
         }
         problems.sort();
@@ -100,8 +109,8 @@ impl Templates {
         self.render(&format!("{kind}/issue.txt"), context)
     }
 
-    /// A subject line from the digest's `subject` setting. `setting` says in
-    /// errors where the setting is.
+    /// A subject line from the digest's `subject` setting. `file` is where
+    /// the setting stands, for errors; lines are not known.
     ///
     /// # Errors
     /// As [`Templates::render_html`], and when `source` is not a template.
@@ -109,11 +118,14 @@ impl Templates {
         &self,
         source: &str,
         context: &Context,
-        setting: &str,
+        file: &Path,
     ) -> Result<String, TemplateError> {
         self.tera
             .render_str(source, context, false)
-            .map_err(|error| TemplateError::first(&error, |_| PathBuf::from(setting)))
+            .map_err(|error| TemplateError {
+                line: None,
+                ..TemplateError::first(&error, |_| file.to_owned())
+            })
     }
 
     /// The names at the top of `kind`'s templates that are not among `known`:
@@ -126,8 +138,11 @@ impl Templates {
             let Ok(used) = self.tera.get_template_variables(&name) else {
                 continue;
             };
-            let used: BTreeSet<&str> = used.into_iter().collect();
-            for unknown in used.into_iter().filter(|used| !known.contains(used)) {
+            let unknown: BTreeSet<&str> = used
+                .into_iter()
+                .filter(|name| !known.contains(name) && !self.locals.contains(*name))
+                .collect();
+            for unknown in unknown {
                 let error = TemplateError::undefined(self.file_of(&name), unknown, known);
                 problems.push(error.problem());
             }
@@ -182,6 +197,24 @@ impl Templates {
         }
         self.own = files.into_keys().collect();
     }
+}
+
+/// The names that `{% for … in %}` and `{% set … = %}` of a template define.
+fn locals(source: &str) -> Vec<String> {
+    let tags = source.split("{%").skip(1);
+    let names = tags.filter_map(|tag| {
+        let mut words = tag.trim_start_matches('-').trim_start().splitn(2, ' ');
+        let (keyword, rest) = (words.next()?, words.next()?);
+        match keyword {
+            "for" => rest.split_once(" in ").map(|(names, _)| names),
+            "set" | "set_global" => Some(rest.split(['=', '%', '|']).next().unwrap_or(rest)),
+            _ => None,
+        }
+    });
+    names
+        .flat_map(|names| names.split(','))
+        .map(|name| name.trim().trim_end_matches('-').trim().to_owned())
+        .collect()
 }
 
 /// Reads every template of the folder, by name with `/`.
