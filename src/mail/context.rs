@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset};
 use tera::{Context, Value};
+use url::Url;
 
 use super::{opening::opening, render::IssueInput, slot::Marks};
 use crate::{
@@ -153,7 +154,12 @@ fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> V
             article.standfirst.as_deref().map(one_line).into(),
         ),
         ("summary", one_line(&body.summary).into()),
-        ("url", article.url.as_str().into()),
+        (
+            "url",
+            web(&article.url)
+                .unwrap_or(input.publication.base_url.as_str())
+                .into(),
+        ),
         ("section", section.into()),
         (
             "authors",
@@ -171,7 +177,7 @@ fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> V
             article
                 .hero
                 .as_ref()
-                .filter(|hero| is_shown_by_mail_clients(hero.kind))
+                .filter(|hero| is_shown_by_mail_clients(hero.kind) && web(&hero.url).is_some())
                 .map(describe_hero)
                 .into(),
         ),
@@ -223,6 +229,11 @@ fn describe_hero(hero: &Picture) -> Value {
         ("thumb_width", thumb_width.into()),
         ("thumb_height", thumb_height.into()),
     ])
+}
+
+/// The URL, if it is one a mail may carry: never `javascript:` or `data:`.
+fn web(url: &Url) -> Option<&str> {
+    matches!(url.scheme(), "https" | "http").then_some(url.as_str())
 }
 
 /// Vector pictures and AVIF show as a broken picture in most mail clients.

@@ -119,16 +119,20 @@ impl World {
             .to_bytes()
     }
 
-    fn with_template(mut self, text: &str) -> Self {
+    fn with_template(self, text: &str) -> Self {
+        self.with_templates("letter", text, text)
+    }
+
+    fn with_templates(mut self, kind: &str, html: &str, text: &str) -> Self {
         let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("templates/letter");
+        let folder = root.path().join("templates").join(kind);
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("issue.html"), text).unwrap();
+        std::fs::write(folder.join("issue.html"), html).unwrap();
         std::fs::write(folder.join("issue.txt"), text).unwrap();
         let (templates, problems) = Templates::load(Some(&root.path().join("templates")));
         assert_eq!(problems, []);
         self.templates = templates;
-        self.digest.template = "letter".to_owned();
+        self.digest.template = kind.to_owned();
         self
     }
 }
@@ -575,4 +579,61 @@ fn a_check_finds_faults_in_kind_subject_and_template() {
     assert!(found.contains("templates/letter/issue.html:1: error: field `leed` is not defined; did you mean `lead`?"), "{found}");
     world.digest.template = "leter".to_owned();
     assert!(check(&world).contains("there is no template `leter`; did you mean `letter`?"));
+}
+
+const DOCUMENTATION: &str = include_str!("../../docs/templates.md");
+
+#[test]
+fn the_example_of_the_documentation_works() {
+    let example = |fence: &str| {
+        let (_, rest) = DOCUMENTATION.split_once(fence).unwrap();
+        rest.split("\n```").next().unwrap().to_owned()
+    };
+    let (html, text) = (example("```html\n"), example("```\n{%"));
+    let world = world().with_templates("weekly", &html, &format!("{{%{text}"));
+    let rendered = world.render().unwrap();
+    for part in [&rendered.html, &rendered.text] {
+        assert!(part.contains("Good morning, Thandi Mokoena."), "{part}");
+        assert!(part.contains("Five soups"), "{part}");
+    }
+}
+
+#[test]
+fn everything_a_template_sees_is_documented() {
+    fn names(value: &tera::Value, found: &mut Vec<String>) {
+        for item in value.as_array().unwrap_or_default() {
+            names(item, found);
+        }
+        for (name, inner) in value.as_map().into_iter().flatten() {
+            found.push(name.to_string());
+            names(inner, found);
+        }
+    }
+    let world = world();
+    let input = IssueInput {
+        publication: &world.publication,
+        digest: &world.digest,
+        sections: &BTreeMap::new(),
+        number: 1,
+        articles: world
+            .articles
+            .iter()
+            .map(|(a, b)| (a, Arc::clone(b)))
+            .collect(),
+        date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
+    };
+    let marks = super::slot::Marks::new("key");
+    let context = super::context::IssueContext::new(&input, &world.settings).for_body("S", &marks);
+    let mut found = Vec::new();
+    for top in super::context::NAMES {
+        found.push(top.to_owned());
+        names(context.get(top).unwrap(), &mut found);
+    }
+    assert!(found.len() > 50, "{found:?}");
+    for name in found {
+        assert!(
+            DOCUMENTATION.contains(&format!("`{name}`")),
+            "`{name}` is not documented"
+        );
+    }
 }
