@@ -13,7 +13,7 @@ use super::{opening::opening, render::IssueInput, slot::Marks};
 use crate::{
     config::settings::MailSettings,
     domain::{
-        article::{Article, Body, Picture, PictureType},
+        article::{Article, Body, Picture, PictureType, SafeHtml},
         publication::{Author, Logo},
         text::{cut, many_lines, one_line},
     },
@@ -108,7 +108,7 @@ fn describe_publication(input: &IssueInput<'_>) -> Value {
         ("language", publication.language.as_str().into()),
         ("dir", direction(&publication.language).into()),
         ("logo", publication.logo.as_ref().map(describe_logo).into()),
-        ("rights", publication.rights.as_deref().map(one_line).into()),
+        ("rights", line(publication.rights.as_deref())),
     ])
 }
 
@@ -124,86 +124,68 @@ fn describe_logo(logo: &Logo) -> Value {
 }
 
 fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> Value {
+    let publication = input.publication;
+    let authors: Vec<Value> = article.authors.iter().map(describe_author).collect();
+    let hero = article
+        .hero
+        .as_ref()
+        .filter(|hero| is_shown_by_mail_clients(hero.kind) && web(&hero.url).is_some());
+    let url = web(&article.url).unwrap_or(publication.base_url.as_str());
+    let language = article.language.as_ref().unwrap_or(&publication.language);
+    let (opening_html, opening) = opening(body).map(|o| (o.html, o.text)).unzip();
+    map([
+        ("title", one_line(&article.title).into()),
+        ("kicker", line(article.kicker.as_deref())),
+        ("standfirst", line(article.standfirst.as_deref())),
+        ("summary", one_line(&body.summary).into()),
+        ("url", url.into()),
+        ("section", describe_section(article, input)),
+        ("authors", authors.into()),
+        ("authors_line", authors_line(&article.authors).into()),
+        ("tags", describe_tags(article)),
+        ("hero", hero.map(describe_hero).into()),
+        ("html", html(&body.html)),
+        ("text", body.text.as_str().into()),
+        ("opening_html", opening_html.as_ref().map(html).into()),
+        ("opening", opening.into()),
+        ("language", language.as_str().into()),
+        ("published", article.published.to_rfc3339().into()),
+        (
+            "published_text",
+            date_text(article.published, &publication.language).into(),
+        ),
+    ])
+}
+
+/// The one kind of text that prints without escaping.
+fn html(html: &SafeHtml) -> Value {
+    Value::safe_string(html.as_str())
+}
+
+fn line(text: Option<&str>) -> Value {
+    text.map(one_line).into()
+}
+
+fn describe_section(article: &Article, input: &IssueInput<'_>) -> Value {
     let section = article.section.as_ref().map(|slug| {
-        let title = input
-            .sections
-            .get(slug)
-            .map_or(slug.as_str(), |section| section.title.as_str());
+        let known = input.sections.get(slug);
+        let title = known.map_or(slug.as_str(), |section| section.title.as_str());
         map([
             ("slug", slug.as_str().into()),
             ("title", one_line(title).into()),
         ])
     });
-    let tags: Vec<Value> = article
-        .tags
-        .iter()
-        .map(|tag| {
-            map([
-                ("slug", tag.slug.as_str().into()),
-                ("label", one_line(&tag.label).into()),
-            ])
-        })
-        .collect();
-    let opening = opening(body);
-    let language = article.language.as_ref();
-    map([
-        ("title", one_line(&article.title).into()),
-        ("kicker", article.kicker.as_deref().map(one_line).into()),
-        (
-            "standfirst",
-            article.standfirst.as_deref().map(one_line).into(),
-        ),
-        ("summary", one_line(&body.summary).into()),
-        (
-            "url",
-            web(&article.url)
-                .unwrap_or(input.publication.base_url.as_str())
-                .into(),
-        ),
-        ("section", section.into()),
-        (
-            "authors",
-            article
-                .authors
-                .iter()
-                .map(describe_author)
-                .collect::<Vec<_>>()
-                .into(),
-        ),
-        ("authors_line", authors_line(&article.authors).into()),
-        ("tags", tags.into()),
-        (
-            "hero",
-            article
-                .hero
-                .as_ref()
-                .filter(|hero| is_shown_by_mail_clients(hero.kind) && web(&hero.url).is_some())
-                .map(describe_hero)
-                .into(),
-        ),
-        ("html", Value::safe_string(body.html.as_str())),
-        ("text", body.text.as_str().into()),
-        (
-            "opening_html",
-            opening
-                .as_ref()
-                .map(|o| Value::safe_string(o.html.as_str()))
-                .into(),
-        ),
-        ("opening", opening.map(|o| o.text).into()),
-        (
-            "language",
-            language
-                .unwrap_or(&input.publication.language)
-                .as_str()
-                .into(),
-        ),
-        ("published", article.published.to_rfc3339().into()),
-        (
-            "published_text",
-            date_text(article.published, &input.publication.language).into(),
-        ),
-    ])
+    section.into()
+}
+
+fn describe_tags(article: &Article) -> Value {
+    let tags = article.tags.iter().map(|tag| {
+        map([
+            ("slug", tag.slug.as_str().into()),
+            ("label", one_line(&tag.label).into()),
+        ])
+    });
+    tags.collect::<Vec<_>>().into()
 }
 
 fn describe_author(author: &Author) -> Value {
@@ -220,8 +202,8 @@ fn describe_hero(hero: &Picture) -> Value {
     map([
         ("url", hero.url.as_str().into()),
         ("alt", one_line(&hero.alt).into()),
-        ("caption", hero.caption.as_deref().map(one_line).into()),
-        ("credit", hero.credit.as_deref().map(one_line).into()),
+        ("caption", line(hero.caption.as_deref())),
+        ("credit", line(hero.credit.as_deref())),
         ("width", hero.width.into()),
         ("height", hero.height.into()),
         ("mail_width", mail_width.into()),
@@ -315,13 +297,13 @@ mod tests {
 
     #[test]
     fn all_authors_are_named_in_one_line() {
-        let line = |names: &[&str]| {
+        let all = |names: &[&str]| {
             let authors: Vec<Author> = names.iter().copied().map(Author::named).collect();
             authors_line(&authors)
         };
-        assert_eq!(line(&["A"]), "A");
-        assert_eq!(line(&["A", "B"]), "A and B");
-        assert_eq!(line(&["A", "B", "C"]), "A, B and C");
+        assert_eq!(all(&["A"]), "A");
+        assert_eq!(all(&["A", "B"]), "A and B");
+        assert_eq!(all(&["A", "B", "C"]), "A, B and C");
     }
 
     #[test]

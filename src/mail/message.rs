@@ -6,9 +6,8 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    body,
     edition::{Edition, Piece},
-    header,
+    mime::{encode, mailbox},
     slot::{Place, Slot, SlotUse},
 };
 use crate::{
@@ -161,7 +160,7 @@ impl<'a> Reader<'a> {
     fn encoded(&self, used: &SlotUse) -> String {
         match used.place {
             Place::Header => self.value(&used.slot).into_owned(),
-            Place::Html | Place::HtmlUrl | Place::Text => body::encode(&self.escaped(used)),
+            Place::Html | Place::HtmlUrl | Place::Text => encode(&self.escaped(used)),
         }
     }
 
@@ -185,7 +184,7 @@ impl<'a> Reader<'a> {
             },
             Slot::To => {
                 let name = self.name.as_deref().unwrap_or_default();
-                header::mailbox(name, self.address, "To: ".len()).into()
+                mailbox(name, self.address, "To: ".len()).into()
             }
             Slot::MessageId => self.message_id.as_str().into(),
             Slot::UnsubscribeToken => self.token.as_str().into(),

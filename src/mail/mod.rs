@@ -4,12 +4,10 @@
 //! is an [`Edition`] of fixed pieces and slots, and filling the slots is all
 //! that happens per message.
 
-mod body;
-mod compose;
 mod context;
 mod edition;
-mod header;
 mod message;
+mod mime;
 mod opening;
 mod rehearsal;
 mod render;
@@ -18,6 +16,7 @@ mod slot;
 pub use self::{
     edition::{Edition, EditionError},
     message::{Addressed, Message},
+    mime::WireError,
     rehearsal::check_templates,
     render::{IssueInput, RenderError, Rendered, render},
     slot::{Place, Slot, SlotUse},

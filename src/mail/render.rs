@@ -7,11 +7,10 @@ use chrono::{DateTime, FixedOffset};
 use css_inline::{CSSInliner, InlineOptions};
 
 use super::{
-    body::{WireError, check_wire},
-    compose::{Content, compose},
     context::IssueContext,
     edition::{Edition, Facts, mailto_before_token},
     message::{Addressed, Reader},
+    mime::{Content, WireError, check_wire, compose},
     slot::{BrokenMark, Marks, Part},
 };
 use crate::{
@@ -144,6 +143,38 @@ pub fn render(
     settings: &MailSettings,
     signer: &Signer,
 ) -> Result<Rendered, RenderError> {
+    // 1. Templates and styles, then slots where the marks stood.
+    let mut content = content(input, templates, settings, signer)?;
+
+    // 2. What a reader would see.
+    let sample = Sample::new();
+    let to = sample.addressed(input.number);
+    let reader = Reader::of_facts(&content.facts, &to, signer);
+    let html = filled(&content.html, &reader);
+    let text = filled(&content.text, &reader);
+    content.facts.html_bytes = html.len();
+    content.facts.text_bytes = text.len();
+
+    // 3. Headers and encoding; the last look, with the readers most likely to
+    //    break something.
+    let edition = compose(input, settings, content);
+    rehearse(&edition, input, signer)?;
+    Ok(Rendered {
+        html,
+        text,
+        subject: edition.subject().to_owned(),
+        eml: edition.message(&to, signer).to_bytes(),
+        edition,
+    })
+}
+
+/// What the templates make of an issue, cut at the slots.
+fn content(
+    input: &IssueInput<'_>,
+    templates: &Templates,
+    settings: &MailSettings,
+    signer: &Signer,
+) -> Result<Content, RenderError> {
     let digest = input.digest;
     let kind = digest.template.as_str();
     if input.articles.is_empty() {
@@ -156,48 +187,21 @@ pub fn render(
             kinds: templates.kinds(),
         });
     }
-
-    // 1. Templates, the subject first: the others may print it.
     let marks = Marks::new(&signer.slot_key());
     let context = IssueContext::new(input, settings);
+    // The subject first: the others may print it.
     let subject = subject(digest, templates, &context)?;
     let context = context.for_body(&subject, &marks);
     let html = inlined(&templates.render_html(kind, &context)?, kind)?;
     let text = tidy(&templates.render_text(kind, &context)?);
-
-    // 2. Slots, encoding, headers.
     let broken = |source| RenderError::Mark {
         kind: kind.to_owned(),
         source,
     };
-    let mut content = Content {
+    Ok(Content {
         html: marks.cut_html(&html).map_err(broken)?,
         text: marks.cut_text(&text).map_err(broken)?,
         facts: facts(input, settings, &subject),
-    };
-
-    // 3. What a reader would see.
-    let sample = Sample::new();
-    let reader = Reader::of_facts(&content.facts, &sample.addressed(input.number), signer);
-    let (html, text) = (
-        filled(&content.html, &reader),
-        filled(&content.text, &reader),
-    );
-    content.facts.html_bytes = html.len();
-    content.facts.text_bytes = text.len();
-    let edition = compose(input, settings, content);
-
-    // 4. The last look, with the readers most likely to break something.
-    rehearse(&edition, input, signer)?;
-    let eml = edition
-        .message(&sample.addressed(input.number), signer)
-        .to_bytes();
-    Ok(Rendered {
-        edition,
-        html,
-        text,
-        subject,
-        eml,
     })
 }
 

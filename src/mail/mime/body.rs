@@ -4,7 +4,7 @@ use quoted_printable::{Options, encode_with_options};
 
 /// Quoted-printable of a piece of body text, CRLF line ends, no line over 75
 /// characters: one stays free for the soft break that joins it to a slot.
-pub(super) fn encode(text: &str) -> String {
+pub(in crate::mail) fn encode(text: &str) -> String {
     encode_with_options(text, Options::default().line_length_limit(75))
 }
 
@@ -32,7 +32,7 @@ pub enum WireError {
 }
 
 /// Looks at a whole message, byte by byte.
-pub(super) fn check_wire(message: &[u8]) -> Result<(), WireError> {
+pub(in crate::mail) fn check_wire(message: &[u8]) -> Result<(), WireError> {
     if message.contains(&0) {
         return Err(WireError::Nul);
     }

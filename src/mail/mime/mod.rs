@@ -1,11 +1,21 @@
 //! Headers and the two parts, put together as pieces and slots.
 
+mod body;
+mod header;
+
 use sha2::{Digest as _, Sha256};
 
+pub use self::body::WireError;
+use self::{
+    body::with_crlf,
+    header::{list_id, unstructured},
+};
+pub(super) use self::{
+    body::{check_wire, encode},
+    header::mailbox,
+};
 use super::{
-    body::{encode, with_crlf},
     edition::{Assembly, Edition, Facts},
-    header::{list_id, mailbox, unstructured},
     render::IssueInput,
     slot::{Part, Slot},
 };
@@ -69,9 +79,9 @@ fn write_headers(
     message.header_slot(Slot::MessageId);
     message.fixed("\r\n");
     let default_id = format!("{digest}.{domain}");
-    let id = settings.list.id.as_deref().unwrap_or(&default_id);
+    let id = one_line(settings.list.id.as_deref().unwrap_or(&default_id));
     let phrase = one_line(&input.digest.title);
-    message.fixed(&format!("List-Id: {}\r\n", list_id(&phrase, id)));
+    message.fixed(&format!("List-Id: {}\r\n", list_id(&phrase, &id)));
     write_unsubscribe(message, facts);
     let archive = input.publication.base_url.as_str();
     message.fixed(&format!("List-Archive: <{archive}>\r\n"));
@@ -82,7 +92,7 @@ fn write_headers(
         "Feedback-ID: {number}:{digest}:{domain}:letterpress\r\n"
     ));
     message.fixed("Precedence: bulk\r\nAuto-Submitted: auto-generated\r\n");
-    let language = &input.publication.language;
+    let language = one_line(&input.publication.language);
     message.fixed(&format!("Content-Language: {language}\r\n"));
 }
 

@@ -14,7 +14,7 @@ pub(super) fn unstructured(name: &str, value: &str) -> String {
 
 /// `name <address>` or the bare address, folded; `column` is where it begins
 /// on its line.
-pub(super) fn mailbox(name: &str, address: &str, column: usize) -> String {
+pub(in crate::mail) fn mailbox(name: &str, address: &str, column: usize) -> String {
     angled(name, address, column, false)
 }
 
