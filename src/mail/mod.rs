@@ -19,7 +19,7 @@ pub use self::{
     mime::WireError,
     rehearsal::check_templates,
     render::{IssueInput, RenderError, Rendered, render},
-    slot::{Place, Slot, SlotUse},
+    slot::{BrokenMark, Place, Slot, SlotUse},
 };
 
 #[cfg(test)]
