@@ -2,12 +2,20 @@
 //!
 //! The layers, lowest first: [`domain`]; then what turns files into a
 //! collection, a collection into feeds, an issue into messages and all of it
-//! into a ledger. `design` in the repository's `docs/` tells the whole story.
+//! into a ledger; then the outbox that drains the ledger, and the commands.
+//! `docs/architecture.md` in the repository tells the whole story.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod content;
 pub mod domain;
 pub mod feed;
 pub mod files;
+pub mod links;
 pub mod mail;
+pub mod outbox;
+pub mod store;
+pub mod templates;

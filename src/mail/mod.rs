@@ -1,3 +1,27 @@
-//! From an issue to the wire: rendering, encoding, and the SMTP session.
+//! An issue becomes an edition, an edition becomes messages.
+//!
+//! [`render`] runs once per issue: templates, styles, encoding. What comes out
+//! is an [`Edition`] of fixed pieces and slots, and filling the slots is all
+//! that happens per message. [`smtp`] takes them to a relay.
 
+mod context;
+mod edition;
+mod message;
+mod mime;
+mod opening;
+mod rehearsal;
+mod render;
+mod slot;
 pub mod smtp;
+
+pub use self::{
+    edition::{Edition, EditionError},
+    message::{Addressed, Message},
+    mime::WireError,
+    rehearsal::check_templates,
+    render::{IssueInput, RenderError, Rendered, render},
+    slot::{BrokenMark, Place, Slot, SlotUse},
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,314 @@
+//! Everything a template can see; `docs/templates.md` lists it for people.
+//!
+//! Every name is always there; what an article lacks is none, so that a name
+//! that is not there is a mistake in the template.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, FixedOffset};
+use tera::{Context, Value};
+use url::Url;
+
+use super::{opening::opening, render::IssueInput, slot::Marks};
+use crate::{
+    config::settings::MailSettings,
+    domain::{
+        article::{Article, Body, Picture, PictureType, SafeHtml},
+        publication::{Author, Logo},
+        text::{cut, many_lines, one_line},
+    },
+};
+
+/// The names at the top.
+pub(super) const NAMES: [&str; 5] = ["publication", "digest", "issue", "reader", "list"];
+
+/// Width of the text column: 600 less two margins of 24.
+const COLUMN: u32 = 552;
+/// Width of the small pictures beside shorter articles.
+const THUMB: u32 = 164;
+/// Width up to which a logo is shown.
+const LOGO: u32 = 240;
+
+/// What a template sees, but for the subject, which is rendered from this.
+pub(super) struct IssueContext {
+    publication: Value,
+    digest: Value,
+    issue: BTreeMap<&'static str, Value>,
+    list: Value,
+}
+
+impl IssueContext {
+    /// Describes an issue.
+    pub(super) fn new(input: &IssueInput<'_>, settings: &MailSettings) -> Self {
+        let articles: Vec<Value> = input
+            .articles
+            .iter()
+            .map(|(article, body)| describe_article(article, body, input))
+            .collect();
+        let postal = settings.list.postal_address.as_deref();
+        Self {
+            publication: describe_publication(input),
+            digest: map([
+                ("name", input.digest.name.as_str().into()),
+                ("title", one_line(&input.digest.title).into()),
+            ]),
+            issue: BTreeMap::from([
+                ("number", input.number.into()),
+                ("date", input.date.to_rfc3339().into()),
+                (
+                    "date_text",
+                    date_text(input.date, &input.publication.language).into(),
+                ),
+                ("preheader", preheader(input).into()),
+                ("lead", articles.first().cloned().into()),
+                (
+                    "rest",
+                    articles.get(1..).unwrap_or_default().to_vec().into(),
+                ),
+                ("articles", articles.into()),
+            ]),
+            list: map([("postal_address", postal.map(many_lines).into())]),
+        }
+    }
+
+    /// What the `subject` setting sees.
+    pub(super) fn for_subject(&self) -> Context {
+        let mut context = Context::new();
+        context.insert_value("publication", self.publication.clone());
+        context.insert_value("digest", self.digest.clone());
+        context.insert_value("issue", self.issue.clone().into());
+        context
+    }
+
+    /// What the templates see: all of that, the subject, list and reader.
+    pub(super) fn for_body(mut self, subject: &str, marks: &Marks) -> Context {
+        self.issue.insert("subject", subject.into());
+        let mut context = self.for_subject();
+        context.insert_value("list", self.list);
+        let reader = map([
+            ("name", marks.name().into()),
+            ("address", marks.address().into()),
+            ("unsubscribe_url", marks.unsubscribe_url().into()),
+        ]);
+        context.insert_value("reader", reader);
+        context
+    }
+}
+
+fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
+    BTreeMap::from(entries).into()
+}
+
+fn describe_publication(input: &IssueInput<'_>) -> Value {
+    let publication = input.publication;
+    map([
+        ("title", one_line(&publication.title).into()),
+        ("description", one_line(&publication.description).into()),
+        ("base_url", publication.base_url.as_str().into()),
+        ("language", publication.language.as_str().into()),
+        ("dir", direction(&publication.language).into()),
+        ("logo", publication.logo.as_ref().map(describe_logo).into()),
+        ("rights", line(publication.rights.as_deref())),
+    ])
+}
+
+fn describe_logo(logo: &Logo) -> Value {
+    let (width, height) = scaled(logo.width, logo.height, LOGO).unzip();
+    map([
+        ("url", logo.url.as_str().into()),
+        ("width", logo.width.into()),
+        ("height", logo.height.into()),
+        ("mail_width", width.into()),
+        ("mail_height", height.into()),
+    ])
+}
+
+fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> Value {
+    let publication = input.publication;
+    let authors: Vec<Value> = article.authors.iter().map(describe_author).collect();
+    let hero = article
+        .hero
+        .as_ref()
+        .filter(|hero| is_shown_by_mail_clients(hero.kind) && web(&hero.url).is_some());
+    let url = web(&article.url).unwrap_or(publication.base_url.as_str());
+    let language = article.language.as_ref().unwrap_or(&publication.language);
+    let (opening_html, opening) = opening(body).map(|o| (o.html, o.text)).unzip();
+    map([
+        ("title", one_line(&article.title).into()),
+        ("kicker", line(article.kicker.as_deref())),
+        ("standfirst", line(article.standfirst.as_deref())),
+        ("summary", one_line(&body.summary).into()),
+        ("url", url.into()),
+        ("section", describe_section(article, input)),
+        ("authors", authors.into()),
+        ("authors_line", authors_line(&article.authors).into()),
+        ("tags", describe_tags(article)),
+        ("hero", hero.map(describe_hero).into()),
+        ("html", html(&body.html)),
+        ("text", body.text.as_str().into()),
+        ("opening_html", opening_html.as_ref().map(html).into()),
+        ("opening", opening.into()),
+        ("language", language.as_str().into()),
+        ("published", article.published.to_rfc3339().into()),
+        (
+            "published_text",
+            date_text(article.published, &publication.language).into(),
+        ),
+    ])
+}
+
+/// The one kind of text that prints without escaping.
+fn html(html: &SafeHtml) -> Value {
+    Value::safe_string(html.as_str())
+}
+
+fn line(text: Option<&str>) -> Value {
+    text.map(one_line).into()
+}
+
+fn describe_section(article: &Article, input: &IssueInput<'_>) -> Value {
+    let section = article.section.as_ref().map(|slug| {
+        let known = input.sections.get(slug);
+        let title = known.map_or(slug.as_str(), |section| section.title.as_str());
+        map([
+            ("slug", slug.as_str().into()),
+            ("title", one_line(title).into()),
+        ])
+    });
+    section.into()
+}
+
+fn describe_tags(article: &Article) -> Value {
+    let tags = article.tags.iter().map(|tag| {
+        map([
+            ("slug", tag.slug.as_str().into()),
+            ("label", one_line(&tag.label).into()),
+        ])
+    });
+    tags.collect::<Vec<_>>().into()
+}
+
+fn describe_author(author: &Author) -> Value {
+    let url = author
+        .url
+        .as_deref()
+        .filter(|url| url.starts_with("https://") || url.starts_with("http://"));
+    map([("name", one_line(&author.name).into()), ("url", url.into())])
+}
+
+fn describe_hero(hero: &Picture) -> Value {
+    let (mail_width, mail_height) = scaled(hero.width, hero.height, COLUMN).unzip();
+    let (thumb_width, thumb_height) = scaled(hero.width, hero.height, THUMB).unzip();
+    map([
+        ("url", hero.url.as_str().into()),
+        ("alt", one_line(&hero.alt).into()),
+        ("caption", line(hero.caption.as_deref())),
+        ("credit", line(hero.credit.as_deref())),
+        ("width", hero.width.into()),
+        ("height", hero.height.into()),
+        ("mail_width", mail_width.into()),
+        ("mail_height", mail_height.into()),
+        ("thumb_width", thumb_width.into()),
+        ("thumb_height", thumb_height.into()),
+    ])
+}
+
+/// The URL, if it is one a mail may carry: never `javascript:` or `data:`.
+fn web(url: &Url) -> Option<&str> {
+    matches!(url.scheme(), "https" | "http").then_some(url.as_str())
+}
+
+/// Vector pictures and AVIF show as a broken picture in most mail clients.
+fn is_shown_by_mail_clients(kind: PictureType) -> bool {
+    match kind {
+        PictureType::Jpeg | PictureType::Png | PictureType::Webp | PictureType::Gif => true,
+        PictureType::Avif | PictureType::Svg => false,
+    }
+}
+
+/// Whole pixels of a picture that is at most `widest` wide; `None` where
+/// nobody measured it.
+fn scaled(width: u32, height: u32, widest: u32) -> Option<(u32, u32)> {
+    if width == 0 || height == 0 {
+        return None;
+    }
+    let shown = width.min(widest);
+    let tall = (u64::from(height) * u64::from(shown) + u64::from(width) / 2) / u64::from(width);
+    Some((shown, u32::try_from(tall.max(1)).unwrap_or(u32::MAX)))
+}
+
+/// The line that mail clients show after the subject.
+fn preheader(input: &IssueInput<'_>) -> String {
+    input
+        .articles
+        .first()
+        .map_or_else(String::new, |(lead, body)| {
+            let text = lead.standfirst.as_ref().unwrap_or(&body.summary);
+            cut(&one_line(text), 120)
+        })
+}
+
+/// `A`, `A and B`, `A, B and C`.
+fn authors_line(authors: &[Author]) -> String {
+    let names: Vec<String> = authors
+        .iter()
+        .map(|author| one_line(&author.name))
+        .collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+/// In words for English, as ISO 8601 for any other language.
+fn date_text(date: DateTime<FixedOffset>, language: &str) -> String {
+    let format = if primary(language) == "en" {
+        "%A, %-d %B %Y"
+    } else {
+        "%Y-%m-%d"
+    };
+    date.format(format).to_string()
+}
+
+fn direction(language: &str) -> &'static str {
+    match primary(language).as_str() {
+        "ar" | "arc" | "ckb" | "dv" | "fa" | "he" | "ps" | "sd" | "ug" | "ur" | "yi" => "rtl",
+        _ => "ltr",
+    }
+}
+
+fn primary(language: &str) -> String {
+    let tag = language.split('-').next().unwrap_or_default();
+    tag.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_scaled_to_whole_pixels_and_never_enlarged() {
+        assert_eq!(scaled(1600, 900, COLUMN), Some((552, 311)));
+        assert_eq!(scaled(300, 200, COLUMN), Some((300, 200)));
+        assert_eq!(scaled(5000, 1, THUMB), Some((164, 1)));
+        assert_eq!(scaled(0, 0, COLUMN), None);
+    }
+
+    #[test]
+    fn all_authors_are_named_in_one_line() {
+        let all = |names: &[&str]| {
+            let authors: Vec<Author> = names.iter().copied().map(Author::named).collect();
+            authors_line(&authors)
+        };
+        assert_eq!(all(&["A"]), "A");
+        assert_eq!(all(&["A", "B"]), "A and B");
+        assert_eq!(all(&["A", "B", "C"]), "A, B and C");
+    }
+
+    #[test]
+    fn arabic_runs_from_right_to_left() {
+        assert_eq!(direction("ar-EG"), "rtl");
+        assert_eq!(direction("en-ZA"), "ltr");
+    }
+}

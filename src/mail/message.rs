@@ -1,0 +1,209 @@
+//! A message: an edition addressed to one reader. Filling the slots is the
+//! only work that is done per message.
+
+use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{
+    edition::{Edition, Piece},
+    mime::{encode, mailbox},
+    slot::{Place, Slot, SlotUse},
+};
+use crate::{
+    domain::{
+        address::EmailAddress,
+        delivery::{DeliveryId, IssueId},
+        subscriber::SubscriberId,
+        text::{cut, one_line},
+    },
+    links::{Payload, Purpose, Signer},
+};
+
+/// The unreserved characters of a URL (RFC 3986 2.3) stay.
+pub(super) const URL_PART: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A name longer than this is cut, between graphemes.
+const LONGEST_NAME: usize = 100;
+
+/// Who gets a message, and which delivery it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Addressed<'a> {
+    /// The issue in the ledger; part of the Message-ID.
+    pub issue: IssueId,
+    /// The delivery in the ledger; part of the Message-ID and of the envelope
+    /// sender. A test message takes any number no delivery has.
+    pub delivery: DeliveryId,
+    /// The number readers see.
+    pub issue_number: u32,
+    /// The reader, for the unsubscribe token.
+    pub subscriber: SubscriberId,
+    /// Where to write.
+    pub address: &'a EmailAddress,
+    /// What to call them.
+    pub name: Option<&'a str>,
+}
+
+/// One message, ready to be written out.
+#[derive(Debug)]
+pub struct Message<'e> {
+    edition: &'e Edition,
+    /// The encoded value of each of the edition's slots.
+    values: Vec<String>,
+    message_id: String,
+    envelope_from: String,
+}
+
+impl Edition {
+    /// Fills the slots for one reader.
+    #[must_use]
+    pub fn message<'e>(&'e self, to: &Addressed<'_>, signer: &Signer) -> Message<'e> {
+        let reader = Reader::new(self, to, signer);
+        let values = self.slots.iter().map(|used| reader.encoded(used)).collect();
+        let envelope_from = match &self.facts.bounce_domain {
+            Some(domain) => {
+                let token = signer.token(Purpose::Bounce, &Payload::Delivery(to.delivery));
+                format!("bounce+{token}@{domain}")
+            }
+            None => self.facts.sender.clone(),
+        };
+        Message {
+            edition: self,
+            values,
+            message_id: reader.message_id,
+            envelope_from,
+        }
+    }
+}
+
+impl Message<'_> {
+    /// The Message-ID, in angle brackets.
+    #[must_use]
+    pub fn message_id(&self) -> &str {
+        &self.message_id
+    }
+
+    /// The envelope sender (MAIL FROM), without brackets.
+    #[must_use]
+    pub fn envelope_from(&self) -> &str {
+        &self.envelope_from
+    }
+
+    /// The message in order, header and body, as pieces of an edition that
+    /// stays where it is. CRLF line ends throughout, the last one included.
+    pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
+        self.edition.pieces.iter().map(|piece| match piece {
+            Piece::Fixed(range) => &self.edition.fixed[range.clone()],
+            Piece::Slot(index) => self.values[*index].as_bytes(),
+        })
+    }
+
+    /// Bytes of the whole message, for SIZE.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.pieces().map(<[u8]>::len).sum()
+    }
+
+    /// The whole message: for `.eml` files.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.size());
+        for piece in self.pieces() {
+            bytes.extend_from_slice(piece);
+        }
+        bytes
+    }
+}
+
+/// The values of one reader's slots, before they are escaped.
+pub(super) struct Reader<'a> {
+    edition: &'a super::edition::Facts,
+    name: Option<String>,
+    address: &'a str,
+    message_id: String,
+    token: String,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(edition: &'a Edition, to: &Addressed<'a>, signer: &Signer) -> Self {
+        Self::of_facts(&edition.facts, to, signer)
+    }
+
+    pub(super) fn of_facts(
+        facts: &'a super::edition::Facts,
+        to: &Addressed<'a>,
+        signer: &Signer,
+    ) -> Self {
+        let name = to
+            .name
+            .map(|name| cut(&one_line(name), LONGEST_NAME))
+            .filter(|name| !name.is_empty());
+        let domain = facts.sender.rsplit('@').next().unwrap_or_default();
+        let payload = Payload::Reader {
+            subscriber: to.subscriber,
+            digest: facts.digest,
+        };
+        Self {
+            edition: facts,
+            name,
+            address: to.address.expose(),
+            message_id: signer.message_id(to.issue, to.delivery, to.issue_number, domain),
+            token: signer.token(Purpose::Unsubscribe, &payload),
+        }
+    }
+
+    /// The value as it stands in a finished message.
+    fn encoded(&self, used: &SlotUse) -> String {
+        match used.place {
+            Place::Header => self.value(&used.slot).into_owned(),
+            Place::Html | Place::HtmlUrl | Place::Text => encode(&self.escaped(used)),
+        }
+    }
+
+    /// The value, escaped for where it stands.
+    pub(super) fn escaped(&self, used: &SlotUse) -> String {
+        let value = self.value(&used.slot);
+        match used.place {
+            Place::Html => escape_html(&value),
+            Place::HtmlUrl => utf8_percent_encode(&value, URL_PART).to_string(),
+            Place::Text | Place::Header => value.into_owned(),
+        }
+    }
+
+    fn value(&self, slot: &Slot) -> Cow<'_, str> {
+        match slot {
+            Slot::Name(fallback) => self.name.clone().unwrap_or_else(|| fallback.clone()).into(),
+            Slot::Address => self.address.into(),
+            Slot::UnsubscribeUrl => match &self.edition.unsubscribe_page {
+                Some(page) => format!("{page}{}", self.token).into(),
+                None => format!("{}{}", self.edition.unsubscribe_mailto, self.token).into(),
+            },
+            Slot::To => {
+                let name = self.name.as_deref().unwrap_or_default();
+                mailbox(name, self.address, "To: ".len()).into()
+            }
+            Slot::MessageId => self.message_id.as_str().into(),
+            Slot::UnsubscribeToken => self.token.as_str().into(),
+        }
+    }
+}
+
+/// Escaped for text and for attributes in either kind of quotes.
+fn escape_html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,175 @@
+//! Headers and the two parts, put together as pieces and slots.
+
+mod body;
+mod header;
+
+use sha2::{Digest as _, Sha256};
+
+pub use self::body::WireError;
+use self::{
+    body::with_crlf,
+    header::{list_id, unstructured},
+};
+pub(super) use self::{
+    body::{check_wire, encode},
+    header::mailbox,
+};
+use super::{
+    edition::{Assembly, Edition, Facts},
+    render::IssueInput,
+    slot::{Part, Slot},
+};
+use crate::{
+    config::settings::{MailSettings, Sender},
+    domain::text::one_line,
+};
+
+/// What a message says, before it is encoded.
+pub(super) struct Content {
+    pub(super) html: Vec<Part>,
+    pub(super) text: Vec<Part>,
+    pub(super) facts: Facts,
+}
+
+/// Encodes headers and body: `multipart/alternative`, text first (RFC 2046
+/// 5.1.4), each part quoted-printable whatever it holds.
+pub(super) fn compose(
+    input: &IssueInput<'_>,
+    settings: &MailSettings,
+    content: Content,
+) -> Edition {
+    let boundary = boundary(&content);
+    let mut message = Assembly::default();
+    write_headers(&mut message, input, settings, &content.facts);
+    message.fixed(&format!(
+        "MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\"{boundary}\"\r\n\r\n"
+    ));
+    for (media_type, parts) in [("text/plain", &content.text), ("text/html", &content.html)] {
+        message.fixed(&format!(
+            "--{boundary}\r\nContent-Type: {media_type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        ));
+        write_part(&mut message, parts);
+        message.fixed("\r\n");
+    }
+    message.fixed(&format!("--{boundary}--\r\n"));
+    message.finish(content.facts)
+}
+
+/// The headers of bulk mail. Order is of no meaning; trace-like fields first,
+/// as people expect them.
+fn write_headers(
+    message: &mut Assembly,
+    input: &IssueInput<'_>,
+    settings: &MailSettings,
+    facts: &Facts,
+) {
+    let domain = settings.from.address.domain();
+    let digest = &input.digest.name;
+    message.fixed(&format!("Date: {}\r\n", input.date.to_rfc2822()));
+    message.fixed(&format!("From: {}\r\n", sender(&settings.from, "From: ")));
+    if let Some(reply_to) = &settings.reply_to {
+        let value = sender(reply_to, "Reply-To: ");
+        message.fixed(&format!("Reply-To: {value}\r\n"));
+    }
+    message.fixed("To: ");
+    message.header_slot(Slot::To);
+    message.fixed("\r\n");
+    message.fixed(&unstructured("Subject", &facts.subject));
+    message.fixed("Message-ID: ");
+    message.header_slot(Slot::MessageId);
+    message.fixed("\r\n");
+    let default_id = format!("{digest}.{domain}");
+    let id = one_line(settings.list.id.as_deref().unwrap_or(&default_id));
+    let phrase = one_line(&input.digest.title);
+    message.fixed(&format!("List-Id: {}\r\n", list_id(&phrase, &id)));
+    write_unsubscribe(message, facts);
+    let archive = input.publication.base_url.as_str();
+    message.fixed(&format!("List-Archive: <{archive}>\r\n"));
+    // Four fields, the last one names the sender's system, as Google's
+    // Feedback Loop reads it.
+    let number = input.number;
+    message.fixed(&format!(
+        "Feedback-ID: {number}:{digest}:{domain}:letterpress\r\n"
+    ));
+    message.fixed("Precedence: bulk\r\nAuto-Submitted: auto-generated\r\n");
+    let language = one_line(&input.publication.language);
+    message.fixed(&format!("Content-Language: {language}\r\n"));
+}
+
+/// RFC 2369 3.2 and, with an https page, RFC 8058 3.1: one https URL, one
+/// mailto, and the one value of List-Unsubscribe-Post.
+fn write_unsubscribe(message: &mut Assembly, facts: &Facts) {
+    let page = facts
+        .unsubscribe_page
+        .as_ref()
+        .filter(|page| page.starts_with("https://"));
+    message.fixed("List-Unsubscribe: <");
+    if let Some(page) = page {
+        message.fixed(page);
+        message.header_slot(Slot::UnsubscribeToken);
+        message.fixed(">,\r\n <");
+    }
+    message.fixed(&facts.unsubscribe_mailto);
+    message.header_slot(Slot::UnsubscribeToken);
+    message.fixed(">\r\n");
+    if page.is_some() {
+        message.fixed("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
+    }
+}
+
+fn sender(sender: &Sender, before: &str) -> String {
+    let name = one_line(&sender.name);
+    mailbox(&name, sender.address.expose(), before.len())
+}
+
+/// One part's lines. A slot stands between soft line breaks, on lines of its
+/// own, so that no value can make a line too long.
+fn write_part(message: &mut Assembly, parts: &[Part]) {
+    let mut starts_line = true;
+    for part in parts {
+        match part {
+            Part::Fixed(text) => {
+                let encoded = encode(&with_crlf(text));
+                starts_line = encoded.ends_with("\r\n");
+                message.fixed(&encoded);
+            }
+            Part::Slot(used) => {
+                if !starts_line {
+                    message.fixed("=\r\n");
+                }
+                message.slot(used.clone());
+                message.fixed("=\r\n");
+                starts_line = true;
+            }
+        }
+    }
+    if !starts_line {
+        message.fixed("\r\n");
+    }
+}
+
+/// A boundary made of what it separates, so that every attempt has the same
+/// one. `=_` cannot stand in quoted-printable text (RFC 2045 6.7), and that
+/// nothing contains it is checked all the same.
+fn boundary(content: &Content) -> String {
+    let mut parts = Assembly::default();
+    write_part(&mut parts, &content.text);
+    write_part(&mut parts, &content.html);
+    let mut hash = Sha256::new();
+    hash.update(content.facts.subject.as_bytes());
+    for part in content.text.iter().chain(&content.html) {
+        if let Part::Fixed(text) = part {
+            hash.update(text.as_bytes());
+        }
+    }
+    loop {
+        let boundary = format!(
+            "=_{}",
+            data_encoding::HEXLOWER.encode(&hash.clone().finalize()[..16])
+        );
+        if !parts.contains(&boundary) {
+            return boundary;
+        }
+        hash.update(b"again");
+    }
+}

@@ -1,0 +1,183 @@
+//! Rendering an issue that does not exist, so that `check` finds a template's
+//! faults on Monday and not on Friday at seven.
+
+use std::{collections::BTreeMap, error::Error, sync::Arc};
+
+use chrono::{DateTime, FixedOffset};
+use url::Url;
+
+use super::{
+    context,
+    render::{CONFIG, IssueInput, RenderError, render},
+};
+use crate::{
+    config::settings::MailSettings,
+    domain::{
+        article::{Article, ArticleId, Body, Picture, PictureType, SafeHtml, Slug, Tag},
+        digest::Digest,
+        problem::{Problem, suggestion},
+        publication::{Author, Publication},
+    },
+    links::Signer,
+    templates::Templates,
+};
+
+/// What is wrong with the template and the subject of `digest`: both are
+/// rendered with six articles that have everything, and with a single one
+/// that has nothing but a title.
+#[must_use]
+pub fn check_templates(
+    publication: &Publication,
+    digest: &Digest,
+    templates: &Templates,
+    settings: &MailSettings,
+) -> Vec<Problem> {
+    let mut problems = templates.unknown_names(&digest.template, &context::NAMES);
+    let full = full_article();
+    let sparse = sparse_article();
+    for (article, body, count) in [(&full.0, &full.1, 6), (&sparse.0, &sparse.1, 1)] {
+        let input = IssueInput {
+            publication,
+            digest,
+            sections: &BTreeMap::new(),
+            number: 1,
+            articles: vec![(article, Arc::clone(body)); count],
+            date: article.published,
+        };
+        // The key is of no matter: nothing of this leaves the program.
+        if let Err(error) = render(&input, templates, settings, &Signer::new(&[0; 32])) {
+            problems.push(problem(&error));
+        }
+    }
+    problems.sort();
+    // The name check knows no line; where rendering found the same, its
+    // finding says more.
+    let known: Vec<(String, bool)> = problems
+        .iter()
+        .map(|problem| (problem.what.clone(), problem.line.is_some()))
+        .collect();
+    problems
+        .retain(|problem| problem.line.is_some() || !known.contains(&(problem.what.clone(), true)));
+    problems.dedup();
+    problems
+}
+
+/// A failure to render as a finding about the file it comes from.
+fn problem(error: &RenderError) -> Problem {
+    match error {
+        RenderError::Template(error) => error.problem(),
+        RenderError::Kind { kind, kinds, .. } => {
+            let meant = suggestion(kind, kinds.iter().map(String::as_str));
+            let remedy = match meant {
+                Some(kind) => format!("did you mean `{kind}`?"),
+                None => format!(
+                    "add `templates/{kind}/issue.html` and `issue.txt`, or use one of {}",
+                    kinds.join(", ")
+                ),
+            };
+            Problem::error(
+                CONFIG,
+                None,
+                format!("there is no template `{kind}`"),
+                remedy,
+            )
+        }
+        RenderError::Subject(_) => Problem::error(
+            CONFIG,
+            None,
+            error.to_string(),
+            "see docs/templates.md for what a subject can print",
+        ),
+        RenderError::Empty
+        | RenderError::Style { .. }
+        | RenderError::StyleBlock { .. }
+        | RenderError::Mark { .. }
+        | RenderError::Wire { .. } => {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            let remedy = if cause.is_empty() {
+                "make the style sheet shorter".to_owned()
+            } else {
+                cause
+            };
+            Problem::error("templates", None, error.to_string(), remedy)
+        }
+    }
+}
+
+/// An article that has everything a template can ask for.
+pub(super) fn full_article() -> (Article, Arc<Body>) {
+    let (sparse, _) = sparse_article();
+    let article = Article {
+        section: Slug::of("kitchen"),
+        kicker: Some("In season".to_owned()),
+        standfirst: Some("A sentence under the headline.".to_owned()),
+        authors: vec![
+            Author {
+                name: "Naledi Khumalo".to_owned(),
+                email: Some("naledi@example.org".to_owned()),
+                url: Some("https://example.org/naledi".to_owned()),
+            },
+            Author::named("Pieter Brandt"),
+        ],
+        tags: Slug::of("soup")
+            .into_iter()
+            .map(|slug| Tag {
+                slug,
+                label: "Soup".to_owned(),
+            })
+            .collect(),
+        hero: Some(Picture {
+            url: address("https://magazine.example.org/kitchen/soups/pot.jpg"),
+            file: None,
+            alt: "A pot on a stove".to_owned(),
+            caption: Some("It simmers by itself.".to_owned()),
+            credit: Some("Photograph: Naledi Khumalo".to_owned()),
+            width: 1600,
+            height: 900,
+            bytes: 1,
+            kind: PictureType::Jpeg,
+        }),
+        language: Some("en-ZA".to_owned()),
+        ..sparse
+    };
+    let body = Body {
+        html: SafeHtml::from_sanitiser(
+            "<p>The first paragraph, with <em>emphasis</em>.</p>\n<h2>A question?</h2>".to_owned(),
+        ),
+        summary_html: None,
+        text: "The first paragraph, with emphasis.\n\nA QUESTION?\n".to_owned(),
+        summary: "A sentence under the headline.".to_owned(),
+    };
+    (article, Arc::new(body))
+}
+
+/// An article with nothing but what every article has.
+pub(super) fn sparse_article() -> (Article, Arc<Body>) {
+    let published = DateTime::<FixedOffset>::default();
+    let article = Article {
+        id: ArticleId::new("tag:magazine.example.org,2026:soups").expect("no space in it"),
+        source: "content/kitchen/soups.md".into(),
+        slug: Slug::of("soups").expect("letters only"),
+        url: address("https://magazine.example.org/kitchen/soups/"),
+        is_elsewhere: false,
+        section: None,
+        kicker: None,
+        title: "Five soups for a cold week".to_owned(),
+        standfirst: None,
+        authors: vec![Author::named("Naledi Khumalo")],
+        tags: Vec::new(),
+        hero: None,
+        enclosure: None,
+        published,
+        updated: published,
+        aliases: Vec::new(),
+        language: None,
+        markdown: String::new(),
+        markdown_line: 1,
+    };
+    (article, Arc::default())
+}
+
+fn address(url: &str) -> Url {
+    Url::parse(url).expect("an absolute URL as written above")
+}

@@ -1,0 +1,83 @@
+//! The filters we add to Tera's, and the one we take away.
+
+use tera::{Error, Kwargs, State, StringInput, Tera, TeraResult, Value};
+use textwrap::{WordSeparator, core::Word};
+
+/// What the mark of a slot begins with; [`fallback`] must know one when it
+/// sees one. The rest of a mark is secret.
+const SLOT_MARK: &str = "lpslot";
+
+/// Adds our filters.
+pub(super) fn register(tera: &mut Tera) {
+    tera.register_filter("wrap", wrap);
+    tera.register_filter("underline", underline);
+    tera.register_filter("fallback", fallback);
+    tera.register_filter("safe", safe);
+}
+
+/// `{{ text | wrap(width=76, indent="  ") }}`: lines of at most `width`
+/// columns by display width; a long word such as a URL stays whole.
+fn wrap(text: &str, kwargs: Kwargs, _: &State) -> TeraResult<String> {
+    let width = kwargs.get::<usize>("width")?.unwrap_or(76).clamp(20, 998);
+    let indent = kwargs.get::<&str>("indent")?.unwrap_or("");
+    let first = kwargs.get::<&str>("first")?.unwrap_or(indent);
+    let options = textwrap::Options::new(width)
+        .initial_indent(first)
+        .subsequent_indent(indent)
+        .break_words(false)
+        .word_separator(WordSeparator::Custom(words))
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    Ok(textwrap::fill(text, options))
+}
+
+/// Where a line may break: as Unicode says (UAX 14), which knows scripts
+/// without spaces, but never inside a URL.
+fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
+    Box::new(line.split_inclusive(' ').flat_map(|piece| {
+        if piece.contains("://") {
+            Box::new(std::iter::once(Word::from(piece)))
+        } else {
+            WordSeparator::UnicodeBreakProperties.find_words(piece)
+        }
+    }))
+}
+
+/// A line of `mark`s as wide as the widest line of the text: `Title` gives `=====`.
+fn underline(text: &str, kwargs: Kwargs, _: &State) -> TeraResult<String> {
+    let mark = kwargs.get::<&str>("mark")?.unwrap_or("=");
+    let width = text
+        .lines()
+        .map(unicode_width::UnicodeWidthStr::width)
+        .max()
+        .unwrap_or(0);
+    Ok(mark.repeat(width.min(76)))
+}
+
+/// `{{ reader.name | fallback(value="reader") }}`: the value, or this where
+/// there is none. For a slot the choice is made when it is filled, so the
+/// mark takes the fallback along.
+fn fallback(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
+    let instead = kwargs.must_get::<&str>("value")?;
+    match value.as_str() {
+        Some(mark) if mark.starts_with(SLOT_MARK) && mark.ends_with('z') => {
+            let hex = data_encoding::HEXLOWER.encode(instead.as_bytes());
+            let open = &mark[..mark.len() - 1];
+            Ok(Value::normal_string(&format!("{open}{hex}z")))
+        }
+        Some("") => Ok(Value::normal_string(instead)),
+        None if value.is_none() => Ok(Value::normal_string(instead)),
+        _ => Ok(value),
+    }
+}
+
+/// Only what the sanitiser let through is printed without escaping, and that
+/// needs no filter; anything else stays escaped.
+fn safe(text: StringInput<'_>, _: Kwargs, _: &State) -> TeraResult<Value> {
+    if text.is_safe() {
+        Ok(text.into_value())
+    } else {
+        Err(Error::message(
+            "`safe` is not for text: only an article's `html` and `opening_html` are HTML, and they need no filter",
+        ))
+    }
+}
