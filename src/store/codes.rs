@@ -151,10 +151,7 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Ut
 }
 
 /// A moment that may be absent.
-pub(super) fn time_if_any(
-    row: &Row<'_>,
-    column: usize,
-) -> rusqlite::Result<Option<DateTime<Utc>>> {
+pub(super) fn time_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DateTime<Utc>>> {
     match row.get::<_, Option<i64>>(column)? {
         None => Ok(None),
         Some(_) => time(row, column).map(Some),

@@ -259,8 +259,8 @@ pub(super) fn uncertain(connection: &Connection) -> Result<Vec<UncertainDelivery
 
 /// Counts uncertain deliveries as sent; says how many were uncertain.
 pub(super) fn mark_sent(connection: &Connection, ids: &[DeliveryId]) -> Result<u64, Fault> {
-    let mut update = connection
-        .prepare_cached("UPDATE deliveries SET state = 3 WHERE id = ?1 AND state = 4")?;
+    let mut update =
+        connection.prepare_cached("UPDATE deliveries SET state = 3 WHERE id = ?1 AND state = 4")?;
     let mut marked = 0;
     for id in ids {
         marked += update.execute([id])? as u64;

@@ -244,11 +244,10 @@ fn insert_deliveries(
     issue: IssueId,
     now: DateTime<Utc>,
 ) -> Result<u64, Fault> {
-    let before: i64 = connection.query_row(
-        "SELECT coalesce(max(id), 0) FROM deliveries",
-        [],
-        |row| row.get(0),
-    )?;
+    let before: i64 =
+        connection.query_row("SELECT coalesce(max(id), 0) FROM deliveries", [], |row| {
+            row.get(0)
+        })?;
     let queued = connection.execute(
         "INSERT INTO deliveries (issue_id, subscriber_id, state, next_attempt_at, address, name)
          SELECT ?1, s.id, 0, ?2, s.address, s.name

@@ -166,8 +166,8 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<IssueSummary> {
 /// Adds what stands in other tables.
 fn complete(connection: &Connection, mut issue: IssueSummary) -> Result<IssueSummary, Fault> {
     issue.counts = counts(connection, issue.id)?;
-    let mut exclusions = connection
-        .prepare_cached("SELECT reason, count FROM exclusions WHERE issue_id = ?1")?;
+    let mut exclusions =
+        connection.prepare_cached("SELECT reason, count FROM exclusions WHERE issue_id = ?1")?;
     issue.exclusions = exclusions
         .query_map([issue.id], |row| Ok((row.get(0)?, codes::count(row, 1)?)))?
         .collect::<Result<_, _>>()?;

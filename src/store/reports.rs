@@ -120,8 +120,9 @@ pub(super) fn why(
 }
 
 fn events(connection: &Connection, subscriber: i64) -> Result<Vec<Event>, Fault> {
-    let mut select = connection
-        .prepare_cached("SELECT at, what, source FROM events WHERE subscriber_id = ?1 ORDER BY id")?;
+    let mut select = connection.prepare_cached(
+        "SELECT at, what, source FROM events WHERE subscriber_id = ?1 ORDER BY id",
+    )?;
     let rows = select.query_map([subscriber], |row| {
         Ok(Event {
             at: codes::time(row, 0)?,
@@ -233,8 +234,7 @@ fn check_tallies(connection: &Connection, findings: &mut Vec<String>) -> Result<
     )?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
-        let (issue, kept, counted): (IssueId, i64, i64) =
-            (row.get(0)?, row.get(2)?, row.get(3)?);
+        let (issue, kept, counted): (IssueId, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
         let state = codes::state(row, 1)?;
         findings.push(format!(
             "issue {issue}: {kept} deliveries are noted as {state}, {counted} are"

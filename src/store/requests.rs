@@ -196,10 +196,8 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let (digest, reason) = (digest.clone(), reason.to_owned());
-        self.write(move |tx| {
-            digests::record_slots(tx, digest.as_str(), &slots, fate, &reason, now)
-        })
-        .await
+        self.write(move |tx| digests::record_slots(tx, digest.as_str(), &slots, fate, &reason, now))
+            .await
     }
 
     /// Freezes an issue with one delivery per active reader, in one transaction.

@@ -287,15 +287,20 @@ pub(super) fn suppress_known(
 ) -> Result<u64, Fault> {
     let mut select =
         connection.prepare_cached("SELECT status, address_hash FROM subscribers WHERE id = ?1")?;
-    let (status, hash): (Status, Option<[u8; 32]>) = select
-        .query_row([subscriber], |row| {
-            Ok((codes::status(row, 0)?, row.get(1)?))
-        })?;
+    let (status, hash): (Status, Option<[u8; 32]>) = select.query_row([subscriber], |row| {
+        Ok((codes::status(row, 0)?, row.get(1)?))
+    })?;
     if let Some(hash) = hash {
         insert_suppression(connection, &hash, reason, now)?;
     }
     if status.may_become(reason.status()) {
-        set_status(connection, subscriber, reason.status(), reason.as_str(), now)
+        set_status(
+            connection,
+            subscriber,
+            reason.status(),
+            reason.as_str(),
+            now,
+        )
     } else {
         record(connection, subscriber, "suppressed", reason.as_str(), now)?;
         cancel_open(connection, subscriber)
@@ -361,10 +366,9 @@ pub(super) fn page(
     let after = after.map_or(0, |cursor| cursor.0);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut select = connection.prepare_cached(&sql)?;
-    let rows = select.query_map(
-        params![after, limit, status.map(codes::of_status)],
-        |row| Ok((row.get(7)?, subscriber(row)?)),
-    )?;
+    let rows = select.query_map(params![after, limit, status.map(codes::of_status)], |row| {
+        Ok((row.get(7)?, subscriber(row)?))
+    })?;
     let rows: Vec<(i64, Subscriber)> = rows.collect::<Result<_, _>>()?;
     let is_full = i64::try_from(rows.len()).is_ok_and(|len| len == limit);
     Ok(SubscriberPage {
@@ -377,6 +381,8 @@ pub(super) fn page(
 pub(super) fn counts(connection: &Connection) -> Result<BTreeMap<Status, u64>, Fault> {
     let mut select =
         connection.prepare_cached("SELECT status, count(*) FROM subscribers GROUP BY status")?;
-    let rows = select.query_map([], |row| Ok((codes::status(row, 0)?, codes::count(row, 1)?)))?;
+    let rows = select.query_map([], |row| {
+        Ok((codes::status(row, 0)?, codes::count(row, 1)?))
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,10 +1,12 @@
 -- The ledger. Times are whole seconds since 1970 in UTC. Numbers for states
 -- and statuses are those of `codes.rs`. A released migration is never edited.
 
-CREATE TABLE meta (
-    name  TEXT PRIMARY KEY,
-    value BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
+-- One row: the secret under which tokens, Message-IDs and suppressions are made.
+CREATE TABLE installation (
+    id          INTEGER PRIMARY KEY CHECK (id = 1),
+    install_key BLOB NOT NULL CHECK (length(install_key) = 32),
+    created_at  INTEGER NOT NULL
+) STRICT;
 
 -- One row per `run`; `ended_at` stays empty when the process died.
 CREATE TABLE runs (

@@ -8,7 +8,9 @@ pub(super) mod writer;
 use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 
 use crate::{
     config::settings::{Durability, StoreSettings},
@@ -165,11 +167,7 @@ fn install_key(
 
 fn stored_key(transaction: &Transaction<'_>) -> Result<Option<[u8; 32]>, Fault> {
     Ok(transaction
-        .query_row(
-            "SELECT value FROM meta WHERE name = 'install_key'",
-            [],
-            |row| row.get(0),
-        )
+        .query_row("SELECT install_key FROM installation", [], |row| row.get(0))
         .optional()?)
 }
 
@@ -177,12 +175,8 @@ fn draw_key(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<[u8; 32
     let mut key = [0; 32];
     fill_random(&mut key)?;
     transaction.execute(
-        "INSERT INTO meta (name, value) VALUES ('install_key', ?1)",
-        [&key[..]],
-    )?;
-    transaction.execute(
-        "INSERT INTO meta (name, value) VALUES ('created_at', ?1)",
-        [now.timestamp()],
+        "INSERT INTO installation (id, install_key, created_at) VALUES (1, ?1, ?2)",
+        params![&key[..], now.timestamp()],
     )?;
     Ok(key)
 }
