@@ -2,9 +2,11 @@
 
 mod deciding;
 mod freezing;
+mod killed;
 mod listing;
 mod measured;
 mod opening;
+mod random;
 mod sending;
 mod storage;
 
