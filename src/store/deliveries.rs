@@ -1,0 +1,310 @@
+//! Deliveries in bulk: what is due, what ran out of time, what a crash left
+//! behind, and how uncertain ones are settled.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Row, params, types::ValueRef};
+
+use crate::{
+    domain::{
+        address::EmailAddress,
+        delivery::{AttemptId, DeliveryId, DueDelivery, IssueId, LONGEST_RETRY},
+        issue::IssueState,
+    },
+    store::{codes, error::Fault, issues},
+};
+
+/// What a crashed run left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Deliveries of which nobody knows whether they arrived.
+    pub uncertain: u64,
+    /// When the last of them was begun: about the time of the crash.
+    pub crashed: Option<DateTime<Utc>>,
+}
+
+/// Deliveries whose time ran out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expired {
+    /// How many there are now.
+    pub deliveries: u64,
+    /// Issues that were paused instead, because most of their deliveries would
+    /// have expired without a single attempt.
+    pub paused: Vec<IssueId>,
+}
+
+/// A delivery of which nobody knows whether it arrived.
+#[derive(Debug, Clone)]
+pub struct UncertainDelivery {
+    /// Which.
+    pub id: DeliveryId,
+    /// Of which issue.
+    pub issue: IssueId,
+    /// Name of the digest.
+    pub digest: String,
+    /// The digest's own number of the issue.
+    pub number: u32,
+    /// To whom; `None` once the reader is erased.
+    pub address: Option<EmailAddress>,
+    /// The attempt that got no answer.
+    pub attempt: AttemptId,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it was found without an answer.
+    pub since: DateTime<Utc>,
+    /// What happened instead of an answer.
+    pub reason: String,
+}
+
+/// What became of uncertain deliveries that are to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resent {
+    /// Queued again.
+    pub queued: u64,
+    /// Left as they are: not uncertain, the reader left, or the issue was cancelled.
+    pub left: u64,
+}
+
+/// Turns every inflight delivery into an uncertain one. Under the run lock they
+/// all belong to a dead process; the index makes it as quick as they are few.
+pub(super) fn recover(connection: &Connection, now: DateTime<Utc>) -> Result<Recovered, Fault> {
+    let crashed = connection.query_row(
+        "SELECT max(a.started_at)
+           FROM deliveries d INDEXED BY deliveries_inflight
+           JOIN attempts a ON a.id = d.attempt_id
+          WHERE d.state = 2",
+        [],
+        |row| codes::time_if_any(row, 0),
+    )?;
+    connection.execute(
+        "UPDATE attempts SET ended_at = ?1, outcome = 6, reply = 'crash'
+          WHERE id IN (SELECT attempt_id FROM deliveries INDEXED BY deliveries_inflight
+                        WHERE state = 2)",
+        [now.timestamp()],
+    )?;
+    let uncertain = connection.execute(
+        "UPDATE deliveries INDEXED BY deliveries_inflight
+            SET state = 4, attempts = attempts + 1 WHERE state = 2",
+        [],
+    )?;
+    Ok(Recovered {
+        uncertain: uncertain as u64,
+        crashed,
+    })
+}
+
+/// Issues that are being sent.
+fn sending(connection: &Connection) -> Result<Vec<IssueId>, Fault> {
+    let mut select = connection.prepare_cached("SELECT id FROM issues WHERE state = 0")?;
+    let rows = select.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The deliveries that are due, the longest waiting first, without those that
+/// are `in_hand`.
+pub(super) fn due(
+    connection: &Connection,
+    limit: usize,
+    now: DateTime<Utc>,
+    in_hand: &HashSet<DeliveryId>,
+) -> Result<Vec<DueDelivery>, Fault> {
+    let mut found = Vec::new();
+    for issue in sending(connection)? {
+        pull_back(connection, issue, now)?;
+        found.extend(due_of(connection, issue, limit, now, in_hand)?);
+    }
+    found.sort_by_key(|(at, delivery)| (*at, delivery.id));
+    found.truncate(limit);
+    Ok(found.into_iter().map(|(_, delivery)| delivery).collect())
+}
+
+/// A due time further ahead than the longest retry means that the clock went
+/// backwards: such deliveries are due now.
+fn pull_back(connection: &Connection, issue: IssueId, now: DateTime<Utc>) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET next_attempt_at = ?2
+              WHERE issue_id = ?1 AND state = 0 AND next_attempt_at > ?3",
+        )?
+        .execute([
+            issue,
+            now.timestamp(),
+            (now + LONGEST_RETRY).timestamp() + 1,
+        ])?;
+    Ok(())
+}
+
+fn due_of(
+    connection: &Connection,
+    issue: IssueId,
+    limit: usize,
+    now: DateTime<Utc>,
+    in_hand: &HashSet<DeliveryId>,
+) -> Result<Vec<(i64, DueDelivery)>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT d.id, d.issue_id, s.public_id, d.address, d.name, d.attempts, d.next_attempt_at
+           FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
+          WHERE d.issue_id = ?1 AND d.state = 0 AND d.next_attempt_at <= ?2
+          ORDER BY d.next_attempt_at, d.id LIMIT ?3",
+    )?;
+    // What is in hand is still queued, and stands in front.
+    let most = i64::try_from(limit.saturating_add(in_hand.len())).unwrap_or(i64::MAX);
+    let rows = select.query_map(params![issue, now.timestamp(), most], |row| {
+        Ok((row.get(6)?, due_delivery(row)?))
+    })?;
+    let mut found = rows.collect::<Result<Vec<(i64, DueDelivery)>, _>>()?;
+    found.retain(|(_, delivery)| !in_hand.contains(&delivery.id));
+    Ok(found)
+}
+
+fn due_delivery(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
+    Ok(DueDelivery {
+        id: row.get(0)?,
+        issue: row.get(1)?,
+        subscriber: codes::subscriber(row, 2)?,
+        address: codes::parsed(row, 3)?,
+        name: row.get(4)?,
+        attempts: row.get(5)?,
+    })
+}
+
+/// When the next queued delivery is due.
+pub(super) fn next_due(connection: &Connection) -> Result<Option<DateTime<Utc>>, Fault> {
+    let mut next = None;
+    for issue in sending(connection)? {
+        let at = connection
+            .prepare_cached(
+                "SELECT min(next_attempt_at) FROM deliveries WHERE issue_id = ?1 AND state = 0",
+            )?
+            .query_row([issue], |row| codes::time_if_any(row, 0))?;
+        next = match (next, at) {
+            (Some(one), Some(other)) => Some(std::cmp::min(one, other)),
+            (one, other) => one.or(other),
+        };
+    }
+    Ok(next)
+}
+
+/// Expires what is queued beyond its issue's time, paused issues included.
+pub(super) fn expire(connection: &Connection, now: DateTime<Utc>) -> Result<Expired, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT i.id, i.state FROM issues i JOIN tallies t ON t.issue_id = i.id AND t.state = 0
+          WHERE i.state IN (0, 1) AND i.expire_at <= ?1 AND t.count > 0",
+    )?;
+    let late = select
+        .query_map([now.timestamp()], |row| {
+            Ok((row.get(0)?, codes::issue_state(row, 1)?))
+        })?
+        .collect::<Result<Vec<(IssueId, IssueState)>, _>>()?;
+    let mut expired = Expired::default();
+    for (issue, state) in late {
+        if !is_mostly_untried(connection, issue)? {
+            let count = connection.execute(
+                "UPDATE deliveries SET state = 7 WHERE issue_id = ?1 AND state = 0",
+                [issue],
+            )?;
+            expired.deliveries += count as u64;
+        } else if state == IssueState::Sending {
+            issues::pause(connection, issue, MASS_EXPIRY)?;
+            expired.paused.push(issue);
+        }
+    }
+    Ok(expired)
+}
+
+const MASS_EXPIRY: &str = "its time ran out before half of it was tried (a long outage, or a wrong \
+                           clock); resume it to give it its whole time again, or cancel it";
+
+/// Whether more than half of an issue still waits for its first attempt.
+fn is_mostly_untried(connection: &Connection, issue: IssueId) -> Result<bool, Fault> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT 2 * count(*) > (SELECT sum(count) FROM tallies WHERE issue_id = ?1)
+               FROM deliveries
+              WHERE issue_id = ?1 AND state = 0 AND attempt_id IS NULL",
+        )?
+        .query_row([issue], |row| row.get(0))?)
+}
+
+/// Every uncertain delivery, oldest first.
+pub(super) fn uncertain(connection: &Connection) -> Result<Vec<UncertainDelivery>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT d.id, d.issue_id, i.digest, i.number, d.address, a.id, a.started_at,
+                coalesce(a.ended_at, a.started_at), coalesce(a.reply, '')
+           FROM deliveries d INDEXED BY deliveries_uncertain
+           JOIN issues i ON i.id = d.issue_id
+           JOIN attempts a ON a.id = d.attempt_id
+          WHERE d.state = 4
+          ORDER BY d.id",
+    )?;
+    let rows = select.query_map([], |row| {
+        Ok(UncertainDelivery {
+            id: row.get(0)?,
+            issue: row.get(1)?,
+            digest: row.get(2)?,
+            number: row.get(3)?,
+            address: match row.get_ref(4)? {
+                ValueRef::Null => None,
+                _ => Some(codes::parsed(row, 4)?),
+            },
+            attempt: row.get(5)?,
+            started: codes::time(row, 6)?,
+            since: codes::time(row, 7)?,
+            reason: row.get(8)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Counts uncertain deliveries as sent; says how many were uncertain.
+pub(super) fn mark_sent(connection: &Connection, ids: &[DeliveryId]) -> Result<u64, Fault> {
+    let mut update =
+        connection.prepare_cached("UPDATE deliveries SET state = 3 WHERE id = ?1 AND state = 4")?;
+    let mut marked = 0;
+    for id in ids {
+        marked += update.execute([id])? as u64;
+    }
+    Ok(marked)
+}
+
+/// Queues uncertain deliveries again. Their readers may get the message twice,
+/// with the same Message-ID.
+pub(super) fn resend(
+    connection: &Connection,
+    ids: &[DeliveryId],
+    now: DateTime<Utc>,
+) -> Result<Resent, Fault> {
+    let mut update = connection.prepare_cached(
+        "UPDATE deliveries AS d SET state = 0, next_attempt_at = ?2
+          WHERE id = ?1 AND state = 4
+            AND EXISTS (
+                SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
+                 WHERE s.id = d.subscriber_id AND s.status = 0 AND i.state <> 3
+                   AND NOT EXISTS (SELECT 1 FROM suppressions x
+                                    WHERE x.address_hash = s.address_hash))",
+    )?;
+    let mut resent = Resent::default();
+    for id in ids {
+        if update.execute(params![id, now.timestamp()])? == 0 {
+            resent.left += 1;
+        } else {
+            resent.queued += 1;
+            reopen(connection, *id)?;
+        }
+    }
+    Ok(resent)
+}
+
+/// An issue that was done is being sent again once one of its deliveries is
+/// queued anew.
+pub(super) fn reopen(connection: &Connection, delivery: DeliveryId) -> Result<(), Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE issues SET state = 0, finished_at = NULL
+              WHERE state = 2
+                AND id = (SELECT issue_id FROM deliveries WHERE id = ?1 AND state = 0)",
+        )?
+        .execute([delivery])?;
+    Ok(())
+}

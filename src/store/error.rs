@@ -1,0 +1,261 @@
+//! Why the ledger did not do what was asked, sorted by what the caller can do
+//! about it.
+
+use std::{io, path::PathBuf, sync::Arc};
+
+use rusqlite::ErrorCode;
+
+/// What kind of answer an error calls for; the exit code follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorClass {
+    /// The database cannot be reached now: exit code 69.
+    Unavailable,
+    /// Local storage fails: stop before sending, exit code 74.
+    Io,
+    /// Something has to be set up differently: exit code 78.
+    Configuration,
+    /// A fault in this program: exit code 70.
+    Internal,
+}
+
+/// Why the ledger cannot be read or written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// No space left.
+    DiskFull,
+    /// A write failed; a file size limit (`RLIMIT_FSIZE`) shows itself like this, too.
+    Write,
+    /// The data may not have reached stable storage: the file handle is not trusted again.
+    Sync,
+    /// The file or its file system is read-only.
+    ReadOnly,
+    /// The file cannot be opened or made.
+    Open,
+    /// The content of the file is damaged.
+    Corrupt,
+    /// Any other failure of the file system.
+    Other,
+}
+
+impl Trouble {
+    /// What goes wrong, as the end of "the ledger …".
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::DiskFull => "cannot be written (disk full on",
+            Self::Write => "cannot be written (write error or file size limit RLIMIT_FSIZE on",
+            Self::Sync => {
+                "cannot be written (stable storage failed, not trusting this file handle:"
+            }
+            Self::ReadOnly => "cannot be written (read-only:",
+            Self::Open => "cannot be opened (missing folder or no permission:",
+            Self::Corrupt => "is damaged (it fails its integrity check:",
+            Self::Other => "cannot be read or written (I/O error on",
+        }
+    }
+}
+
+/// The library's or the system's own words, as the source of an error.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Cause {
+    /// From SQLite.
+    #[error(transparent)]
+    Sqlite(#[from] Arc<rusqlite::Error>),
+    /// From the operating system.
+    #[error(transparent)]
+    System(#[from] Arc<io::Error>),
+}
+
+/// Why the ledger did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// Another process held the database longer than the busy timeout (5 s).
+    #[error("the ledger {} stayed locked by another process for more than 5 seconds", path.display())]
+    Unavailable {
+        /// The database file.
+        path: PathBuf,
+        /// SQLite's words.
+        #[source]
+        source: Cause,
+    },
+    /// Disk full, unwritable, unreadable, damaged.
+    #[error("the ledger {} {})", trouble.phrase(), path.display())]
+    Io {
+        /// The database or lock file.
+        path: PathBuf,
+        /// Which of these.
+        trouble: Trouble,
+        /// SQLite's or the system's words.
+        #[source]
+        source: Cause,
+    },
+    /// The schema is not one this binary works with.
+    #[error(
+        "the ledger {} has schema version {found}; this program works with version {known}",
+        path.display()
+    )]
+    Version {
+        /// The database file.
+        path: PathBuf,
+        /// Version of the file.
+        found: i64,
+        /// Version of the binary.
+        known: i64,
+    },
+    /// The path names something that cannot hold a ledger.
+    #[error("{} cannot hold the ledger: {reason}", path.display())]
+    Unfit {
+        /// The path as configured.
+        path: PathBuf,
+        /// Why not, and what would do.
+        reason: String,
+    },
+    /// The file system does not keep SQLite's locks.
+    #[error(
+        "the ledger {} is on a network file system ({kind}), where locks and fsync cannot be trusted; \
+         put it on a local disk or set `store.allow_network_file_system = true`",
+        path.display()
+    )]
+    NetworkFileSystem {
+        /// The database file.
+        path: PathBuf,
+        /// Such as NFS.
+        kind: &'static str,
+    },
+    /// A fault in this program.
+    #[error("the ledger refused a statement: a fault in this program")]
+    Internal {
+        /// SQLite's words.
+        #[source]
+        source: Cause,
+    },
+    /// The thread that writes the ledger has ended.
+    #[error("the ledger was closed before it answered")]
+    Closed,
+}
+
+impl StoreError {
+    /// What the error calls for.
+    #[must_use]
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Self::Unavailable { .. } => ErrorClass::Unavailable,
+            Self::Io { .. } => ErrorClass::Io,
+            Self::Version { .. } | Self::Unfit { .. } | Self::NetworkFileSystem { .. } => {
+                ErrorClass::Configuration
+            }
+            Self::Internal { .. } | Self::Closed => ErrorClass::Internal,
+        }
+    }
+
+    /// Which trouble with storage it is, if it is one.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        match self {
+            Self::Io { trouble, .. } => Some(*trouble),
+            _ => None,
+        }
+    }
+
+    /// A failure of the operating system at `path`.
+    pub(super) fn system(path: PathBuf, source: io::Error) -> Self {
+        let trouble = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::DiskFull,
+            io::ErrorKind::FileTooLarge => Trouble::Write,
+            io::ErrorKind::ReadOnlyFilesystem => Trouble::ReadOnly,
+            io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory => Trouble::Open,
+            _ => Trouble::Other,
+        };
+        Self::Io {
+            path,
+            trouble,
+            source: Arc::new(source).into(),
+        }
+    }
+
+    /// A failure of SQLite on the database at `path`.
+    pub(super) fn sqlite(path: PathBuf, error: rusqlite::Error) -> Self {
+        let verdict = judge(&error);
+        let source = Cause::from(Arc::new(error));
+        match verdict {
+            Verdict::Busy => Self::Unavailable { path, source },
+            Verdict::Storage(trouble) => Self::Io {
+                path,
+                trouble,
+                source,
+            },
+            Verdict::Fault => Self::Internal { source },
+        }
+    }
+}
+
+enum Verdict {
+    Busy,
+    Storage(Trouble),
+    Fault,
+}
+
+/// Answers the caller's question from SQLite's codes.
+fn judge(error: &rusqlite::Error) -> Verdict {
+    use rusqlite::ffi;
+    match error {
+        rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
+            ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Verdict::Busy,
+            ErrorCode::DiskFull => Verdict::Storage(Trouble::DiskFull),
+            ErrorCode::ReadOnly => Verdict::Storage(Trouble::ReadOnly),
+            ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Verdict::Storage(Trouble::Open),
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
+                Verdict::Storage(Trouble::Corrupt)
+            }
+            ErrorCode::SystemIoFailure => Verdict::Storage(match failure.extended_code {
+                ffi::SQLITE_IOERR_WRITE => Trouble::Write,
+                ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => Trouble::Sync,
+                _ => Trouble::Other,
+            }),
+            _ => Verdict::Fault,
+        },
+        // What a column holds was never written by us.
+        rusqlite::Error::FromSqlConversionFailure(..)
+        | rusqlite::Error::IntegralValueOutOfRange(..)
+        | rusqlite::Error::InvalidColumnType(..)
+        | rusqlite::Error::Utf8Error(..) => Verdict::Storage(Trouble::Corrupt),
+        _ => Verdict::Fault,
+    }
+}
+
+/// Inside the store: SQLite's error, or one that is already put into words.
+#[derive(Debug)]
+pub(super) enum Fault {
+    Sqlite(rusqlite::Error),
+    Told(StoreError),
+}
+
+impl Fault {
+    /// The error as callers see it.
+    pub(super) fn at(self, path: PathBuf) -> StoreError {
+        match self {
+            Self::Sqlite(error) => StoreError::sqlite(path, error),
+            Self::Told(error) => error,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for Fault {
+    fn from(error: rusqlite::types::FromSqlError) -> Self {
+        Self::Sqlite(error.into())
+    }
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Told(error)
+    }
+}

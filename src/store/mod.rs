@@ -1,0 +1,201 @@
+//! The ledger: who is on the list, what was frozen, and what became of every
+//! message. Domain types at the border, SQL inside, and no SQL anywhere else.
+//!
+//! A [`Store`] is a cheap handle to one thread that owns the database. Intents
+//! and outcomes share commits; everything else has a transaction of its own.
+
+mod attempts;
+mod codes;
+mod deliveries;
+mod digests;
+mod error;
+mod freeze;
+mod issues;
+mod lock;
+mod reports;
+mod requests;
+mod sqlite;
+mod subscribers;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    pin::Pin,
+    sync::{Arc, mpsc::Sender},
+    task::{Context, Poll},
+    thread::JoinHandle,
+};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, TransactionBehavior};
+use secrecy::{ExposeSecret, SecretBox};
+use tokio::sync::oneshot;
+
+pub use self::{
+    attempts::Recorded,
+    deliveries::{Expired, Recovered, Resent, UncertainDelivery},
+    digests::{Run, SlotFate},
+    error::{Cause, ErrorClass, StoreError, Trouble},
+    freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
+    issues::{ChangeOutcome, Counts, FrozenEdition, IssueChange, IssueKey, IssueSummary},
+    lock::{Held, LockError, RunLock},
+    reports::{Attempt, DeliveryStory, Event, Story, Suppression},
+    subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
+};
+
+use self::{
+    error::Fault,
+    sqlite::{
+        Access,
+        writer::{self, Request, Session},
+    },
+};
+use crate::config::settings::StoreSettings;
+
+/// A handle to the ledger. Clones share one database connection; when the last
+/// one is dropped, everything that was asked is committed and the file closed.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    install_key: SecretBox<[u8; 32]>,
+    /// Taken when the handle is dropped, which ends the thread.
+    requests: Option<Sender<Request>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        if let Some(thread) = self.thread.take() {
+            // Outcomes that nobody waited for must be on disk before the end.
+            drop(thread.join());
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer that is on its way. What was asked is done whether or not the
+/// receipt is awaited.
+#[derive(Debug)]
+pub struct Receipt<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+impl<T> Future for Receipt<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|answer| answer.unwrap_or(Err(StoreError::Closed)))
+    }
+}
+
+/// Opening, and what all requests share.
+impl Store {
+    /// Opens the ledger for reading and writing; makes it (for its owner alone)
+    /// if it is not there, and brings an older schema up to date.
+    ///
+    /// # Errors
+    /// When the path cannot hold a ledger, lies on a network file system, is
+    /// damaged, cannot be written, or has a newer schema than this program.
+    pub async fn open(settings: &StoreSettings, now: DateTime<Utc>) -> Result<Self, StoreError> {
+        let opened = Self::launch(settings, Access::ReadWrite, now).await?;
+        opened.ok_or(StoreError::Closed)
+    }
+
+    /// Opens the ledger only to read it; `None` when there is none. Makes and
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; an older schema is an error, too.
+    pub async fn open_existing(
+        settings: &StoreSettings,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Self>, StoreError> {
+        Self::launch(settings, Access::ReadOnly, now).await
+    }
+
+    /// Opening waits for disks and locks: it has a thread of its own.
+    async fn launch(
+        settings: &StoreSettings,
+        access: Access,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Self>, StoreError> {
+        let (answer, opened) = oneshot::channel();
+        let settings = settings.clone();
+        let path = settings.path.clone();
+        std::thread::spawn(move || drop(answer.send(sqlite::open(&settings, access, now))));
+        let Some((connection, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
+            return Ok(None);
+        };
+        let (requests, thread) = writer::start(connection, path.clone())
+            .map_err(|error| StoreError::system(path.clone(), error))?;
+        Ok(Some(Self {
+            inner: Arc::new(Inner {
+                path,
+                install_key: SecretBox::new(Box::new(key)),
+                requests: Some(requests),
+                thread: Some(thread),
+            }),
+        }))
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// The secret under which tokens and Message-IDs of this ledger are made.
+    #[must_use]
+    pub fn install_key(&self) -> &[u8; 32] {
+        self.inner.install_key.expose_secret()
+    }
+
+    fn send(&self, request: Request) {
+        // A request that cannot be sent is dropped, and with it its answer:
+        // the receipt then says `Closed`.
+        if let Some(requests) = &self.inner.requests {
+            drop(requests.send(request));
+        }
+    }
+
+    async fn session<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Session) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, receipt) = oneshot::channel();
+        self.send(Request::Alone(Box::new(move |session| {
+            drop(answer.send(work(session)));
+        })));
+        Receipt(receipt).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.session(|session| session.transact(TransactionBehavior::Immediate, work))
+            .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.session(|session| session.transact(TransactionBehavior::Deferred, work))
+            .await
+    }
+}

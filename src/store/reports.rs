@@ -1,0 +1,255 @@
+//! What people ask the ledger: the whole story of one reader, and whether the
+//! ledger adds up.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
+
+use crate::{
+    domain::{
+        address::EmailAddress,
+        delivery::{AttemptId, DeliveryId, IssueId, State},
+        subscriber::Subscriber,
+    },
+    store::{codes, error::Fault, sqlite, subscribers},
+};
+
+/// Something that happened to a reader.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What, in a few words.
+    pub what: String,
+    /// Through what: `import list.csv`, `command line`, a reason.
+    pub source: String,
+}
+
+/// That an address must never be written to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Suppression {
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+}
+
+/// One try at a delivery.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// The ledger's number of it.
+    pub id: AttemptId,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When its outcome was recorded; `None` while it is under way.
+    pub ended: Option<DateTime<Utc>>,
+    /// `sent`, `deferred`, `requeued`, `rejected`, `failed` or `uncertain`.
+    pub outcome: Option<&'static str>,
+    /// The relay's reply code.
+    pub code: Option<u16>,
+    /// The relay's text, or what happened instead.
+    pub reply: Option<String>,
+}
+
+/// A reader's part of one issue.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryStory {
+    /// The delivery.
+    pub id: DeliveryId,
+    /// The issue.
+    pub issue: IssueId,
+    /// Name of the digest.
+    pub digest: String,
+    /// The digest's own number of the issue.
+    pub number: u32,
+    /// Where it stands.
+    pub state: State,
+    /// When it is due, if it is queued.
+    pub next_attempt_at: Option<DateTime<Utc>>,
+    /// Every try, oldest first.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Everything the ledger knows of one address.
+#[derive(Debug, Clone)]
+pub struct Story {
+    /// The reader, if the address is on the list.
+    pub subscriber: Option<Subscriber>,
+    /// The suppression, if there is one.
+    pub suppression: Option<Suppression>,
+    /// What happened to the reader, oldest first.
+    pub events: Vec<Event>,
+    /// The reader's deliveries, newest issue first.
+    pub deliveries: Vec<DeliveryStory>,
+}
+
+/// Tells the story of an address, of one issue or all.
+pub(super) fn why(
+    connection: &Connection,
+    install_key: &[u8; 32],
+    address: &EmailAddress,
+    issue: Option<IssueId>,
+) -> Result<Story, Fault> {
+    let hash = subscribers::hash(install_key, address);
+    let suppression = connection
+        .query_row(
+            "SELECT since, reason FROM suppressions WHERE address_hash = ?1",
+            [&hash[..]],
+            |row| {
+                Ok(Suppression {
+                    since: codes::time(row, 0)?,
+                    reason: row.get(1)?,
+                })
+            },
+        )
+        .optional()?;
+    let Some((id, subscriber)) = subscribers::find(connection, address)? else {
+        return Ok(Story {
+            subscriber: None,
+            suppression,
+            events: Vec::new(),
+            deliveries: Vec::new(),
+        });
+    };
+    Ok(Story {
+        subscriber: Some(subscriber),
+        suppression,
+        events: events(connection, id)?,
+        deliveries: deliveries(connection, id, issue)?,
+    })
+}
+
+fn events(connection: &Connection, subscriber: i64) -> Result<Vec<Event>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT at, what, source FROM events WHERE subscriber_id = ?1 ORDER BY id",
+    )?;
+    let rows = select.query_map([subscriber], |row| {
+        Ok(Event {
+            at: codes::time(row, 0)?,
+            what: row.get(1)?,
+            source: row.get(2)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn deliveries(
+    connection: &Connection,
+    subscriber: i64,
+    issue: Option<IssueId>,
+) -> Result<Vec<DeliveryStory>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT d.id, d.issue_id, i.digest, i.number, d.state, d.next_attempt_at, d.attempt_id
+           FROM deliveries d JOIN issues i ON i.id = d.issue_id
+          WHERE d.subscriber_id = ?1 AND (?2 IS NULL OR d.issue_id = ?2)
+          ORDER BY d.issue_id DESC",
+    )?;
+    let mut rows = select.query(params![subscriber, issue])?;
+    let mut stories = Vec::new();
+    while let Some(row) = rows.next()? {
+        let state = codes::state(row, 4)?;
+        let due = codes::time(row, 5)?;
+        stories.push(DeliveryStory {
+            id: row.get(0)?,
+            issue: row.get(1)?,
+            digest: row.get(2)?,
+            number: row.get(3)?,
+            state,
+            next_attempt_at: (state == State::Queued).then_some(due),
+            attempts: attempts(connection, row.get(6)?)?,
+        });
+    }
+    Ok(stories)
+}
+
+/// The attempts that hang on the newest one, oldest first.
+fn attempts(connection: &Connection, newest: Option<AttemptId>) -> Result<Vec<Attempt>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT id, started_at, ended_at, outcome, code, reply, previous_id
+           FROM attempts WHERE id = ?1",
+    )?;
+    let mut chain = Vec::new();
+    let mut next = newest;
+    while let Some(id) = next {
+        let (attempt, previous): (Attempt, Option<AttemptId>) = select.query_row([id], |row| {
+            let attempt = Attempt {
+                id: row.get(0)?,
+                started: codes::time(row, 1)?,
+                ended: codes::time_if_any(row, 2)?,
+                outcome: codes::end(row, 3)?.map(codes::End::as_str),
+                code: row.get(4)?,
+                reply: row.get(5)?,
+            };
+            Ok((attempt, row.get(6)?))
+        })?;
+        chain.push(attempt);
+        // Older attempts have smaller numbers; anything else would be a circle.
+        next = previous.filter(|previous| *previous < id);
+    }
+    chain.reverse();
+    Ok(chain)
+}
+
+/// Everything that does not add up; nothing when all is well.
+pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
+    let mut findings = sqlite::integrity(connection)?;
+    check_sums(connection, &mut findings)?;
+    check_tallies(connection, &mut findings)?;
+    Ok(findings)
+}
+
+/// Candidates = deliveries + exclusions, issue by issue.
+fn check_sums(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut select = connection.prepare(
+        "SELECT i.id, i.candidates,
+                (SELECT count(*) FROM deliveries d
+                  WHERE d.id BETWEEN i.first_delivery AND i.last_delivery AND d.issue_id = i.id),
+                (SELECT coalesce(sum(count), 0) FROM exclusions e WHERE e.issue_id = i.id)
+           FROM issues i ORDER BY i.id",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (issue, candidates, deliveries, exclusions): (IssueId, i64, i64, i64) =
+            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        if candidates != deliveries + exclusions {
+            findings.push(format!(
+                "issue {issue}: {candidates} candidates, but {deliveries} deliveries \
+                 and {exclusions} exclusions"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The counts that are kept along equal the counts of the rows.
+fn check_tallies(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut select = connection.prepare(
+        "SELECT t.issue_id, t.state, t.count, coalesce(c.count, 0)
+           FROM tallies t
+           LEFT JOIN (SELECT issue_id, state, count(*) AS count FROM deliveries
+                       GROUP BY issue_id, state) c
+             ON c.issue_id = t.issue_id AND c.state = t.state
+          WHERE t.count <> coalesce(c.count, 0)
+          ORDER BY t.issue_id, t.state",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (issue, kept, counted): (IssueId, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
+        let state = codes::state(row, 1)?;
+        findings.push(format!(
+            "issue {issue}: {kept} deliveries are noted as {state}, {counted} are"
+        ));
+    }
+    Ok(())
+}
+
+/// Deliveries that the relay accepted more than once, which only a resend of an
+/// uncertain one can cause.
+pub(super) fn duplicates(connection: &Connection) -> Result<Vec<DeliveryId>, Fault> {
+    let mut select = connection.prepare(
+        "SELECT delivery_id FROM attempts WHERE outcome = 1
+          GROUP BY delivery_id HAVING count(*) > 1 ORDER BY delivery_id",
+    )?;
+    let rows = select.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,409 @@
+//! Everything that can be asked of the ledger, in the order of an issue's life.
+//! Each answer is durable when it arrives. Every request fails with a
+//! [`StoreError`] when the database cannot be read or written.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use rusqlite::TransactionBehavior;
+use tokio::sync::oneshot;
+
+use crate::{
+    domain::{
+        address::EmailAddress,
+        article::{Remembered, Slug},
+        delivery::{AttemptId, DeliveryId, DueDelivery, Intent, IssueId, Outcome},
+        issue::History,
+        schedule::Slot,
+        subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
+    },
+    store::{
+        ChangeOutcome, Counts, Cursor, Expired, Freeze, FreezeOutcome, FrozenEdition, IssueChange,
+        IssueKey, IssueSummary, Receipt, Recorded, Recovered, Resent, Run, SlotFate, Store,
+        StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
+        UnsubscribeOutcome, deliveries, digests, freeze, issues, reports,
+        sqlite::writer::{Grouped, Request},
+        subscribers,
+    },
+};
+
+/// Runs and the memory of articles.
+impl Store {
+    /// Counts a run that begins and returns its number.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn begin_run(&self, pid: u32, now: DateTime<Utc>) -> Result<i64, StoreError> {
+        self.write(move |tx| digests::begin_run(tx, pid, now)).await
+    }
+
+    /// Notes how a run ended. A run without this is one that died.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn end_run(
+        &self,
+        number: i64,
+        exit_code: i32,
+        summary: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let summary = summary.to_owned();
+        self.write(move |tx| digests::end_run(tx, number, exit_code, &summary, now))
+            .await
+    }
+
+    /// The newest runs, newest first.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn runs(&self, limit: usize) -> Result<Vec<Run>, StoreError> {
+        self.read(move |tx| digests::runs(tx, limit)).await
+    }
+
+    /// Every article that was given an id, by source file.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn remembered(&self) -> Result<Vec<Remembered>, StoreError> {
+        self.read(digests::remembered).await
+    }
+
+    /// Keeps the ids of articles. A known source is overwritten; a known id
+    /// moves to its new source.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn remember(&self, articles: Vec<Remembered>) -> Result<(), StoreError> {
+        self.write(move |tx| digests::remember(tx, &articles)).await
+    }
+}
+
+/// The list.
+impl Store {
+    /// Adds readers in one transaction; what became of each comes back in their
+    /// order. A status only moves toward less mail, and nobody who is
+    /// suppressed is added. A dry run does the same and undoes it.
+    ///
+    /// # Errors
+    /// See the head of this module; then nobody was added.
+    pub async fn add(
+        &self,
+        readers: Vec<NewSubscriber>,
+        source: &str,
+        now: DateTime<Utc>,
+        is_dry_run: bool,
+    ) -> Result<Vec<AddOutcome>, StoreError> {
+        let (source, key) = (source.to_owned(), *self.install_key());
+        self.session(move |session| {
+            session.transact_unless(is_dry_run, TransactionBehavior::Immediate, |tx| {
+                subscribers::add(tx, &key, &readers, &source, now)
+            })
+        })
+        .await
+    }
+
+    /// The reader with this address.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn subscriber(
+        &self,
+        address: &EmailAddress,
+    ) -> Result<Option<Subscriber>, StoreError> {
+        let address = address.clone();
+        self.read(move |tx| Ok(subscribers::find(tx, &address)?.map(|(_, reader)| reader)))
+            .await
+    }
+
+    /// The next `limit` readers after a cursor, of one status or all but the
+    /// erased. Readers that join meanwhile come last.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn subscribers(
+        &self,
+        status: Option<Status>,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<SubscriberPage, StoreError> {
+        self.read(move |tx| subscribers::page(tx, status, after, limit))
+            .await
+    }
+
+    /// How many readers have each status; statuses without any are absent.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn counts_by_status(&self) -> Result<BTreeMap<Status, u64>, StoreError> {
+        self.read(subscribers::counts).await
+    }
+
+    /// Takes a reader off the list and cancels what is queued for them. Doing
+    /// it again changes nothing. `source` says through what it came.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn unsubscribe(
+        &self,
+        address: &EmailAddress,
+        source: &str,
+        now: DateTime<Utc>,
+    ) -> Result<UnsubscribeOutcome, StoreError> {
+        let (address, source) = (address.clone(), source.to_owned());
+        self.write(move |tx| subscribers::unsubscribe(tx, &address, &source, now))
+            .await
+    }
+
+    /// Sees to it that an address, known or not, is never written to again.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn suppress(
+        &self,
+        address: &EmailAddress,
+        reason: SuppressionReason,
+        now: DateTime<Utc>,
+    ) -> Result<UnsubscribeOutcome, StoreError> {
+        let (address, key) = (address.clone(), *self.install_key());
+        self.write(move |tx| subscribers::suppress(tx, &key, &address, reason, now))
+            .await
+    }
+}
+
+/// Digests and their issues.
+impl Store {
+    /// What earlier issues of a digest did, for planning the next.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn history(&self, digest: &Slug) -> Result<History, StoreError> {
+        let digest = digest.clone();
+        self.read(move |tx| digests::history(tx, digest.as_str()))
+            .await
+    }
+
+    /// Notes slots that get no issue, and moves the digest's cursor past them.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn record_slots(
+        &self,
+        digest: &Slug,
+        slots: Vec<Slot>,
+        fate: SlotFate,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let (digest, reason) = (digest.clone(), reason.to_owned());
+        self.write(move |tx| digests::record_slots(tx, digest.as_str(), &slots, fate, &reason, now))
+            .await
+    }
+
+    /// Freezes an issue with one delivery per active reader, in one transaction.
+    ///
+    /// # Errors
+    /// See the head of this module; then nothing of the issue is there.
+    pub async fn freeze(
+        &self,
+        issue: Freeze,
+        now: DateTime<Utc>,
+    ) -> Result<FreezeOutcome, StoreError> {
+        self.write(move |tx| freeze::freeze(tx, &issue, now)).await
+    }
+
+    /// The newest issues of all digests, newest first.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn issues(&self, limit: usize) -> Result<Vec<IssueSummary>, StoreError> {
+        self.read(move |tx| issues::list(tx, limit)).await
+    }
+
+    /// One issue.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn issue(&self, key: IssueKey) -> Result<Option<IssueSummary>, StoreError> {
+        self.read(move |tx| issues::find(tx, &key)).await
+    }
+
+    /// An issue's edition, with what its messages need besides.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn edition(&self, issue: IssueId) -> Result<Option<FrozenEdition>, StoreError> {
+        self.read(move |tx| issues::edition(tx, issue)).await
+    }
+
+    /// Pauses, resumes or cancels an issue.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn change_issue(
+        &self,
+        issue: IssueId,
+        change: IssueChange,
+        now: DateTime<Utc>,
+    ) -> Result<ChangeOutcome, StoreError> {
+        self.write(move |tx| issues::change(tx, issue, &change, now))
+            .await
+    }
+
+    /// Marks issues done that have no open delivery left; says which.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn finish_issues(&self, now: DateTime<Utc>) -> Result<Vec<IssueId>, StoreError> {
+        self.write(move |tx| issues::finish(tx, now)).await
+    }
+
+    /// Deliveries of an issue by state, at a cost that does not grow with the list.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn progress(&self, issue: IssueId) -> Result<Counts, StoreError> {
+        self.read(move |tx| issues::counts(tx, issue)).await
+    }
+}
+
+/// The outbox.
+impl Store {
+    /// Makes every inflight delivery uncertain. Only for the holder of the
+    /// [`crate::store::RunLock`], before it sends anything: then they all
+    /// belong to a run that died.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn recover(&self, now: DateTime<Utc>) -> Result<Recovered, StoreError> {
+        self.write(move |tx| deliveries::recover(tx, now)).await
+    }
+
+    /// Up to `limit` deliveries of issues that are being sent and that are due,
+    /// the longest waiting first, without those the caller has `in_hand`.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn due(
+        &self,
+        limit: usize,
+        now: DateTime<Utc>,
+        in_hand: HashSet<DeliveryId>,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        self.write(move |tx| deliveries::due(tx, limit, now, &in_hand))
+            .await
+    }
+
+    /// When the next queued delivery of an issue that is being sent is due; in
+    /// the past while some are.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn next_due(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.read(deliveries::next_due).await
+    }
+
+    /// Expires what is queued beyond its issue's time. An issue of which most
+    /// was never tried is paused instead.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn expire(&self, now: DateTime<Utc>) -> Result<Expired, StoreError> {
+        self.write(move |tx| deliveries::expire(tx, now)).await
+    }
+
+    /// Asks to send a delivery. Once the receipt says `Granted`, the intent is
+    /// on stable storage and this attempt may send the final dot. Intents that
+    /// wait share a commit.
+    pub fn intent(&self, delivery: DeliveryId, now: DateTime<Utc>) -> Receipt<Intent> {
+        let (answer, receipt) = oneshot::channel();
+        self.send(Request::Grouped(Grouped::Intent {
+            delivery,
+            now,
+            answer,
+        }));
+        Receipt(receipt)
+    }
+
+    /// Records how an attempt ended. The receipt may be awaited later or not at
+    /// all: losing an outcome makes a delivery uncertain, never sent twice.
+    pub fn outcome(
+        &self,
+        attempt: AttemptId,
+        outcome: Outcome,
+        now: DateTime<Utc>,
+    ) -> Receipt<Recorded> {
+        let (answer, receipt) = oneshot::channel();
+        self.send(Request::Grouped(Grouped::Outcome {
+            attempt,
+            outcome,
+            now,
+            answer,
+        }));
+        Receipt(receipt)
+    }
+}
+
+/// Questions afterwards.
+impl Store {
+    /// Every uncertain delivery, oldest first.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn uncertain(&self) -> Result<Vec<UncertainDelivery>, StoreError> {
+        self.read(deliveries::uncertain).await
+    }
+
+    /// Counts uncertain deliveries as sent; says how many were uncertain.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn mark_sent(&self, deliveries: Vec<DeliveryId>) -> Result<u64, StoreError> {
+        self.write(move |tx| deliveries::mark_sent(tx, &deliveries))
+            .await
+    }
+
+    /// Queues uncertain deliveries again; their attempts stay on record.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn resend(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        now: DateTime<Utc>,
+    ) -> Result<Resent, StoreError> {
+        self.write(move |tx| deliveries::resend(tx, &deliveries, now))
+            .await
+    }
+
+    /// The whole story of an address, of one issue or all.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn why(
+        &self,
+        address: &EmailAddress,
+        issue: Option<IssueId>,
+    ) -> Result<Story, StoreError> {
+        let (address, key) = (address.clone(), *self.install_key());
+        self.read(move |tx| reports::why(tx, &key, &address, issue))
+            .await
+    }
+
+    /// Deliveries that the relay accepted more than once.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn duplicates(&self) -> Result<Vec<DeliveryId>, StoreError> {
+        self.read(reports::duplicates).await
+    }
+
+    /// Everything that does not add up: the file's integrity, and for each
+    /// issue candidates = deliveries in all states + exclusions. Reads it all.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn verify(&self) -> Result<Vec<String>, StoreError> {
+        self.read(reports::verify).await
+    }
+}

@@ -1,0 +1,91 @@
+//! The schema's versions. Each is one script that only ever adds; a version is
+//! reached in one transaction, so a crash leaves the old one or the new one.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use crate::store::{
+    error::{Fault, StoreError},
+    sqlite::Access,
+};
+
+/// Every script, oldest first; its place is its version, counted from 1.
+const SCRIPTS: [&str; 1] = [include_str!("../migrations/0001_ledger.sql")];
+
+/// Version this program works with.
+const KNOWN: i64 = SCRIPTS.len() as i64;
+
+/// Marks a database file as ours (`LPRS`), so that a foreign one is not built upon.
+const APPLICATION_ID: i32 = 0x4C50_5253;
+
+/// Refuses a database that another program made.
+pub(super) fn refuse_strangers(connection: &Connection, path: &Path) -> Result<(), Fault> {
+    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id == APPLICATION_ID || (id == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(StoreError::Unfit {
+        path: path.to_owned(),
+        reason: "it is the database of another program; name another file".to_owned(),
+    }
+    .into())
+}
+
+/// Brings the schema to the version this program works with. With read access
+/// it only compares; `true` then means that there is no ledger in the file yet.
+pub(super) fn bring_up(
+    connection: &mut Connection,
+    path: &Path,
+    access: Access,
+) -> Result<bool, Fault> {
+    refuse_strangers(connection, path)?;
+    let mut found = version(connection)?;
+    if access == Access::ReadOnly {
+        return match found {
+            KNOWN => Ok(false),
+            0 => Ok(true),
+            _ => Err(wrong(path, found)),
+        };
+    }
+    while found < KNOWN {
+        found = step(connection)?;
+    }
+    if found > KNOWN {
+        return Err(wrong(path, found));
+    }
+    Ok(false)
+}
+
+/// Goes one version up, unless another process just did. Returns the version
+/// that is reached.
+fn step(connection: &mut Connection) -> Result<i64, Fault> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found = version(&transaction)?;
+    let next = usize::try_from(found)
+        .ok()
+        .and_then(|index| SCRIPTS.get(index));
+    let Some(script) = next else {
+        return Ok(found);
+    };
+    transaction.execute_batch(script)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", found + 1)?;
+    transaction.commit()?;
+    Ok(found + 1)
+}
+
+fn version(connection: &Connection) -> Result<i64, Fault> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn wrong(path: &Path, found: i64) -> Fault {
+    StoreError::Version {
+        path: path.to_owned(),
+        found,
+        known: KNOWN,
+    }
+    .into()
+}

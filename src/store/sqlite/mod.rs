@@ -1,0 +1,211 @@
+//! The ledger in one SQLite file: opened so that a commit survives a power
+//! cut, and written by one thread. What is peculiar to SQLite is here.
+
+mod file_system;
+mod migrations;
+pub(super) mod writer;
+
+use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params,
+};
+
+use crate::{
+    config::settings::{Durability, StoreSettings},
+    store::error::{Fault, StoreError, Trouble},
+};
+
+/// How long a statement waits while another process writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How a ledger is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Made if absent, migrated if older.
+    ReadWrite,
+    /// Only read; never made, never migrated.
+    ReadOnly,
+}
+
+/// Opens the database; `None` when it is only to be read and is not there.
+pub(super) fn open(
+    settings: &StoreSettings,
+    access: Access,
+    now: DateTime<Utc>,
+) -> Result<Option<(Connection, [u8; 32])>, StoreError> {
+    let path = settings.path.as_path();
+    check_path(path)?;
+    if access == Access::ReadOnly && !is_there(path)? {
+        return Ok(None);
+    }
+    file_system::check(path, settings.allow_network_file_system)?;
+    if access == Access::ReadWrite {
+        make_private(path)?;
+    }
+    let told = |fault: Fault| fault.at(path.to_owned());
+    let mut connection = connect(path, settings.durability, access).map_err(told)?;
+    let fresh = migrations::bring_up(&mut connection, path, access).map_err(told)?;
+    if fresh {
+        return Ok(None);
+    }
+    let key = install_key(&mut connection, access, now).map_err(told)?;
+    Ok(Some((connection, key)))
+}
+
+/// Refuses names that SQLite would not take for a file.
+fn check_path(path: &Path) -> Result<(), StoreError> {
+    let text = path.to_string_lossy();
+    let refuse = |reason: &str| {
+        Err(StoreError::Unfit {
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    if text.is_empty() || text.starts_with("file:") || text.ends_with(":memory:") {
+        return refuse(
+            "what was sent has to outlive the program; name a file such as `sqlite:letterpress.db`",
+        );
+    }
+    if path.is_dir() {
+        return refuse("it is a folder; name a file in it");
+    }
+    Ok(())
+}
+
+/// Whether there is a ledger: an empty file is what a crash right after
+/// creation leaves.
+fn is_there(path: &Path) -> Result<bool, StoreError> {
+    match path.metadata() {
+        Ok(facts) => Ok(facts.len() > 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(StoreError::system(path.to_owned(), error)),
+    }
+}
+
+/// Makes the file for the owner alone; SQLite gives its companions the same mode.
+fn make_private(path: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::system(path.to_owned(), error)),
+    }
+}
+
+fn connect(path: &Path, durability: Durability, access: Access) -> Result<Connection, Fault> {
+    // Without SQLITE_OPEN_URI: a path is a path.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "cache_size", -32_768)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    let synchronous = match durability {
+        Durability::Power => "FULL",
+        Durability::Process => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    if access == Access::ReadOnly {
+        // The connection itself may write: it clears up after a crash and
+        // leaves no companion files behind, which a read-only one would.
+        connection.pragma_update(None, "query_only", true)?;
+        return Ok(connection);
+    }
+    if connection.is_readonly("main")? {
+        return Err(read_only(path).into());
+    }
+    migrations::refuse_strangers(&connection, path)?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(StoreError::Unfit {
+            path: path.to_owned(),
+            reason: format!(
+                "SQLite keeps its journal as `{mode}` there instead of `wal`; put it on a local disk"
+            ),
+        }
+        .into());
+    }
+    Ok(connection)
+}
+
+fn read_only(path: &Path) -> StoreError {
+    StoreError::Io {
+        path: path.to_owned(),
+        trouble: Trouble::ReadOnly,
+        source: std::sync::Arc::new(io::Error::from(io::ErrorKind::PermissionDenied)).into(),
+    }
+}
+
+/// The secret under which tokens, Message-IDs and suppressions are made; drawn
+/// once in the life of a ledger.
+fn install_key(
+    connection: &mut Connection,
+    access: Access,
+    now: DateTime<Utc>,
+) -> Result<[u8; 32], Fault> {
+    let behavior = match access {
+        Access::ReadWrite => TransactionBehavior::Immediate,
+        Access::ReadOnly => TransactionBehavior::Deferred,
+    };
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let key = match stored_key(&transaction)? {
+        Some(key) => key,
+        None => draw_key(&transaction, now)?,
+    };
+    transaction.commit()?;
+    Ok(key)
+}
+
+fn stored_key(transaction: &Transaction<'_>) -> Result<Option<[u8; 32]>, Fault> {
+    Ok(transaction
+        .query_row("SELECT install_key FROM installation", [], |row| row.get(0))
+        .optional()?)
+}
+
+fn draw_key(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<[u8; 32], Fault> {
+    let mut key = [0; 32];
+    fill_random(&mut key)?;
+    transaction.execute(
+        "INSERT INTO installation (id, install_key, created_at) VALUES (1, ?1, ?2)",
+        params![&key[..], now.timestamp()],
+    )?;
+    Ok(key)
+}
+
+/// Random bytes from the operating system.
+pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), Fault> {
+    getrandom::fill(bytes).map_err(|error| {
+        let source = std::sync::Arc::new(io::Error::other(error)).into();
+        Fault::Told(StoreError::Internal { source })
+    })
+}
+
+/// What the database itself finds wrong with its file and its references.
+pub(super) fn integrity(connection: &Connection) -> Result<Vec<String>, Fault> {
+    let mut check = connection.prepare("PRAGMA integrity_check")?;
+    let lines = check
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<Vec<String>, _>>()?;
+    let mut findings: Vec<String> = lines
+        .into_iter()
+        .filter(|line| line != "ok")
+        .map(|line| format!("integrity: {line}"))
+        .collect();
+    let orphans: i64 =
+        connection.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| {
+            row.get(0)
+        })?;
+    if orphans > 0 {
+        findings.push(format!("{orphans} rows refer to something that is gone"));
+    }
+    Ok(findings)
+}

@@ -1,0 +1,231 @@
+//! The one thread that writes. Intents and outcomes of all connections that
+//! wait are committed together: while one fsync runs, the next group collects.
+
+use std::{
+    path::PathBuf,
+    sync::mpsc::{Receiver, Sender, channel},
+    thread,
+};
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use crate::{
+    domain::delivery::{AttemptId, DeliveryId, Intent, Outcome},
+    store::{
+        attempts::{self, Recorded},
+        error::{Fault, StoreError, Trouble},
+    },
+};
+
+/// An answer on its way to the asker.
+pub(in crate::store) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What can be asked of the writer.
+pub(in crate::store) enum Request {
+    /// Statements with a transaction of their own.
+    Alone(Box<dyn FnOnce(&mut Session) + Send>),
+    /// What shares a transaction with others that wait.
+    Grouped(Grouped),
+}
+
+/// The two questions that are asked once per message.
+pub(in crate::store) enum Grouped {
+    /// A delivery is about to be sent.
+    Intent {
+        delivery: DeliveryId,
+        now: DateTime<Utc>,
+        answer: Answer<Intent>,
+    },
+    /// An attempt ended.
+    Outcome {
+        attempt: AttemptId,
+        outcome: Outcome,
+        now: DateTime<Utc>,
+        answer: Answer<Recorded>,
+    },
+}
+
+/// The connection and what is known of its health.
+pub(in crate::store) struct Session {
+    connection: Connection,
+    path: PathBuf,
+    broken: Option<StoreError>,
+    #[cfg(test)]
+    groups: u64,
+}
+
+/// What became of one request of a group; told once the group is committed.
+enum Done {
+    Intent(Intent),
+    Outcome(Recorded),
+}
+
+/// Starts the writer; it ends when every sender is gone.
+pub(in crate::store) fn start(
+    connection: Connection,
+    path: PathBuf,
+) -> std::io::Result<(Sender<Request>, thread::JoinHandle<()>)> {
+    let (sender, receiver) = channel();
+    let mut session = Session {
+        connection,
+        path,
+        broken: None,
+        #[cfg(test)]
+        groups: 0,
+    };
+    let thread = thread::Builder::new()
+        .name("ledger".to_owned())
+        .spawn(move || session.serve(&receiver))?;
+    Ok((sender, thread))
+}
+
+impl Session {
+    fn serve(&mut self, receiver: &Receiver<Request>) {
+        while let Ok(first) = receiver.recv() {
+            let mut group = Vec::new();
+            for request in std::iter::once(first).chain(receiver.try_iter()) {
+                match request {
+                    // What was asked before is done before.
+                    Request::Alone(work) => {
+                        self.commit(std::mem::take(&mut group));
+                        work(self);
+                    }
+                    Request::Grouped(request) => group.push(request),
+                }
+            }
+            self.commit(group);
+        }
+    }
+
+    /// Runs `work` in one transaction; an error undoes it.
+    pub(in crate::store) fn transact<T>(
+        &mut self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.transact_unless(false, behavior, work)
+    }
+
+    /// Runs `work` in one transaction; an error or a dry run undoes it.
+    pub(in crate::store) fn transact_unless<T>(
+        &mut self,
+        is_dry_run: bool,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let done = transact(&mut self.connection, is_dry_run, behavior, work);
+        done.map_err(|fault| self.told(fault))
+    }
+
+    /// Groups committed so far.
+    #[cfg(test)]
+    pub(in crate::store) fn groups(&self) -> u64 {
+        self.groups
+    }
+
+    /// The connection itself, to provoke what a file system does.
+    #[cfg(test)]
+    pub(in crate::store) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Puts a fault into words. After a failed fsync nobody knows which pages
+    /// reached the disk, so this connection is not used again.
+    fn told(&mut self, fault: Fault) -> StoreError {
+        let error = fault.at(self.path.clone());
+        if error.trouble() == Some(Trouble::Sync) {
+            self.broken = Some(error.clone());
+        }
+        error
+    }
+
+    /// Commits a group and wakes everyone in it. When a statement fails for a
+    /// reason of its own, the others must not suffer: each is tried alone.
+    fn commit(&mut self, group: Vec<Grouped>) {
+        if group.is_empty() {
+            return;
+        }
+        #[cfg(test)]
+        {
+            self.groups += 1;
+        }
+        match self.attempt(&group) {
+            Ok(done) => answer(group, done),
+            Err(StoreError::Internal { .. }) if group.len() > 1 => {
+                for request in group {
+                    self.commit(vec![request]);
+                }
+            }
+            Err(error) => refuse(group, &error),
+        }
+    }
+
+    fn attempt(&mut self, group: &[Grouped]) -> Result<Vec<Done>, StoreError> {
+        self.transact(TransactionBehavior::Immediate, |transaction| {
+            group
+                .iter()
+                .map(|request| perform(transaction, request))
+                .collect()
+        })
+    }
+}
+
+fn transact<T>(
+    connection: &mut Connection,
+    is_dry_run: bool,
+    behavior: TransactionBehavior,
+    work: impl FnOnce(&Connection) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let done = work(&transaction)?;
+    if is_dry_run {
+        transaction.rollback()?;
+    } else {
+        transaction.commit()?;
+    }
+    Ok(done)
+}
+
+fn perform(transaction: &Connection, request: &Grouped) -> Result<Done, Fault> {
+    match request {
+        Grouped::Intent { delivery, now, .. } => {
+            attempts::intent(transaction, *delivery, *now).map(Done::Intent)
+        }
+        Grouped::Outcome {
+            attempt,
+            outcome,
+            now,
+            ..
+        } => attempts::outcome(transaction, *attempt, outcome, *now).map(Done::Outcome),
+    }
+}
+
+/// Answers everyone in a group. Who no longer listens does not need to know.
+fn answer(group: Vec<Grouped>, done: Vec<Done>) {
+    for (request, done) in group.into_iter().zip(done) {
+        match (request, done) {
+            (Grouped::Intent { answer, .. }, Done::Intent(intent)) => {
+                drop(answer.send(Ok(intent)));
+            }
+            (Grouped::Outcome { answer, .. }, Done::Outcome(recorded)) => {
+                drop(answer.send(Ok(recorded)));
+            }
+            // `perform` answers each kind in kind; dropping the sender says `Closed`.
+            _ => {}
+        }
+    }
+}
+
+fn refuse(group: Vec<Grouped>, error: &StoreError) {
+    for request in group {
+        match request {
+            Grouped::Intent { answer, .. } => drop(answer.send(Err(error.clone()))),
+            Grouped::Outcome { answer, .. } => drop(answer.send(Err(error.clone()))),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The list only ever moves toward less mail.
+
+use super::*;
+use crate::{
+    domain::{article::Remembered, subscriber::AddOutcome},
+    store::SuppressionReason,
+};
+
+async fn add(world: &World, text: &str, status: Status) -> AddOutcome {
+    world
+        .store
+        .add(vec![reader(text, status)], "import list.csv", now(), false)
+        .await
+        .unwrap()[0]
+}
+
+#[tokio::test]
+async fn an_import_never_brings_back_who_left() {
+    let world = world().await;
+    let (anna, other_case) = ("Anna@example.org", "anna@EXAMPLE.org");
+    assert_eq!(add(&world, anna, Status::Active).await, AddOutcome::Added);
+    assert_eq!(
+        add(&world, other_case, Status::Active).await,
+        AddOutcome::Unchanged
+    );
+    assert_eq!(
+        add(&world, other_case, Status::Unsubscribed).await,
+        AddOutcome::Lessened
+    );
+    assert_eq!(
+        add(&world, anna, Status::Active).await,
+        AddOutcome::Kept(Status::Unsubscribed)
+    );
+    // An import cannot erase: it says that they left.
+    assert_eq!(
+        add(&world, "gone@example.org", Status::Erased).await,
+        AddOutcome::Added
+    );
+    let gone = world.store.subscriber(&address("gone@example.org")).await;
+    assert_eq!(gone.unwrap().unwrap().status, Status::Unsubscribed);
+    let anna = world.store.subscriber(&address(anna)).await.unwrap();
+    assert_eq!(anna.unwrap().address.expose(), "Anna@example.org");
+}
+
+#[tokio::test]
+async fn a_suppressed_address_stays_off_whether_known_or_not() {
+    let world = world().await;
+    let stranger = address("stranger@example.org");
+    let outcome = world
+        .store
+        .suppress(&stranger, SuppressionReason::Request, now())
+        .await
+        .unwrap();
+    assert_eq!(outcome.was, None);
+    assert_eq!(
+        add(&world, "Stranger@example.org", Status::Active).await,
+        AddOutcome::Suppressed
+    );
+    assert!(world.store.subscriber(&stranger).await.unwrap().is_none());
+
+    add(&world, "anna@example.org", Status::Active).await;
+    let anna = address("anna@example.org");
+    let outcome = world
+        .store
+        .suppress(&anna, SuppressionReason::Complaint, later(1))
+        .await
+        .unwrap();
+    assert_eq!(outcome.was, Some(Status::Active));
+    assert_eq!(
+        add(&world, "anna@example.org", Status::Active).await,
+        AddOutcome::Suppressed
+    );
+    let story = world.store.why(&anna, None).await.unwrap();
+    assert_eq!(story.subscriber.unwrap().status, Status::Complained);
+    assert_eq!(story.suppression.unwrap().reason, "complaint");
+    let events: Vec<&str> = story.events.iter().map(|e| e.what.as_str()).collect();
+    assert_eq!(events, ["added", "complained"]);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_the_same_and_changes_nothing() {
+    let world = world().await;
+    add(&world, "anna@example.org", Status::Active).await;
+    let readers = || {
+        vec![
+            reader("anna@example.org", Status::Unsubscribed),
+            reader("ben@example.org", Status::Active),
+            reader("BEN@example.org", Status::Active),
+        ]
+    };
+    let expected = [
+        AddOutcome::Lessened,
+        AddOutcome::Added,
+        AddOutcome::Unchanged,
+    ];
+    let before = world.store.counts_by_status().await.unwrap();
+    let dry = world.store.add(readers(), "list.csv", now(), true).await;
+    assert_eq!(dry.unwrap(), expected);
+    assert_eq!(world.store.counts_by_status().await.unwrap(), before);
+    let real = world.store.add(readers(), "list.csv", now(), false).await;
+    assert_eq!(real.unwrap(), expected);
+    assert_ne!(world.store.counts_by_status().await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn unsubscribing_twice_is_the_same_as_once() {
+    let (world, issue) = frozen_world(3).await;
+    let reader = address("reader1@example.org");
+    let first = world
+        .store
+        .unsubscribe(&reader, "command line", later(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        (first.was, first.cancelled_deliveries),
+        (Some(Status::Active), 1)
+    );
+    let again = world
+        .store
+        .unsubscribe(&reader, "command line", later(2))
+        .await
+        .unwrap();
+    assert_eq!(
+        (again.was, again.cancelled_deliveries),
+        (Some(Status::Unsubscribed), 0)
+    );
+    let nobody = address("nobody@example.org");
+    let unknown = world.store.unsubscribe(&nobody, "x", now()).await.unwrap();
+    assert_eq!(unknown.was, None);
+    assert_eq!(world.count(issue, State::Cancelled).await, 1);
+    let story = world.store.why(&reader, None).await.unwrap();
+    assert_eq!(story.events.len(), 2);
+    assert_eq!(story.events[1].source, "command line");
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn pages_give_everyone_once() {
+    let world = world().await;
+    world.join(25).await;
+    world
+        .store
+        .unsubscribe(&address("reader7@example.org"), "test", now())
+        .await
+        .unwrap();
+    for (status, expected) in [
+        (None, 25),
+        (Some(Status::Active), 24),
+        (Some(Status::Unsubscribed), 1),
+        (Some(Status::Pending), 0),
+    ] {
+        let (mut seen, mut cursor) = (HashSet::new(), None);
+        loop {
+            let page = world.store.subscribers(status, cursor, 6).await.unwrap();
+            for reader in page.subscribers {
+                assert!(seen.insert(reader.id), "{reader:?} came twice");
+            }
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), expected, "{status:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_address_is_kept_in_a_suppression() {
+    let world = world().await;
+    world
+        .store
+        .suppress(
+            &address("secret.person@example.org"),
+            SuppressionReason::Request,
+            now(),
+        )
+        .await
+        .unwrap();
+    drop(world.store);
+    let bytes = std::fs::read(&world.settings.path).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(!text.contains("secret.person"));
+}
+
+#[tokio::test]
+async fn an_article_keeps_its_id_when_its_file_is_renamed() {
+    let world = world().await;
+    let note = |source: &str, name: &str| Remembered {
+        source: source.to_owned(),
+        id: article(name),
+        body_hash: "00".to_owned(),
+    };
+    let first = vec![note("content/a.md", "a"), note("content/b.md", "b")];
+    world.store.remember(first.clone()).await.unwrap();
+    assert_eq!(world.store.remembered().await.unwrap(), first);
+    world
+        .store
+        .remember(vec![note("content/c.md", "a"), note("content/a.md", "new")])
+        .await
+        .unwrap();
+    assert_eq!(
+        world.store.remembered().await.unwrap(),
+        [
+            note("content/a.md", "new"),
+            note("content/b.md", "b"),
+            note("content/c.md", "a")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_died_has_no_end() {
+    let world = world().await;
+    let first = world.store.begin_run(17, now()).await.unwrap();
+    let second = world.store.begin_run(18, later(15)).await.unwrap();
+    world
+        .store
+        .end_run(second, 75, "relay away", later(16))
+        .await
+        .unwrap();
+    let runs = world.store.runs(10).await.unwrap();
+    assert_eq!((runs[0].number, runs[1].number), (second, first));
+    assert_eq!(runs[0].exit_code, Some(75));
+    assert_eq!((runs[1].pid, runs[1].ended), (17, None));
+}

@@ -1,0 +1,179 @@
+//! The contract of the store, promise by promise.
+
+mod deciding;
+mod freezing;
+mod killed;
+mod listing;
+mod measured;
+mod opening;
+mod random;
+mod sending;
+mod storage;
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tempfile::TempDir;
+
+use crate::{
+    config::settings::{Durability, Sender, StoreSettings},
+    domain::{
+        address::EmailAddress,
+        article::{ArticleId, Slug},
+        delivery::{AttemptId, DeliveryId, DueDelivery, Intent, IssueId, Reply, State},
+        issue::Occasion,
+        subscriber::{NewSubscriber, Status},
+    },
+    store::{Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Store, StoreError},
+};
+
+/// A ledger of its own in a folder of its own.
+struct World {
+    store: Store,
+    settings: StoreSettings,
+    folder: TempDir,
+}
+
+fn settings(folder: &TempDir) -> StoreSettings {
+    StoreSettings {
+        path: folder.path().join("letterpress.db"),
+        durability: Durability::Power,
+        allow_network_file_system: false,
+    }
+}
+
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    let store = Store::open(&settings, now()).await.unwrap();
+    World {
+        store,
+        settings,
+        folder,
+    }
+}
+
+/// A world with `readers` active readers and one frozen issue.
+async fn frozen_world(readers: usize) -> (World, IssueId) {
+    let world = world().await;
+    world.join(readers).await;
+    let issue = world.freeze(&issue(1, "2026-11-27T07:00")).await.issue;
+    (world, issue)
+}
+
+/// The morning of the sample issue.
+fn now() -> DateTime<Utc> {
+    "2026-11-27T05:00:00Z".parse().unwrap()
+}
+
+fn later(minutes: i64) -> DateTime<Utc> {
+    now() + TimeDelta::minutes(minutes)
+}
+
+fn address(text: &str) -> EmailAddress {
+    text.parse().unwrap()
+}
+
+fn weekly() -> Slug {
+    "weekly".parse().unwrap()
+}
+
+fn article(name: &str) -> ArticleId {
+    ArticleId::new(&format!("tag:magazine.example.org,2026:{name}")).unwrap()
+}
+
+fn reader(text: &str, status: Status) -> NewSubscriber {
+    NewSubscriber {
+        address: address(text),
+        name: Some("Thandi".to_owned()),
+        status,
+    }
+}
+
+fn occasion(text: &str) -> Occasion {
+    text.parse().unwrap()
+}
+
+fn issue(number: u32, occasion_text: &str) -> Freeze {
+    Freeze {
+        digest: weekly(),
+        occasion: occasion(occasion_text),
+        number,
+        title: "The weekly letter".to_owned(),
+        subject: "Five soups and 2 more".to_owned(),
+        sender: Sender {
+            name: "The Magazine".to_owned(),
+            address: address("news@magazine.example.org"),
+        },
+        articles: vec![FrozenArticle {
+            id: article(&format!("article-{number}")),
+            title: "Five soups".to_owned(),
+        }],
+        passed_over: Vec::new(),
+        edition: b"edition".to_vec(),
+        caught_up: Vec::new(),
+        missed: Vec::new(),
+        expire_at: now() + TimeDelta::hours(72),
+    }
+}
+
+fn ok() -> Reply {
+    Reply::new(250, "2.0.0 queued as 4711")
+}
+
+impl World {
+    async fn join(&self, readers: usize) {
+        let readers = (0..readers)
+            .map(|n| reader(&format!("reader{n}@example.org"), Status::Active))
+            .collect();
+        self.store
+            .add(readers, "import list.csv", now(), false)
+            .await
+            .unwrap();
+    }
+
+    async fn freeze(&self, issue: &Freeze) -> Frozen {
+        match self.store.freeze(issue.clone(), now()).await.unwrap() {
+            FreezeOutcome::Frozen(frozen) => frozen,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn due(&self, at: DateTime<Utc>) -> Vec<DueDelivery> {
+        self.store.due(10_000, at, HashSet::new()).await.unwrap()
+    }
+
+    async fn first_due(&self) -> DeliveryId {
+        self.due(now()).await[0].id
+    }
+
+    async fn granted(&self, delivery: DeliveryId) -> AttemptId {
+        match self.store.intent(delivery, now()).await.unwrap() {
+            Intent::Granted(attempt) => attempt,
+            Intent::Refused => panic!("delivery {delivery} was refused"),
+        }
+    }
+
+    async fn counts(&self, issue: IssueId) -> Counts {
+        self.store.progress(issue).await.unwrap()
+    }
+
+    async fn count(&self, issue: IssueId, state: State) -> u64 {
+        self.counts(issue).await.get(&state).copied().unwrap_or(0)
+    }
+
+    /// Every test may end with this: nothing ever fails to add up.
+    async fn adds_up(&self) {
+        assert_eq!(self.store.verify().await.unwrap(), Vec::<String>::new());
+    }
+
+    /// Runs statements that no request would, as other hands might.
+    async fn meddle(&self, sql: &'static str) -> Result<(), StoreError> {
+        self.store
+            .session(move |session| {
+                session.connection().execute_batch(sql).unwrap();
+                Ok(())
+            })
+            .await
+    }
+}

@@ -1,0 +1,204 @@
+//! When the disk fails, nothing is half done and the reason is clear.
+
+use std::{
+    fs,
+    io::{Seek, SeekFrom, Write},
+    time::Duration,
+};
+
+use super::*;
+use crate::{
+    domain::delivery::Outcome,
+    store::{ErrorClass, Trouble},
+};
+
+/// No page may be added from now on.
+const FULL: &str = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA max_page_count = 1";
+const ROOM: &str = "PRAGMA max_page_count = 4294967294";
+
+#[tokio::test]
+async fn a_full_disk_undoes_the_freeze_and_is_named() {
+    let world = world().await;
+    world.join(500).await;
+    world.meddle(FULL).await.unwrap();
+    let error = world
+        .store
+        .freeze(issue(1, "2026-11-27T07:00"), now())
+        .await
+        .unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Io);
+    assert_eq!(error.trouble(), Some(Trouble::DiskFull));
+    let text = error.to_string();
+    assert!(text.contains("cannot be written (disk full on"), "{text}");
+    assert!(text.contains("letterpress.db"), "{text}");
+    assert!(world.store.issues(1).await.unwrap().is_empty());
+    world.meddle(ROOM).await.unwrap();
+    world.freeze(&issue(1, "2026-11-27T07:00")).await;
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn no_intent_is_granted_that_the_disk_did_not_take() {
+    let (world, issue) = frozen_world(2_000).await;
+    let due = world.due(now()).await;
+    world.meddle(FULL).await.unwrap();
+    let receipts: Vec<_> = due
+        .iter()
+        .map(|delivery| world.store.intent(delivery.id, now()))
+        .collect();
+    let (mut granted, mut refused) = (Vec::new(), 0);
+    for receipt in receipts {
+        match receipt.await {
+            Ok(Intent::Granted(attempt)) => granted.push(attempt),
+            Ok(Intent::Refused) => panic!("refused for another reason"),
+            Err(error) => {
+                assert_eq!(error.trouble(), Some(Trouble::DiskFull), "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0);
+    let inflight = world.count(issue, State::Inflight).await;
+    assert_eq!(inflight, granted.len() as u64);
+    // What was granted before can still be settled once there is room.
+    world.meddle(ROOM).await.unwrap();
+    for attempt in granted {
+        world
+            .store
+            .outcome(attempt, Outcome::Sent(ok()), now())
+            .await
+            .unwrap();
+    }
+    assert_eq!(world.count(issue, State::Sent).await, inflight);
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(&folder);
+    fs::write(
+        &settings.path,
+        "this is a letter, not a ledger\n".repeat(200),
+    )
+    .unwrap();
+    let error = Store::open(&settings, now()).await.unwrap_err();
+    assert_eq!(error.trouble(), Some(Trouble::Corrupt), "{error}");
+    assert!(error.to_string().contains("integrity"), "{error}");
+    assert_eq!(error.class(), ErrorClass::Io);
+}
+
+#[tokio::test]
+async fn a_damaged_page_is_found_and_not_repaired() {
+    let (world, _) = frozen_world(300).await;
+    drop(world.store);
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .open(&world.settings.path)
+        .unwrap();
+    let length = file.metadata().unwrap().len();
+    for page in 1..length / 4096 {
+        file.seek(SeekFrom::Start(page * 4096)).unwrap();
+        file.write_all(&[0xA5; 64]).unwrap();
+    }
+    drop(file);
+    let damaged = fs::read(&world.settings.path).unwrap();
+    let error = match Store::open(&world.settings, now()).await {
+        Err(error) => error,
+        Ok(store) => store.counts_by_status().await.unwrap_err(),
+    };
+    assert_eq!(error.trouble(), Some(Trouble::Corrupt), "{error}");
+    assert_eq!(fs::read(&world.settings.path).unwrap(), damaged);
+}
+
+#[tokio::test]
+async fn a_file_that_may_not_be_written_is_refused_at_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = world().await;
+    drop(world.store);
+    fs::set_permissions(&world.settings.path, fs::Permissions::from_mode(0o400)).unwrap();
+    let is_root = fs::OpenOptions::new()
+        .write(true)
+        .open(&world.settings.path)
+        .is_ok();
+    // Permissions do not hold the superuser back; there is nothing to see then.
+    if !is_root {
+        let error = Store::open(&world.settings, now()).await.unwrap_err();
+        assert_eq!(error.trouble(), Some(Trouble::ReadOnly), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_stays_locked_is_unavailable_and_works_again_after() {
+    let (world, _) = frozen_world(1).await;
+    let delivery = world.first_due().await;
+    world
+        .store
+        .session(|session| {
+            session
+                .connection()
+                .busy_timeout(Duration::from_millis(50))
+                .unwrap();
+            Ok(())
+        })
+        .await
+        .unwrap();
+    let other = rusqlite::Connection::open(&world.settings.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = world.store.intent(delivery, now()).await.unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Unavailable, "{error}");
+    assert!(error.to_string().contains("locked"), "{error}");
+    other.execute_batch("ROLLBACK").unwrap();
+    world.granted(delivery).await;
+}
+
+#[tokio::test]
+async fn nothing_is_written_after_a_failed_fsync() {
+    let (world, _) = frozen_world(1).await;
+    let fsync = || {
+        rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC),
+            None,
+        )
+    };
+    let failed: Result<(), StoreError> = world.store.write(move |_| Err(fsync().into())).await;
+    assert_eq!(failed.unwrap_err().trouble(), Some(Trouble::Sync));
+    let delivery = world.store.intent(1, now()).await.unwrap_err();
+    assert_eq!(delivery.trouble(), Some(Trouble::Sync));
+    assert!(
+        delivery.to_string().contains("stable storage failed"),
+        "{delivery}"
+    );
+    let read = world.store.issues(1).await.unwrap_err();
+    assert_eq!(read.trouble(), Some(Trouble::Sync));
+}
+
+#[tokio::test]
+async fn one_bad_request_of_a_group_does_not_harm_the_others() {
+    let (world, issue) = frozen_world(3).await;
+    let due = world.due(now()).await;
+    world
+        .meddle(
+            "CREATE TRIGGER refuse BEFORE INSERT ON attempts WHEN NEW.delivery_id = 2
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .await
+        .unwrap();
+    let receipts: Vec<_> = due
+        .iter()
+        .map(|delivery| world.store.intent(delivery.id, now()))
+        .collect();
+    let mut granted = 0;
+    for (receipt, delivery) in receipts.into_iter().zip(&due) {
+        match receipt.await {
+            Ok(Intent::Granted(_)) => granted += 1,
+            Err(error) => {
+                assert_eq!((delivery.id, error.class()), (2, ErrorClass::Internal));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(granted, 2);
+    assert_eq!(world.count(issue, State::Inflight).await, 2);
+    world.adds_up().await;
+}
