@@ -7,4 +7,5 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod config;
+pub mod content;
 pub mod domain;
