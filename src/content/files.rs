@@ -1,0 +1,188 @@
+//! The content folder on disk: which files there are, and their text.
+
+use std::{collections::HashSet, io, path::Path};
+
+use walkdir::WalkDir;
+
+use crate::domain::problem::Problem;
+
+/// Every file of the content folder, by path in it with `/`.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    /// Markdown, in the order of their paths.
+    pub(super) markdown: Vec<String>,
+    /// Everything else.
+    pub(super) others: HashSet<String>,
+    /// Folders and links that were not read.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Lists the folder. Hidden files and what an editor leaves behind are passed
+/// over; symbolic links are not followed, so that nothing outside is published.
+///
+/// # Errors
+/// When the folder itself cannot be read.
+pub(super) fn list(folder: &Path, dir: &Path) -> io::Result<Files> {
+    std::fs::read_dir(folder)?;
+    let mut files = Files::default();
+    let walk = WalkDir::new(folder)
+        .min_depth(1)
+        .sort_by_file_name()
+        .into_iter();
+    for entry in walk.filter_entry(|entry| !is_hidden(&entry.file_name().to_string_lossy())) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let place = error.path().and_then(|path| path.strip_prefix(folder).ok());
+                let reason = error
+                    .io_error()
+                    .map_or("a loop of links".to_owned(), ToString::to_string);
+                files.problems.push(Problem::error(
+                    dir.join(place.unwrap_or(Path::new(""))),
+                    None,
+                    format!("cannot be read: {reason}"),
+                    "give yourself the right to read it, or remove it",
+                ));
+                continue;
+            }
+        };
+        let Ok(place) = entry.path().strip_prefix(folder) else {
+            continue;
+        };
+        if entry.file_type().is_symlink() {
+            files.problems.push(Problem::warning(
+                dir.join(place),
+                None,
+                "is a symbolic link, which is not followed",
+                "put the file or folder itself there",
+            ));
+        } else if entry.file_type().is_file() {
+            files.add(place, dir);
+        }
+    }
+    files.markdown.sort();
+    Ok(files)
+}
+
+impl Files {
+    fn add(&mut self, place: &Path, dir: &Path) {
+        let parts: Option<Vec<&str>> = place.iter().map(|part| part.to_str()).collect();
+        let Some(path) = parts.map(|parts| parts.join("/")) else {
+            self.problems.push(Problem::error(
+                dir.join(place),
+                None,
+                "the file name is not UTF-8",
+                "rename it",
+            ));
+            return;
+        };
+        if path.ends_with(".md") || path.ends_with(".markdown") {
+            self.markdown.push(path);
+        } else {
+            self.others.insert(path);
+        }
+    }
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.starts_with('.') || name.ends_with('~')
+}
+
+/// Reads a text file: UTF-8 with or without a byte order mark; line ends
+/// become `\n`.
+pub(super) fn read(path: &Path, source: &Path) -> Result<String, Problem> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        let remedy = "give yourself the right to read it, or remove it";
+        Problem::error(source, None, format!("cannot be read: {error}"), remedy)
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Problem::error(
+            source,
+            line_at(error.as_bytes(), at),
+            format!("the text is not UTF-8 at byte {at}"),
+            "save the file as UTF-8",
+        )
+    })?;
+    if let Some(at) = text.find('\0') {
+        return Err(Problem::error(
+            source,
+            line_at(text.as_bytes(), at),
+            format!("there is a NUL character at byte {at}"),
+            "remove it; a text file has none",
+        ));
+    }
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    Ok(if text.contains('\r') {
+        text.replace("\r\n", "\n").replace('\r', "\n")
+    } else {
+        text.to_owned()
+    })
+}
+
+fn line_at(bytes: &[u8], offset: usize) -> u32 {
+    let ends = bytes[..offset]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count();
+    u32::try_from(ends).unwrap_or(u32::MAX - 1) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_bytes(bytes: &[u8]) -> Result<String, Problem> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.md");
+        std::fs::write(&path, bytes).unwrap();
+        read(&path, Path::new("content/a.md"))
+    }
+
+    #[test]
+    fn byte_order_marks_and_foreign_line_ends_do_not_matter() {
+        assert_eq!(read_bytes(b"\xEF\xBB\xBFa\r\nb\rc\n").unwrap(), "a\nb\nc\n");
+    }
+
+    #[test]
+    fn a_file_that_is_no_text_says_where() {
+        let problem = read_bytes(b"a\nb\xFFc").unwrap_err();
+        assert_eq!(problem.line, Some(2));
+        assert!(problem.what.contains("byte 3"), "{problem}");
+        let problem = read_bytes(b"a\n\nb\0").unwrap_err();
+        assert_eq!(problem.line, Some(3));
+    }
+
+    #[test]
+    fn the_list_is_ordered_and_leaves_out_what_is_hidden() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [
+            "b/a.md",
+            "a.md",
+            "b/.git/x.md",
+            "b/p.jpg",
+            ".hidden.md",
+            "a.md~",
+        ] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let files = list(dir.path(), Path::new("content")).unwrap();
+        assert_eq!(files.markdown, ["a.md", "b/a.md"]);
+        assert_eq!(files.others, HashSet::from(["b/p.jpg".to_owned()]));
+        assert!(list(&dir.path().join("none"), Path::new("content")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_is_reported_and_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret.md"), "x").unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.path().join("out")).unwrap();
+        let files = list(dir.path(), Path::new("content")).unwrap();
+        assert!(files.markdown.is_empty());
+        assert_eq!(files.problems[0].file, Path::new("content/out"));
+    }
+}

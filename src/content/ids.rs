@@ -1,0 +1,207 @@
+//! Which id an article has: written, remembered, recognised by its text, or minted.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::NaiveDate;
+use sha2::{Digest, Sha256};
+
+use crate::domain::article::{ArticleId, Remembered, Slug};
+
+/// What is known of an article before it has an id.
+#[derive(Debug)]
+pub(super) struct Candidate<'a> {
+    /// Source file, relative to the publication's root, with `/`.
+    pub(super) source: &'a str,
+    /// From the front matter.
+    pub(super) written: Option<&'a ArticleId>,
+    /// See [`body_hash`]; `None` for an empty body, which recognises nothing.
+    pub(super) body_hash: Option<&'a str>,
+    /// Local day of publication.
+    pub(super) day: NaiveDate,
+    /// Its slug.
+    pub(super) slug: &'a Slug,
+}
+
+/// SHA-256 of the Markdown in hexadecimal.
+pub(super) fn body_hash(markdown: &str) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(markdown.as_bytes()))
+}
+
+/// One id per candidate, in their order.
+///
+/// `present` holds every source file that exists, readable or not: only a
+/// remembered file that is truly gone may hand its id to a new name.
+pub(super) fn assign(
+    authority: &str,
+    candidates: &[Candidate<'_>],
+    remembered: &[Remembered],
+    present: &HashSet<String>,
+) -> Vec<ArticleId> {
+    let by_source: HashMap<&str, &ArticleId> = remembered
+        .iter()
+        .map(|row| (row.source.as_str(), &row.id))
+        .collect();
+    let mut ids: Vec<Option<ArticleId>> = candidates
+        .iter()
+        .map(|c| {
+            c.written
+                .or_else(|| by_source.get(c.source).copied())
+                .cloned()
+        })
+        .collect();
+    let mut in_use: HashSet<ArticleId> = ids.iter().flatten().cloned().collect();
+
+    let mut gone: Vec<&Remembered> = remembered
+        .iter()
+        .filter(|row| !present.contains(&row.source) && !in_use.contains(&row.id))
+        .collect();
+    gone.sort_by(|a, b| a.source.cmp(&b.source));
+    for (id, candidate) in ids.iter_mut().zip(candidates) {
+        if id.is_none()
+            && let Some(hash) = candidate.body_hash
+            && let Some(at) = gone.iter().position(|row| row.body_hash == hash)
+        {
+            let renamed = gone.remove(at).id.clone();
+            in_use.insert(renamed.clone());
+            *id = Some(renamed);
+        }
+    }
+
+    // A forgotten article's id is never given to another one.
+    in_use.extend(remembered.iter().map(|row| row.id.clone()));
+    ids.into_iter()
+        .zip(candidates)
+        .map(|(id, candidate)| id.unwrap_or_else(|| mint(authority, candidate, &mut in_use)))
+        .collect()
+}
+
+/// A `tag:` URI (RFC 4151) from day and slug, with `-2`, `-3`… when taken.
+fn mint(authority: &str, candidate: &Candidate<'_>, in_use: &mut HashSet<ArticleId>) -> ArticleId {
+    let base = format!("tag:{authority}:{}/{}", candidate.day, candidate.slug);
+    let numbered = (2u32..).map(|n| format!("{base}-{n}"));
+    let id = std::iter::once(base.clone())
+        .chain(numbered)
+        .filter_map(|text| ArticleId::new(&text))
+        .find(|id| !in_use.contains(id))
+        .expect("an authority has no spaces, and there are more numbers than articles");
+    in_use.insert(id.clone());
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> ArticleId {
+        ArticleId::new(text).unwrap()
+    }
+
+    fn row(source: &str, text: &str, hash: &str) -> Remembered {
+        Remembered {
+            source: source.to_owned(),
+            id: id(text),
+            body_hash: hash.to_owned(),
+        }
+    }
+
+    fn assigned(
+        files: &[(&str, Option<&str>, &str)],
+        remembered: &[Remembered],
+        broken: &[&str],
+    ) -> Vec<String> {
+        let slug: Slug = "beans".parse().unwrap();
+        let written: Vec<Option<ArticleId>> = files.iter().map(|f| f.1.map(id)).collect();
+        let candidates: Vec<Candidate<'_>> = files
+            .iter()
+            .zip(&written)
+            .map(|(file, written)| Candidate {
+                source: file.0,
+                written: written.as_ref(),
+                body_hash: Some(file.2).filter(|hash| !hash.is_empty()),
+                day: NaiveDate::from_ymd_opt(2026, 8, 1).unwrap(),
+                slug: &slug,
+            })
+            .collect();
+        let present = files.iter().map(|f| f.0).chain(broken.iter().copied());
+        let present = present.map(str::to_owned).collect();
+        assign("example.org,2026", &candidates, remembered, &present)
+            .into_iter()
+            .map(|id| id.to_string())
+            .collect()
+    }
+
+    #[test]
+    fn the_front_matter_wins_then_memory_then_minting() {
+        let memory = [row("content/b.md", "tag:old", "h0")];
+        let ids = assigned(
+            &[
+                ("content/a.md", Some("urn:mine"), "h1"),
+                ("content/b.md", None, "h2"),
+                ("content/c.md", None, "h3"),
+            ],
+            &memory,
+            &[],
+        );
+        assert_eq!(
+            ids,
+            [
+                "urn:mine",
+                "tag:old",
+                "tag:example.org,2026:2026-08-01/beans"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_renamed_file_keeps_its_id_once() {
+        let memory = [row("content/old.md", "tag:old", "same")];
+        let ids = assigned(
+            &[
+                ("content/new.md", None, "same"),
+                ("content/twin.md", None, "same"),
+            ],
+            &memory,
+            &[],
+        );
+        assert_eq!(ids, ["tag:old", "tag:example.org,2026:2026-08-01/beans"]);
+    }
+
+    #[test]
+    fn a_copy_of_a_file_that_still_exists_gets_its_own_id() {
+        let memory = [row("content/old.md", "tag:old", "same")];
+        let ids = assigned(
+            &[("content/copy.md", None, "same")],
+            &memory,
+            &["content/old.md"],
+        );
+        assert_eq!(ids, ["tag:example.org,2026:2026-08-01/beans"]);
+    }
+
+    #[test]
+    fn an_empty_article_is_never_taken_for_a_renamed_one() {
+        let memory = [row("content/old.md", "tag:old", &body_hash(""))];
+        let ids = assigned(&[("content/new.md", None, "")], &memory, &[]);
+        assert_eq!(ids, ["tag:example.org,2026:2026-08-01/beans"]);
+    }
+
+    #[test]
+    fn a_minted_id_avoids_every_id_ever_used() {
+        let memory = [row(
+            "content/gone.md",
+            "tag:example.org,2026:2026-08-01/beans",
+            "h9",
+        )];
+        let ids = assigned(
+            &[("content/a.md", None, "h1"), ("content/b.md", None, "h2")],
+            &memory,
+            &[],
+        );
+        assert_eq!(
+            ids,
+            [
+                "tag:example.org,2026:2026-08-01/beans-2",
+                "tag:example.org,2026:2026-08-01/beans-3"
+            ]
+        );
+    }
+}

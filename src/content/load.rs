@@ -1,0 +1,387 @@
+//! The steps from a folder to a collection.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use rayon::prelude::*;
+use url::Url;
+
+use crate::{
+    content::{
+        Asset, LoadError, Loaded, Source, checks,
+        fields::SectionFields,
+        files::{self, Files},
+        parse::{self, Kind, Parsed, ParsedArticle},
+        pictures::{self, Beside},
+        plan::{self, Planned},
+        site::{self, Origin, Page, Site},
+        urls,
+    },
+    domain::{
+        article::{Article, Remembered, Slug},
+        collection::{Collection, HeldBack, Section},
+        problem::Problem,
+        publication::{Author, Publication},
+    },
+};
+
+/// Loads the content folder: the collection as far as it is sound, and every
+/// problem there is. `progress` hears how many of how many files are read, from
+/// any thread.
+///
+/// # Errors
+/// When the content folder is missing or cannot be listed. Whatever is wrong
+/// with single files is in [`Loaded::problems`].
+pub fn load(
+    source: &Source<'_>,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Loaded, LoadError> {
+    let folder = source.root.join(source.dir);
+    let mut files = files::list(&folder, source.dir).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => LoadError::Missing(source.dir.to_owned()),
+        _ => LoadError::Unreadable(source.dir.to_owned(), error),
+    })?;
+    let mut problems = std::mem::take(&mut files.problems);
+
+    // 1. Every file by itself.
+    let parsed = parse_all(&files, &folder, source.dir, progress);
+    let (articles, indexes) = sort_out(parsed, &mut problems);
+
+    // 2. What they have only together.
+    let present = files
+        .markdown
+        .iter()
+        .map(|file| slashed(&source.dir.join(file)))
+        .collect();
+    let planned = plan::plan(articles, source, &present, &mut problems);
+    let sections = sections(indexes, &planned);
+    let section_urls = section_urls(&sections, &source.publication.base_url);
+    let planned = plan::without_doubles(planned, source, &section_urls, &mut problems);
+
+    // 3. What they refer to.
+    let site = Arc::new(site_of(source, files, &planned, &section_urls));
+    let finished: Vec<Finished> = planned
+        .into_par_iter()
+        .map(|article| finish(article, source, &site, &folder))
+        .collect();
+
+    // 4. The collection.
+    let mut result = gather(finished, sections, source, &site);
+    result.problems.append(&mut problems);
+    result.problems.sort();
+    Ok(result)
+}
+
+fn parse_all(
+    files: &Files,
+    folder: &Path,
+    dir: &Path,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<Parsed> {
+    let total = files.markdown.len();
+    let done = AtomicUsize::new(0);
+    files
+        .markdown
+        .par_iter()
+        .map(|file| {
+            let parsed = parse::file(folder, dir, file);
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
+            parsed
+        })
+        .collect()
+}
+
+/// Articles, and what describes sections, by path in the content folder.
+fn sort_out(
+    parsed: Vec<Parsed>,
+    problems: &mut Vec<Problem>,
+) -> (Vec<ParsedArticle>, Vec<(String, SectionFields)>) {
+    let mut articles = Vec::new();
+    let mut indexes = Vec::new();
+    for mut file in parsed {
+        problems.append(&mut file.problems);
+        match file.kind {
+            Some(Kind::Article(article)) => articles.push(*article),
+            Some(Kind::Section(section)) => indexes.push((file.file, section)),
+            None => {}
+        }
+    }
+    (articles, indexes)
+}
+
+/// Sections by slug: those with an index and those with a published article.
+fn sections(indexes: Vec<(String, SectionFields)>, planned: &[Planned]) -> BTreeMap<Slug, Section> {
+    let mut sections = BTreeMap::new();
+    for (file, fields) in indexes {
+        // The root's index is the publication itself; deeper ones divide a
+        // section further, which feeds do not show.
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let Some(slug) = Slug::of(folder).filter(|_| !folder.contains('/')) else {
+            continue;
+        };
+        let section = Section {
+            slug: slug.clone(),
+            title: fields.title.unwrap_or_else(|| parse::title_of(folder)),
+            description: fields.description,
+            entries: fields.entries,
+            language: fields.language,
+        };
+        sections.insert(slug, section);
+    }
+    for article in planned.iter().filter(|article| article.withheld.is_none()) {
+        if let Some((slug, title)) = &article.parsed.section {
+            sections.entry(slug.clone()).or_insert_with(|| Section {
+                slug: slug.clone(),
+                title: title.clone(),
+                description: None,
+                entries: None,
+                language: None,
+            });
+        }
+    }
+    sections
+}
+
+fn section_urls(sections: &BTreeMap<Slug, Section>, base: &Url) -> HashMap<Slug, Url> {
+    let url = |slug: &Slug| (slug.clone(), urls::below(base, &format!("{slug}/")));
+    sections.keys().map(url).collect()
+}
+
+fn site_of(
+    source: &Source<'_>,
+    files: Files,
+    planned: &[Planned],
+    sections: &HashMap<Slug, Url>,
+) -> Site {
+    let base = source.publication.base_url.clone();
+    let mut site = Site {
+        dir: slashed(source.dir),
+        smart_punctuation: source.rules.smart_punctuation,
+        pages: HashMap::new(),
+        folders: HashMap::new(),
+        paths: HashSet::from([site::path_key(base.path())]),
+        files: HashSet::new(),
+        base,
+    };
+    let own = ["rss.xml", "atom.xml", "feed.json", "feeds.opml"]
+        .map(|name| urls::below(&site.base, name));
+    site.paths.extend(
+        own.iter()
+            .chain(sections.values())
+            .map(|url| site::path_key(url.path())),
+    );
+    for file in files.markdown.iter().filter(|file| is_index(file)) {
+        let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let page = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        let url = urls::below(&site.base, &page);
+        site.paths.insert(site::path_key(url.path()));
+        let page = Page {
+            url,
+            is_held_back: false,
+            anchors: HashSet::new(),
+        };
+        site.pages.insert(file.clone(), page);
+    }
+    for article in planned {
+        add_article(&mut site, article);
+    }
+    site.files = files.others;
+    let urls: Vec<Url> = site.files.iter().map(|file| site.file_url(file)).collect();
+    site.paths
+        .extend(urls.iter().map(|url| site::path_key(url.path())));
+    site
+}
+
+fn add_article(site: &mut Site, article: &Planned) {
+    let file = &article.parsed.file;
+    if !article.is_elsewhere {
+        site.paths.insert(site::path_key(article.url.path()));
+        if let Some(folder) = file.strip_suffix("/index.md") {
+            site.folders.insert(folder.to_owned(), article.url.clone());
+        }
+    }
+    for alias in &article.parsed.fields.aliases {
+        let alias = urls::below(&site.base, alias);
+        site.paths.insert(site::path_key(alias.path()));
+    }
+    let page = Page {
+        url: article.url.clone(),
+        is_held_back: article.withheld.is_some(),
+        anchors: article.parsed.scan.anchors.iter().cloned().collect(),
+    };
+    site.pages.insert(file.clone(), page);
+}
+
+fn is_index(file: &str) -> bool {
+    file == "_index.md" || file.ends_with("/_index.md")
+}
+
+/// An article with everything it refers to.
+struct Finished {
+    article: Article,
+    held_back: Option<HeldBack>,
+    problems: Vec<Problem>,
+    files: Vec<String>,
+    remember: Remembered,
+}
+
+fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> Finished {
+    let parsed = &planned.parsed;
+    let origin = Origin {
+        file: &parsed.file,
+        url: &planned.url,
+    };
+    let beside = Beside {
+        site,
+        origin,
+        folder,
+        source: &parsed.source,
+    };
+    let text = checks::Text {
+        scan: &parsed.scan,
+        first_line: parsed.markdown_line,
+        is_held_back: planned.withheld.is_some(),
+    };
+    let checks::Findings {
+        mut problems,
+        mut files,
+    } = checks::text(text, beside);
+    let fields = &parsed.fields;
+    let hero = fields
+        .hero
+        .as_ref()
+        .and_then(|hero| pictures::hero(hero, &fields.title, beside, &mut problems));
+    let enclosure = fields
+        .enclosure
+        .as_ref()
+        .and_then(|enclosure| pictures::enclosure(enclosure, beside, &mut problems));
+    let own = [
+        hero.as_ref().and_then(|p| p.file.as_deref()),
+        enclosure.as_ref().and_then(|e| e.file.as_deref()),
+    ];
+    files.extend(
+        own.into_iter()
+            .flatten()
+            .map(|file| site.in_content(&slashed(file)).to_owned()),
+    );
+    let remember = Remembered {
+        source: planned.source_key(),
+        id: planned.id.clone(),
+        body_hash: parsed.body_hash.clone(),
+    };
+    let held_back = planned.withheld.clone().map(|reason| HeldBack {
+        source: parsed.source.clone(),
+        title: fields.title.clone(),
+        reason,
+    });
+    let mut article = article(planned, source.publication);
+    article.hero = hero;
+    article.enclosure = enclosure;
+    Finished {
+        article,
+        held_back,
+        problems,
+        files,
+        remember,
+    }
+}
+
+/// The article but for its pictures, which are measured before it is taken apart.
+fn article(planned: Planned, publication: &Publication) -> Article {
+    let parsed = planned.parsed;
+    let fields = parsed.fields;
+    let authors = if fields.authors.is_empty() {
+        speakers(publication)
+    } else {
+        fields.authors
+    };
+    Article {
+        id: planned.id,
+        source: parsed.source,
+        slug: parsed.slug,
+        url: planned.url,
+        is_elsewhere: planned.is_elsewhere,
+        section: parsed.section.map(|(slug, _)| slug),
+        kicker: fields.kicker,
+        title: fields.title,
+        standfirst: fields.standfirst,
+        authors,
+        tags: fields.tags,
+        hero: None,
+        enclosure: None,
+        published: planned.published,
+        updated: planned.updated,
+        aliases: fields.aliases,
+        language: fields.language,
+        markdown: parsed.markdown,
+        markdown_line: parsed.markdown_line,
+    }
+}
+
+/// Who speaks where an article names nobody.
+fn speakers(publication: &Publication) -> Vec<Author> {
+    if publication.authors.is_empty() {
+        vec![Author::named(&publication.title)]
+    } else {
+        publication.authors.clone()
+    }
+}
+
+fn gather(
+    finished: Vec<Finished>,
+    sections: BTreeMap<Slug, Section>,
+    source: &Source<'_>,
+    site: &Arc<Site>,
+) -> Loaded {
+    let known: HashMap<&str, &Remembered> = source
+        .remembered
+        .iter()
+        .map(|row| (row.source.as_str(), row))
+        .collect();
+    let mut articles = Vec::new();
+    let mut held_back = Vec::new();
+    let mut problems = Vec::new();
+    let mut remember = Vec::new();
+    let mut used = BTreeSet::new();
+    for mut one in finished {
+        problems.append(&mut one.problems);
+        if let Some(reason) = one.held_back {
+            held_back.push(reason);
+            continue;
+        }
+        // Nobody has seen a held-back article, so its id may still change.
+        if known.get(one.remember.source.as_str()) != Some(&&one.remember) {
+            remember.push(one.remember);
+        }
+        used.extend(one.files);
+        articles.push(one.article);
+    }
+    let asset = |file: String| Asset {
+        url: site.file_url(&file),
+        file: source.dir.join(file),
+    };
+    Loaded {
+        collection: Collection::new(articles, sections.into_values(), held_back),
+        problems,
+        remember,
+        pictures: used.into_iter().map(asset).collect(),
+        site: Arc::clone(site),
+    }
+}
+
+/// A relative path with `/`, as the ledger and links write it.
+pub(super) fn slashed(path: &Path) -> String {
+    let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+    parts.join("/")
+}

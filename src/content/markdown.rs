@@ -1,0 +1,403 @@
+//! Markdown to a [`Body`]: on demand, on all cores, each article once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use pulldown_cmark::{CowStr, Event, Parser, Tag, TagEnd, html};
+use rayon::prelude::*;
+
+use crate::{
+    content::{
+        sanitise,
+        scan::options,
+        site::{Origin, Site},
+        text,
+    },
+    domain::{
+        article::{Article, ArticleId, Body},
+        text::{cut, many_lines, one_line},
+    },
+};
+
+/// Most characters of a summary.
+const SUMMARY_CHARS: usize = 400;
+
+/// Renders articles of one loaded publication and keeps what it rendered.
+#[derive(Debug)]
+pub struct Renderer {
+    site: Arc<Site>,
+    done: Mutex<HashMap<ArticleId, Arc<Body>>>,
+}
+
+impl Renderer {
+    /// A renderer for the articles that were loaded with `site`
+    /// ([`super::Loaded::site`]).
+    #[must_use]
+    pub fn new(site: Arc<Site>) -> Self {
+        Self {
+            site,
+            done: Mutex::default(),
+        }
+    }
+
+    /// The bodies of `articles` by id. An article that was rendered before, in
+    /// this call or an earlier one, is not rendered again.
+    pub fn render_all<'a>(
+        &self,
+        articles: impl IntoIterator<Item = &'a Article>,
+    ) -> HashMap<ArticleId, Arc<Body>> {
+        let wanted: HashMap<&ArticleId, &Article> = articles
+            .into_iter()
+            .map(|article| (&article.id, article))
+            .collect();
+        let mut bodies: HashMap<ArticleId, Arc<Body>> = {
+            // A body is complete when it is inserted, so a poisoned lock hides nothing.
+            let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+            let known =
+                |id: &&ArticleId| done.get(*id).map(|body| ((*id).clone(), Arc::clone(body)));
+            wanted.keys().filter_map(known).collect()
+        };
+        let missing: Vec<&Article> = wanted
+            .into_values()
+            .filter(|article| !bodies.contains_key(&article.id))
+            .collect();
+        let fresh: Vec<(ArticleId, Arc<Body>)> = missing
+            .into_par_iter()
+            .map(|article| (article.id.clone(), Arc::new(render(article, &self.site))))
+            .collect();
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.extend(fresh.iter().cloned());
+        drop(done);
+        bodies.extend(fresh);
+        bodies
+    }
+}
+
+fn render(article: &Article, site: &Arc<Site>) -> Body {
+    let markdown = many_lines(&article.markdown);
+    let source = super::load::slashed(&article.source);
+    let origin = Origin {
+        file: site.in_content(&source),
+        url: &article.url,
+    };
+    let events: Vec<Event<'_>> =
+        Parser::new_ext(&markdown, options(site.smart_punctuation)).collect();
+    let teaser = teaser(&events);
+    let html = sanitise::clean(&to_html(events.iter().cloned()), site, origin);
+    let summary = match (&article.standfirst, &teaser) {
+        (Some(standfirst), _) => one_line(standfirst),
+        (None, Some(teaser)) => plain(teaser),
+        (None, None) => first_paragraph(&events),
+    };
+    Body {
+        text: text::of(&html, &article.url),
+        summary_html: teaser
+            .map(|events| sanitise::clean(&to_html(events.into_iter()), site, origin)),
+        summary: cut(&summary, SUMMARY_CHARS),
+        html,
+    }
+}
+
+/// Events before `<!-- more -->`, with what is open there closed. Footnotes
+/// stay with the article.
+fn teaser<'a>(events: &[Event<'a>]) -> Option<Vec<Event<'a>>> {
+    let mut open: Vec<TagEnd> = Vec::new();
+    let mut before = Vec::new();
+    for event in events {
+        match event {
+            Event::Html(html) | Event::InlineHtml(html) if is_more(html) => {
+                before.extend(open.into_iter().rev().map(Event::End));
+                return Some(before);
+            }
+            Event::Start(tag) => open.push(tag.to_end()),
+            Event::End(_) => {
+                open.pop();
+            }
+            _ => {}
+        }
+        before.push(event.clone());
+    }
+    None
+}
+
+fn is_more(html: &str) -> bool {
+    let inner = html
+        .trim()
+        .strip_prefix("<!--")
+        .and_then(|rest| rest.strip_suffix("-->"));
+    inner.is_some_and(|inner| inner.trim() == "more")
+}
+
+/// HTML as the library writes it, but with footnotes as a numbered list at the
+/// end, where readers of a feed or a mail look for them.
+fn to_html<'a>(events: impl Iterator<Item = Event<'a>>) -> String {
+    let mut notes = Notes::default();
+    let mut body = Vec::new();
+    // Definitions that are open, innermost last: notes may hold notes.
+    let mut open: Vec<usize> = Vec::new();
+    for event in events {
+        match event {
+            Event::Start(Tag::FootnoteDefinition(name)) => {
+                let at = notes.number(&name) - 1;
+                open.push(at);
+            }
+            Event::End(TagEnd::FootnoteDefinition) => {
+                open.pop();
+            }
+            event => {
+                let event = match event {
+                    Event::FootnoteReference(name) => {
+                        let number = notes.number(&name);
+                        let link = format!("<sup><a href=\"#fn-{number}\">{number}</a></sup>");
+                        Event::InlineHtml(CowStr::from(link))
+                    }
+                    event => event,
+                };
+                match open.last() {
+                    Some(&at) => notes.texts[at].push(event),
+                    None => body.push(event),
+                }
+            }
+        }
+    }
+    let mut out = String::new();
+    html::push_html(&mut out, body.into_iter());
+    notes.write(&mut out);
+    out
+}
+
+/// Footnotes in the order in which they are first named.
+#[derive(Default)]
+struct Notes<'a> {
+    numbers: HashMap<String, usize>,
+    texts: Vec<Vec<Event<'a>>>,
+}
+
+impl Notes<'_> {
+    /// The number of a note, from 1.
+    fn number(&mut self, name: &str) -> usize {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        self.texts.push(Vec::new());
+        self.numbers.insert(name.to_owned(), self.texts.len());
+        self.texts.len()
+    }
+
+    fn write(self, out: &mut String) {
+        if self.texts.iter().all(Vec::is_empty) {
+            return;
+        }
+        out.push_str("<hr>\n<ol>\n");
+        for note in self.texts {
+            out.push_str("<li>");
+            html::push_html(out, note.into_iter());
+            out.push_str("</li>\n");
+        }
+        out.push_str("</ol>\n");
+    }
+}
+
+/// The text of events in one line: no pictures, code blocks, notes or raw HTML.
+fn plain<'e, 'a: 'e>(events: impl IntoIterator<Item = &'e Event<'a>>) -> String {
+    let mut text = String::new();
+    let mut hidden = 0usize;
+    for event in events {
+        match event {
+            Event::Start(tag) if is_hidden(&tag.to_end()) => hidden += 1,
+            Event::End(end) if is_hidden(end) => hidden = hidden.saturating_sub(1),
+            _ if hidden > 0 => {}
+            Event::Text(part) | Event::Code(part) => text.push_str(part),
+            Event::SoftBreak | Event::HardBreak => text.push(' '),
+            Event::End(
+                TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::TableCell,
+            ) => {
+                text.push(' ');
+            }
+            _ => {}
+        }
+    }
+    one_line(&text)
+}
+
+fn is_hidden(end: &TagEnd) -> bool {
+    matches!(
+        end,
+        TagEnd::Image | TagEnd::CodeBlock | TagEnd::FootnoteDefinition | TagEnd::HtmlBlock
+    )
+}
+
+/// The first paragraph that says something.
+fn first_paragraph(events: &[Event<'_>]) -> String {
+    events
+        .split(|event| matches!(event, Event::Start(Tag::Paragraph)))
+        .skip(1)
+        .map(|part| {
+            let end = part
+                .iter()
+                .position(|event| matches!(event, Event::End(TagEnd::Paragraph)));
+            plain(&part[..end.unwrap_or(part.len())])
+        })
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::PathBuf, str::FromStr};
+
+    use chrono::DateTime;
+    use url::Url;
+
+    use super::*;
+    use crate::{
+        content::site,
+        domain::article::{SafeHtml, Slug},
+    };
+
+    fn site() -> Arc<Site> {
+        Arc::new(site::tests::site())
+    }
+
+    fn article(markdown: &str) -> Article {
+        let at = DateTime::parse_from_rfc3339("2026-08-01T07:00:00+02:00").unwrap();
+        Article {
+            id: ArticleId::new("tag:example.org,2026:beans").unwrap(),
+            source: PathBuf::from("content/food/beans.md"),
+            slug: Slug::from_str("beans").unwrap(),
+            url: Url::parse("https://example.org/mag/food/beans/").unwrap(),
+            is_elsewhere: false,
+            section: None,
+            kicker: None,
+            title: "Beans".to_owned(),
+            standfirst: None,
+            authors: Vec::new(),
+            tags: Vec::new(),
+            hero: None,
+            enclosure: None,
+            published: at,
+            updated: at,
+            aliases: Vec::new(),
+            language: None,
+            markdown: markdown.to_owned(),
+            markdown_line: 1,
+        }
+    }
+
+    fn body(markdown: &str) -> Body {
+        render(&article(markdown), &site())
+    }
+
+    #[test]
+    fn structure_becomes_html_with_absolute_urls() {
+        let html = body(
+            "## Why *beans*?\n\n- **Cheap:** yes\n- [soup](soup/index.md#x)\n\n\
+             ![A pot](beans.jpg \"t\")\n\n| a | b |\n|:-:|---|\n| 1 | ~~2~~ |\n",
+        );
+        let html = html.html.as_str();
+        for part in [
+            "<h2>Why <em>beans</em>?</h2>",
+            "<li><strong>Cheap:</strong> yes</li>",
+            "<a href=\"https://example.org/mag/food/soup/#x\">soup</a>",
+            "<img src=\"https://example.org/mag/food/beans.jpg\" alt=\"A pot\" title=\"t\">",
+            "<th>a</th>",
+            "<del>2</del>",
+        ] {
+            assert!(html.contains(part), "{part} is not in {html}");
+        }
+        assert!(!html.contains("style="), "{html}");
+    }
+
+    #[test]
+    fn footnotes_are_numbered_and_stand_at_the_end() {
+        let html = body(
+            "A[^z] b[^y] c[^z].\n\n[^y]: Second, see[^x].\n\n[^z]: First\n\n[^x]: Third\n\nEnd.",
+        );
+        let html = html.html.as_str();
+        assert_eq!(
+            html.matches("href=\"https://example.org/mag/food/beans/#fn-1\">1</a>")
+                .count(),
+            2
+        );
+        let (text, notes) = html.split_once("<hr>").unwrap();
+        assert!(text.contains("End."), "{html}");
+        let order = ["First", "Second", "Third"].map(|note| notes.find(note).unwrap());
+        assert!(order.is_sorted(), "{html}");
+    }
+
+    #[test]
+    fn the_summary_is_standfirst_then_teaser_then_first_paragraph() {
+        let long = "word ".repeat(200);
+        for (markdown, summary, teaser) in [
+            (
+                "![x](a.png)\n\n# Head\n\nFirst *one*\nline.\n\nMore.",
+                "First one line.",
+                None,
+            ),
+            (
+                "One.\n\nTwo.\n\n<!-- more -->\n\nThree.",
+                "One. Two.",
+                Some("<p>One.</p>\n<p>Two.</p>\n"),
+            ),
+            ("One <!--more--> two", "One", Some("<p>One </p>\n")),
+            ("`<!-- more -->`", "<!-- more -->", None),
+            ("", "", None),
+        ] {
+            let body = body(markdown);
+            assert_eq!(body.summary, summary, "{markdown}");
+            assert_eq!(
+                body.summary_html.as_ref().map(SafeHtml::as_str),
+                teaser,
+                "{markdown}"
+            );
+        }
+        assert!(body(&long).summary.chars().count() <= SUMMARY_CHARS);
+        let mut with_standfirst = article("Text");
+        with_standfirst.standfirst = Some("All of it".to_owned());
+        assert_eq!(render(&with_standfirst, &site()).summary, "All of it");
+    }
+
+    #[test]
+    fn hostile_text_stays_text_and_control_characters_go() {
+        let body = body(
+            "{{ secrets }} {% x %} ]]> AT&T \u{0} \u{1b}[31m <b>bold\n\n<script>alert(1)</script>\n\n**x",
+        );
+        let html = body.html.as_str();
+        assert!(
+            html.contains("{{ secrets }} {% x %} ]]&gt; AT&amp;T"),
+            "{html}"
+        );
+        assert!(
+            !html.contains("script") && !html.contains('\u{1b}'),
+            "{html}"
+        );
+        assert!(
+            body.text.contains("{{ secrets }} {% x %} ]]> AT&T"),
+            "{}",
+            body.text
+        );
+        assert!(!body.text.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn punctuation_is_typographic_only_when_asked_for() {
+        let mut typographic = site::tests::site();
+        typographic.smart_punctuation = true;
+        let article = article("\"It's\" -- so...");
+        let typographic = Arc::new(typographic);
+        assert!(render(&article, &site()).text.contains("\"It's\" -- so..."));
+        assert!(render(&article, &typographic).text.contains("“It’s” – so…"));
+    }
+
+    #[test]
+    fn an_article_is_rendered_once() {
+        let renderer = Renderer::new(site());
+        let article = article("Text");
+        let first = renderer.render_all([&article, &article]);
+        let second = renderer.render_all([&article]);
+        assert_eq!(first.len(), 1);
+        assert!(Arc::ptr_eq(&first[&article.id], &second[&article.id]));
+    }
+}

@@ -1,0 +1,94 @@
+//! Files to a [`Collection`]: every article complete, or every problem named.
+//!
+//! Loading reads, checks and connects, in parallel; it renders nothing.
+//! [`Renderer`] makes HTML and text of the articles that are output.
+
+mod checks;
+mod dates;
+mod fields;
+mod files;
+mod front_matter;
+mod html;
+mod ids;
+mod load;
+mod markdown;
+mod parse;
+mod pictures;
+mod plan;
+mod sanitise;
+mod scan;
+mod site;
+mod text;
+mod urls;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use crate::domain::{
+    article::Remembered,
+    collection::Collection,
+    problem::Problem,
+    publication::{ContentRules, Publication},
+};
+
+pub use load::load;
+pub use markdown::Renderer;
+pub use site::Site;
+
+/// What to load and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The publication's root, where `letterpress.toml` is.
+    pub root: &'a Path,
+    /// The content folder relative to `root`, such as `content`.
+    pub dir: &'a Path,
+    /// Whose articles these are.
+    pub publication: &'a Publication,
+    /// How articles become addresses.
+    pub rules: &'a ContentRules,
+    /// What is published by now, and what is still to come.
+    pub now: DateTime<Utc>,
+    /// What the ledger knows of earlier loads.
+    pub remembered: &'a [Remembered],
+}
+
+/// Everything that was loaded, and everything that is wrong with it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What may be shown. While a problem is an error, articles may be missing.
+    pub collection: Collection,
+    /// By file and line.
+    pub problems: Vec<Problem>,
+    /// New or changed rows for the ledger: minted ids, renamed and edited files.
+    pub remember: Vec<Remembered>,
+    /// Our own files that published articles refer to, by file, each once.
+    pub pictures: Vec<Asset>,
+    /// What links resolve against; for [`Renderer::new`].
+    pub site: Arc<Site>,
+}
+
+/// A picture or other file that is published beside the articles.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Asset {
+    /// Relative to the publication's root.
+    pub file: PathBuf,
+    /// Where readers fetch it: below the base URL.
+    pub url: Url,
+}
+
+/// Why nothing could be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// There is no content folder.
+    #[error("the content folder `{0}` does not exist")]
+    Missing(PathBuf),
+    /// The content folder cannot be listed.
+    #[error("the content folder `{0}` cannot be read")]
+    Unreadable(PathBuf, #[source] io::Error),
+}

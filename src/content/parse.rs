@@ -1,0 +1,267 @@
+//! One Markdown file, by itself: front matter, what its name says, its text.
+
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+
+use crate::{
+    content::{
+        checks, dates, fields,
+        fields::{Fields, Place, SectionFields},
+        files, front_matter, ids,
+        scan::{self, Scan},
+    },
+    domain::{article::Slug, problem::Problem},
+};
+
+/// A file that was read; what is wrong with it by itself is in `problems`.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    /// By path in the content folder.
+    pub(super) file: String,
+    pub(super) problems: Vec<Problem>,
+    /// `None` when the problems leave nothing to publish.
+    pub(super) kind: Option<Kind>,
+}
+
+/// What a Markdown file is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// An article.
+    Article(Box<ParsedArticle>),
+    /// An `_index.md`.
+    Section(SectionFields),
+}
+
+/// An article whose own file is in order.
+#[derive(Debug)]
+pub(super) struct ParsedArticle {
+    /// By path in the content folder.
+    pub(super) file: String,
+    /// Relative to the publication's root.
+    pub(super) source: PathBuf,
+    pub(super) fields: Fields,
+    pub(super) slug: Slug,
+    /// Where the front matter has no date: the day of the file name or path.
+    pub(super) date: dates::Written,
+    pub(super) section: Option<(Slug, String)>,
+    pub(super) markdown: String,
+    pub(super) markdown_line: u32,
+    pub(super) body_hash: String,
+    pub(super) scan: Scan,
+}
+
+/// Reads and parses one file.
+pub(super) fn file(folder: &Path, dir: &Path, file: &str) -> Parsed {
+    let source = dir.join(file);
+    let mut problems = Vec::new();
+    let kind = match files::read(&folder.join(file), &source) {
+        Ok(text) => parse(file, source, &text, &mut problems),
+        Err(problem) => {
+            problems.push(problem);
+            None
+        }
+    };
+    Parsed {
+        file: file.to_owned(),
+        problems,
+        kind,
+    }
+}
+
+fn parse(file: &str, source: PathBuf, text: &str, problems: &mut Vec<Problem>) -> Option<Kind> {
+    let halves = front_matter::split(text);
+    let parts = halves.and_then(|halves| halves.parse().map(|entries| (halves, entries)));
+    let (halves, entries) = match parts {
+        Ok(parts) => parts,
+        Err(error) => {
+            problems.push(Problem::error(source, error.line, error.what, error.remedy));
+            return None;
+        }
+    };
+    let name = FileName::of(file);
+    if name.stem == "_index" {
+        return Some(Kind::Section(fields::section(entries, &source, problems)));
+    }
+    let fields = fields::article(entries, &source, problems);
+    let scan = scan::scan(halves.markdown);
+    let too_much = checks::limits(&source, halves.markdown, &scan);
+    let is_too_much = too_much.is_some();
+    problems.extend(too_much);
+    let fields = fields.filter(|_| !is_too_much)?;
+    let slug = slug(&fields, &name, &source, problems);
+    let date = date(&fields, &name, &source, problems);
+    let section = section(&fields, &name, &source, problems);
+    Some(Kind::Article(Box::new(ParsedArticle {
+        file: file.to_owned(),
+        source,
+        slug: slug?,
+        date: date?,
+        section: section?,
+        fields,
+        markdown: halves.markdown.to_owned(),
+        markdown_line: halves.markdown_line,
+        body_hash: ids::body_hash(halves.markdown),
+        scan,
+    })))
+}
+
+/// What the name and place of a file say.
+struct FileName<'a> {
+    /// The file's or, for `x/index.md`, the folder's name without date.
+    stem: &'a str,
+    date: Option<NaiveDate>,
+    /// First folder, unless it is the article's own.
+    section: Option<&'a str>,
+}
+
+impl<'a> FileName<'a> {
+    fn of(file: &'a str) -> Self {
+        let path = file.rsplit_once('.').map_or(file, |(path, _)| path);
+        // `x/index.md` is the article `x` with its pictures beside it.
+        let path = path.strip_suffix("/index").unwrap_or(path);
+        let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let named = dates::from_file_name(name);
+        Self {
+            stem: named.map_or(name, |(_, stem)| stem),
+            date: named
+                .map(|(day, _)| day)
+                .or_else(|| dates::from_path(folders)),
+            section: folders
+                .split('/')
+                .next()
+                .filter(|folder| !folder.is_empty()),
+        }
+    }
+}
+
+fn slug(
+    fields: &Fields,
+    name: &FileName<'_>,
+    source: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<Slug> {
+    let last = match &fields.place {
+        Some(Place::Path(path)) => path.trim_end_matches('/').rsplit('/').next(),
+        _ => None,
+    };
+    let last = last.map(|last| last.trim_end_matches(".html"));
+    let found = fields
+        .slug
+        .clone()
+        .or_else(|| last.and_then(Slug::of))
+        .or_else(|| Slug::of(name.stem));
+    if found.is_none() {
+        problems.push(Problem::error(
+            source,
+            fields.line,
+            format!("the file name `{}` makes no slug", name.stem),
+            "add `slug = \"…\"` of Latin letters and digits",
+        ));
+    }
+    found
+}
+
+fn date(
+    fields: &Fields,
+    name: &FileName<'_>,
+    source: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<dates::Written> {
+    let in_path = || match &fields.place {
+        Some(Place::Path(path)) => dates::from_path(path),
+        Some(Place::Absolute(url)) => dates::from_path(url.path()),
+        None => None,
+    };
+    let implied = || name.date.or_else(in_path).map(dates::Written::Day);
+    let found = fields.date.or_else(implied);
+    if found.is_none() {
+        problems.push(Problem::error(
+            source,
+            fields.line,
+            "there is no date",
+            format!(
+                "add `date = …`: {}; or name the file `2026-08-01-name.md`",
+                dates::FORMS
+            ),
+        ));
+    }
+    found
+}
+
+/// The section, or none; `None` outside when the folder cannot be one.
+fn section(
+    fields: &Fields,
+    name: &FileName<'_>,
+    source: &Path,
+    problems: &mut Vec<Problem>,
+) -> Option<Option<(Slug, String)>> {
+    if fields.section.is_some() {
+        return Some(fields.section.clone());
+    }
+    let Some(folder) = name.section else {
+        return Some(None);
+    };
+    let Some(slug) = Slug::of(folder) else {
+        problems.push(Problem::error(
+            source,
+            None,
+            format!("the folder name `{folder}` makes no section"),
+            "rename the folder to Latin letters and digits, or add `section = \"…\"`",
+        ));
+        return None;
+    };
+    Some(Some((slug, title_of(folder))))
+}
+
+/// `slow-living` as a title, where nobody gave one: `Slow living`.
+pub(super) fn title_of(folder: &str) -> String {
+    let words = folder.replace(['-', '_'], " ");
+    let mut letters = words.chars();
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_slug_date_and_section() {
+        for (file, stem, date, section) in [
+            ("food/beans.md", "beans", None, Some("food")),
+            ("food/beans/index.md", "beans", None, Some("food")),
+            ("food/2026/deep/beans.md", "beans", None, Some("food")),
+            ("about.md", "about", None, None),
+            ("about/index.md", "about", None, None),
+            (
+                "2026-08-01-beans.markdown",
+                "beans",
+                Some("2026-08-01"),
+                None,
+            ),
+            (
+                "blog/2026-08-01-beans/index.md",
+                "beans",
+                Some("2026-08-01"),
+                Some("blog"),
+            ),
+            (
+                "blog/2026/08/01/beans.md",
+                "beans",
+                Some("2026-08-01"),
+                Some("blog"),
+            ),
+        ] {
+            let name = FileName::of(file);
+            let found = name.date.map(|day| day.to_string());
+            assert_eq!(
+                (name.stem, found.as_deref(), name.section),
+                (stem, date, section),
+                "{file}"
+            );
+        }
+        assert_eq!(title_of("slow-living"), "Slow living");
+    }
+}

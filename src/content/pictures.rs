@@ -1,0 +1,399 @@
+//! Pictures and other files that go with an article: found, measured, addressed.
+
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek},
+    path::Path,
+};
+
+use imagesize::{Compression, ImageType};
+use url::Url;
+
+use crate::{
+    content::{
+        fields::{EnclosureField, HeroField},
+        html::{self, Kind},
+        site::{Lead, Origin, Site},
+    },
+    domain::{
+        article::{Enclosure, Picture, PictureType},
+        problem::Problem,
+    },
+};
+
+/// What a picture's file says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Measure {
+    pub(super) kind: PictureType,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) bytes: u64,
+}
+
+/// Why a file is no picture for readers.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MeasureError {
+    /// The file cannot be read.
+    #[error("cannot be read")]
+    Read(#[from] std::io::Error),
+    /// Its content is of no kind that mail clients and browsers show.
+    #[error("is not a JPEG, PNG, WebP, GIF, AVIF or SVG picture")]
+    Kind,
+    /// Its header is of a known kind, but broken.
+    #[error("is a broken picture")]
+    Broken,
+}
+
+/// Reads kind and size from the head of a file, whatever its name.
+pub(super) fn measure(path: &Path) -> Result<Measure, MeasureError> {
+    let file = File::open(path)?;
+    let bytes = file.metadata()?.len();
+    let mut reader = BufReader::new(file);
+    let mut head = Vec::with_capacity(1024);
+    reader.by_ref().take(1024).read_to_end(&mut head)?;
+    let Some(kind) = kind_of(&head) else {
+        let (width, height) = svg_size(&head).ok_or(MeasureError::Kind)?;
+        let kind = PictureType::Svg;
+        return Ok(Measure {
+            kind,
+            width,
+            height,
+            bytes,
+        });
+    };
+    reader.rewind()?;
+    let size = imagesize::reader_size(&mut reader).map_err(|_| MeasureError::Broken)?;
+    let pixels = |n: usize| {
+        u32::try_from(n)
+            .ok()
+            .filter(|n| *n > 0)
+            .ok_or(MeasureError::Broken)
+    };
+    Ok(Measure {
+        kind,
+        width: pixels(size.width)?,
+        height: pixels(size.height)?,
+        bytes,
+    })
+}
+
+fn kind_of(head: &[u8]) -> Option<PictureType> {
+    match imagesize::image_type(head).ok()? {
+        ImageType::Jpeg => Some(PictureType::Jpeg),
+        ImageType::Png => Some(PictureType::Png),
+        ImageType::Webp => Some(PictureType::Webp),
+        ImageType::Gif => Some(PictureType::Gif),
+        ImageType::Heif(Compression::Av1) => Some(PictureType::Avif),
+        _ => None,
+    }
+}
+
+/// Width and height of an SVG from its root element; 0 where it says neither.
+/// `None` when the text is no SVG.
+fn svg_size(head: &[u8]) -> Option<(u32, u32)> {
+    let text = String::from_utf8_lossy(head);
+    let start = text.find("<svg")?;
+    if !text
+        .trim_start_matches('\u{FEFF}')
+        .trim_start()
+        .starts_with('<')
+    {
+        return None;
+    }
+    let attributes =
+        html::pieces(&text[start..])
+            .into_iter()
+            .find_map(|piece| match piece.kind {
+                Kind::Open(name, attributes) if name == "svg" => Some(attributes),
+                _ => None,
+            })?;
+    let get = |name: &str| {
+        attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, v)| v.trim())
+    };
+    let number = |text: &str| {
+        text.trim_end_matches("px")
+            .parse::<f64>()
+            .ok()
+            .map(to_pixels)
+    };
+    let sized = get("width")
+        .and_then(number)
+        .zip(get("height").and_then(number));
+    let boxed = || {
+        let mut numbers = get("viewbox")?
+            .split([' ', ','])
+            .filter(|n| !n.is_empty())
+            .skip(2);
+        Some((number(numbers.next()?)?, number(numbers.next()?)?))
+    };
+    Some(sized.or_else(boxed).unwrap_or((0, 0)))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to what fits before the cast"
+)]
+fn to_pixels(size: f64) -> u32 {
+    size.round().clamp(0.0, f64::from(u32::MAX)) as u32
+}
+
+/// What the references of one article are checked and resolved with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside<'a> {
+    pub(super) site: &'a Site,
+    pub(super) origin: Origin<'a>,
+    /// The content folder on disk.
+    pub(super) folder: &'a Path,
+    /// The article's file, for problems.
+    pub(super) source: &'a Path,
+}
+
+/// The hero picture; without one that can be shown, `None` and a problem.
+pub(super) fn hero(
+    field: &HeroField,
+    title: &str,
+    beside: Beside<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Picture> {
+    let mut report = |problem| problems.push(problem);
+    if field.alt.is_none() {
+        report(Problem::warning(
+            beside.source,
+            field.line,
+            format!("the picture `{}` has no alternative text", field.src),
+            "add `alt = \"…\"`: what it shows, for those who cannot see it",
+        ));
+    }
+    let followed = beside.site.follow(beside.origin, &field.src);
+    let (file, measure) = match &followed.lead {
+        Lead::File(file) => match measure(&beside.folder.join(file)) {
+            Ok(measure) => (Some(Path::new(&beside.site.dir).join(file)), measure),
+            Err(error) => {
+                report(no_picture(beside.source, field.line, &field.src, &error));
+                return None;
+            }
+        },
+        Lead::Away => {
+            report(Problem::warning(
+                beside.source,
+                field.line,
+                format!(
+                    "the picture `{}` is on another site and was not measured",
+                    field.src
+                ),
+                "put the file beside the article, so that every reader can see it",
+            ));
+            let kind = kind_by_name(followed.url.as_ref()?);
+            (
+                None,
+                Measure {
+                    kind,
+                    width: 0,
+                    height: 0,
+                    bytes: 0,
+                },
+            )
+        }
+        _ => {
+            report(missing(beside.source, field.line, &field.src));
+            return None;
+        }
+    };
+    Some(Picture {
+        url: followed.url?,
+        file,
+        // Better than silence for those who cannot see it.
+        alt: field.alt.clone().unwrap_or_else(|| title.to_owned()),
+        caption: field.caption.clone(),
+        credit: field.credit.clone(),
+        width: measure.width,
+        height: measure.height,
+        bytes: measure.bytes,
+        kind: measure.kind,
+    })
+}
+
+/// A file that is referred to as a picture and is none.
+pub(super) fn no_picture(source: &Path, line: u32, src: &str, error: &MeasureError) -> Problem {
+    Problem::error(
+        source,
+        line,
+        format!("`{src}` {error}"),
+        "save it again as JPEG, PNG, WebP or GIF, or name another file",
+    )
+}
+
+/// A picture that is not there.
+pub(super) fn missing(source: &Path, line: u32, src: &str) -> Problem {
+    Problem::error(
+        source,
+        line,
+        format!("there is no picture `{src}`"),
+        "put the file there, or correct the path; it is relative to this file, or with `/` to the content folder",
+    )
+}
+
+/// The kind a remote picture's name promises.
+fn kind_by_name(url: &Url) -> PictureType {
+    let path = url.path().to_ascii_lowercase();
+    [
+        (".png", PictureType::Png),
+        (".webp", PictureType::Webp),
+        (".gif", PictureType::Gif),
+        (".avif", PictureType::Avif),
+        (".svg", PictureType::Svg),
+    ]
+    .into_iter()
+    .find_map(|(end, kind)| path.ends_with(end).then_some(kind))
+    .unwrap_or(PictureType::Jpeg)
+}
+
+/// The enclosure; without a file or media type, `None` and a problem.
+pub(super) fn enclosure(
+    field: &EnclosureField,
+    beside: Beside<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<Enclosure> {
+    let followed = beside.site.follow(beside.origin, &field.src);
+    let mut report = |problem| problems.push(problem);
+    let (file, bytes) = match &followed.lead {
+        Lead::File(file) => {
+            let bytes = std::fs::metadata(beside.folder.join(file)).map(|data| data.len());
+            (
+                Some(Path::new(&beside.site.dir).join(file)),
+                bytes.unwrap_or_default(),
+            )
+        }
+        Lead::Away | Lead::OnSite | Lead::Nowhere { is_relative: false } => {
+            if field.bytes.is_none() {
+                let what = format!("nobody knows how long the enclosure `{}` is", field.src);
+                let remedy = "add `length = …` in bytes; players need it";
+                report(Problem::warning(beside.source, field.line, what, remedy));
+            }
+            (None, field.bytes.unwrap_or_default())
+        }
+        _ => {
+            let what = format!("there is no file `{}`", field.src);
+            let remedy = "put the file beside the article, or correct the path";
+            report(Problem::error(beside.source, field.line, what, remedy));
+            return None;
+        }
+    };
+    let url = followed.url?;
+    let Some(media_type) = field.media_type.clone().or_else(|| media_type(&url)) else {
+        report(Problem::error(
+            beside.source,
+            field.line,
+            format!("the kind of the enclosure `{}` is unknown", field.src),
+            "add `type = \"audio/mpeg\"` or what it is",
+        ));
+        return None;
+    };
+    Some(Enclosure {
+        url,
+        file,
+        bytes,
+        media_type,
+        duration_seconds: field.duration_seconds,
+    })
+}
+
+/// The media type that a file name promises (IANA media types).
+fn media_type(url: &Url) -> Option<String> {
+    let (_, end) = url.path().rsplit_once('.')?;
+    let media_type = match end.to_ascii_lowercase().as_str() {
+        "mp3" => "audio/mpeg",
+        "m4a" => "audio/mp4",
+        "ogg" | "oga" | "opus" => "audio/ogg",
+        "flac" => "audio/flac",
+        "wav" => "audio/wav",
+        "mp4" | "m4v" => "video/mp4",
+        "webm" => "video/webm",
+        "pdf" => "application/pdf",
+        "epub" => "application/epub+zip",
+        "zip" => "application/zip",
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        _ => return None,
+    };
+    Some(media_type.to_owned())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// The head of a PNG of 3 by 2 pixels.
+    pub(in crate::content) const PNG: &[u8] =
+        b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x03\0\0\0\x02\x08\x02\0\0\0";
+
+    fn measured(content: &[u8]) -> Result<Measure, MeasureError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("picture.jpg");
+        std::fs::write(&path, content).unwrap();
+        measure(&path)
+    }
+
+    #[test]
+    fn kind_and_size_come_from_the_content_not_the_name() {
+        let png = measured(PNG).unwrap();
+        assert_eq!((png.kind, png.width, png.height), (PictureType::Png, 3, 2));
+        assert_eq!(png.bytes, PNG.len() as u64);
+        for (svg, size) in [
+            (
+                "<?xml version=\"1.0\"?>\n<svg width=\"40px\" height='30'>",
+                (40, 30),
+            ),
+            ("<svg viewBox=\"0 0 12.6,8\" xmlns=\"x\">", (13, 8)),
+            ("<svg width='100%' height='100%'>", (0, 0)),
+        ] {
+            let measure = measured(svg.as_bytes()).unwrap();
+            assert_eq!(
+                (measure.kind, (measure.width, measure.height)),
+                (PictureType::Svg, size)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_picture_is_refused() {
+        for content in [
+            &b""[..],
+            b"<html><body>",
+            b"text about <svg>",
+            b"BM\x10\0\0\0",
+            b"\0\0\0\0",
+        ] {
+            assert!(
+                matches!(measured(content), Err(MeasureError::Kind)),
+                "{content:?}"
+            );
+        }
+        assert!(matches!(
+            measured(&PNG[..10]),
+            Err(MeasureError::Broken | MeasureError::Kind)
+        ));
+        assert!(matches!(
+            measured(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\0\0\0\0\0"),
+            Err(MeasureError::Broken)
+        ));
+    }
+
+    #[test]
+    fn names_promise_media_types() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        assert_eq!(
+            media_type(&url("https://example.org/a.MP3?x")).as_deref(),
+            Some("audio/mpeg")
+        );
+        assert_eq!(media_type(&url("https://example.org/a")), None);
+        assert_eq!(
+            kind_by_name(&url("https://example.org/a.webp")),
+            PictureType::Webp
+        );
+    }
+}

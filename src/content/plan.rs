@@ -1,0 +1,284 @@
+//! What articles have only together: ids, instants, addresses, and none of
+//! them twice.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
+
+use chrono::{DateTime, Duration, FixedOffset, Utc};
+use url::Url;
+
+use crate::{
+    content::{Source, fields::Place, ids, parse::ParsedArticle, urls},
+    domain::{
+        article::{ArticleId, Slug},
+        collection::Withheld,
+        problem::Problem,
+    },
+};
+
+/// An article with everything but its pictures.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) parsed: ParsedArticle,
+    pub(super) id: ArticleId,
+    pub(super) url: Url,
+    pub(super) is_elsewhere: bool,
+    pub(super) published: DateTime<FixedOffset>,
+    pub(super) updated: DateTime<FixedOffset>,
+    /// Why it is not published yet.
+    pub(super) withheld: Option<Withheld>,
+}
+
+impl Planned {
+    /// The source file as the ledger writes it.
+    pub(super) fn source_key(&self) -> String {
+        key_of(&self.parsed)
+    }
+}
+
+/// Source file relative to the publication's root, with `/`.
+fn key_of(parsed: &ParsedArticle) -> String {
+    let parts: Vec<_> = parsed
+        .source
+        .iter()
+        .map(|part| part.to_string_lossy())
+        .collect();
+    parts.join("/")
+}
+
+/// Gives every article its id, instants and address, in the order of source
+/// files. `present` holds every source file there is, as [`key_of`] writes it.
+pub(super) fn plan(
+    articles: Vec<ParsedArticle>,
+    source: &Source<'_>,
+    present: &HashSet<String>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Planned> {
+    let zone = source.publication.timezone;
+    let keys: Vec<String> = articles.iter().map(key_of).collect();
+    let candidates: Vec<ids::Candidate<'_>> = articles
+        .iter()
+        .zip(&keys)
+        .map(|(article, key)| ids::Candidate {
+            source: key,
+            written: article.fields.id.as_ref(),
+            body_hash: (!article.markdown.trim().is_empty()).then_some(article.body_hash.as_str()),
+            day: article.date.day(zone),
+            slug: &article.slug,
+        })
+        .collect();
+    let authority = &source.publication.id_authority;
+    let ids = ids::assign(authority, &candidates, source.remembered, present);
+    let mut planned: Vec<Planned> = articles
+        .into_iter()
+        .zip(ids)
+        .map(|(parsed, id)| place(parsed, id, source))
+        .collect();
+    set_apart(&mut planned);
+    for article in &mut planned {
+        update(article, source, problems);
+        article.withheld = withheld(article, source.now);
+    }
+    set_updates_apart(&mut planned);
+    planned
+}
+
+/// The one gate: what may be shown, anywhere.
+fn withheld(article: &Planned, now: DateTime<Utc>) -> Option<Withheld> {
+    if article.parsed.fields.is_draft {
+        Some(Withheld::Draft)
+    } else if article.published > now {
+        Some(Withheld::Future(article.published))
+    } else {
+        None
+    }
+}
+
+fn place(parsed: ParsedArticle, id: ArticleId, source: &Source<'_>) -> Planned {
+    let zone = source.publication.timezone;
+    let base = &source.publication.base_url;
+    let url = match &parsed.fields.place {
+        Some(Place::Absolute(url)) => urls::strict(url.clone()),
+        Some(Place::Path(path)) => urls::below(base, &urls::as_page(path)),
+        None => {
+            let section = parsed.section.as_ref().map(|(slug, _)| slug);
+            let day = parsed.date.day(zone);
+            let path = urls::by_pattern(&source.rules.permalink, section, &parsed.slug, day);
+            urls::below(base, &path)
+        }
+    };
+    let published = parsed.date.instant(zone, &id);
+    Planned {
+        is_elsewhere: url.origin() != base.origin(),
+        id,
+        url,
+        published,
+        updated: published,
+        withheld: None,
+        parsed,
+    }
+}
+
+/// Moves articles of one instant a second apart, because feeds list by time
+/// and warn of equal ones. Times that were written in full move last.
+fn set_apart(planned: &mut [Planned]) {
+    let mut order: Vec<usize> = (0..planned.len()).collect();
+    order.sort_by_key(|&at| {
+        let article = &planned[at];
+        let is_day = matches!(article.parsed.date, super::dates::Written::Day(_));
+        (article.published, is_day, article.id.clone())
+    });
+    let mut taken = HashSet::new();
+    for at in order {
+        let article = &mut planned[at];
+        while !taken.insert(article.published) {
+            article.published += Duration::seconds(1);
+        }
+        article.updated = article.published;
+    }
+}
+
+/// The same for changes; those that never changed keep their time.
+fn set_updates_apart(planned: &mut [Planned]) {
+    let mut order: Vec<usize> = (0..planned.len()).collect();
+    order.sort_by_key(|&at| {
+        let article = &planned[at];
+        let has_changed = article.updated != article.published;
+        (has_changed, article.updated, article.id.clone())
+    });
+    let mut taken = HashSet::new();
+    for at in order {
+        while !taken.insert(planned[at].updated) {
+            planned[at].updated += Duration::seconds(1);
+        }
+    }
+}
+
+fn update(article: &mut Planned, source: &Source<'_>, problems: &mut Vec<Problem>) {
+    let Some((written, line)) = article.parsed.fields.updated else {
+        return;
+    };
+    let zone = source.publication.timezone;
+    let updated = written.instant(zone, &article.id);
+    let file = &article.parsed.source;
+    if written.day(zone) < article.parsed.date.day(zone) {
+        problems.push(Problem::warning(
+            file,
+            line,
+            "the article was updated before it was published; the date of publication is used",
+            "correct `updated` or `date`",
+        ));
+    } else if updated > source.now {
+        problems.push(Problem::warning(
+            file,
+            line,
+            "`updated` is still to come; the date of publication is used until then",
+            "write the date of the last change",
+        ));
+    } else {
+        article.updated = updated.max(article.published);
+    }
+}
+
+/// Keeps the first of each id, address and slug, published ones before held
+/// back ones, and reports every other with both files.
+pub(super) fn without_doubles(
+    mut planned: Vec<Planned>,
+    source: &Source<'_>,
+    sections: &HashMap<Slug, Url>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Planned> {
+    planned.sort_by(|a, b| {
+        let rank = |article: &Planned| article.withheld.is_some();
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| a.parsed.source.cmp(&b.parsed.source))
+    });
+    let mut seen = Seen {
+        // Addresses tell apart what slugs do not, when dates are part of them.
+        is_dated: urls::has_date(&source.rules.permalink),
+        ids: HashMap::new(),
+        slugs: HashMap::new(),
+        urls: sections
+            .values()
+            .map(|url| (url.clone(), Path::new("").to_owned()))
+            .collect(),
+    };
+    planned.retain(|article| match seen.add(article) {
+        Ok(()) => true,
+        Err(problem) => {
+            problems.push(problem);
+            false
+        }
+    });
+    planned.sort_by(|a, b| a.parsed.source.cmp(&b.parsed.source));
+    planned
+}
+
+type File = std::path::PathBuf;
+
+struct Seen {
+    is_dated: bool,
+    ids: HashMap<ArticleId, File>,
+    slugs: HashMap<(Option<Slug>, Slug), File>,
+    urls: HashMap<Url, File>,
+}
+
+impl Seen {
+    fn add(&mut self, article: &Planned) -> Result<(), Problem> {
+        let parsed = &article.parsed;
+        let double = |what: String, remedy: &str| {
+            Err(Problem::error(
+                &parsed.source,
+                parsed.fields.line,
+                what,
+                remedy,
+            ))
+        };
+        if let Some(first) = self.ids.get(&article.id) {
+            return double(
+                format!(
+                    "the id `{}` is also that of {}",
+                    article.id,
+                    first.display()
+                ),
+                "give one of them an id of its own; ids are for ever, so change the newer one",
+            );
+        }
+        let section = parsed.section.as_ref().map(|(slug, _)| slug.clone());
+        let slug = (section, parsed.slug.clone());
+        let has_own_place = parsed.fields.place.is_some();
+        if !has_own_place
+            && !self.is_dated
+            && let Some(first) = self.slugs.get(&slug)
+        {
+            return double(
+                format!(
+                    "the slug `{}` is also that of {}",
+                    parsed.slug,
+                    first.display()
+                ),
+                "rename one of the files, or give one a `slug` of its own",
+            );
+        }
+        if let Some(first) = self.urls.get(&article.url) {
+            let owner = if first.as_os_str().is_empty() {
+                "a section".to_owned()
+            } else {
+                first.display().to_string()
+            };
+            return double(
+                format!("the address {} is also that of {owner}", article.url),
+                "change `slug` or `path` of one of them",
+            );
+        }
+        self.ids.insert(article.id.clone(), parsed.source.clone());
+        self.urls.insert(article.url.clone(), parsed.source.clone());
+        if !has_own_place {
+            self.slugs.insert(slug, parsed.source.clone());
+        }
+        Ok(())
+    }
+}

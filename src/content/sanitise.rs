@@ -1,0 +1,341 @@
+//! The allow-list that article HTML passes, and every URL made absolute on the way.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use ammonia::Builder;
+
+use crate::{
+    content::site::{Origin, Site},
+    domain::article::SafeHtml,
+};
+
+/// Elements that feeds and mail may carry.
+const TAGS: [&str; 51] = [
+    "a",
+    "abbr",
+    "b",
+    "bdi",
+    "bdo",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "col",
+    "colgroup",
+    "dd",
+    "del",
+    "details",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "samp",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "summary",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+];
+/// More of them; two lists only to keep each readable.
+const MORE_TAGS: [&str; 11] = [
+    "th", "thead", "time", "tr", "tt", "u", "ul", "var", "wbr", "ruby", "rt",
+];
+
+/// Elements that go with all that is in them; what else is not allowed leaves
+/// its text behind.
+const GONE: [&str; 17] = [
+    "script", "style", "svg", "math", "iframe", "frameset", "object", "embed", "applet", "select",
+    "textarea", "template", "noscript", "noembed", "noframes", "head", "title",
+];
+
+/// Passes of the sanitiser before its result counts as unsound.
+const MOST_PASSES: usize = 6;
+
+/// Cleans `html` of an article and makes each URL in it absolute.
+///
+/// The result is a fixed point: cleaning it again changes nothing. A parser
+/// repairs broken nesting in ways that a second parser may see differently,
+/// which is how clean HTML turns dangerous; so broken HTML is cleaned until it
+/// stays the same.
+pub(super) fn clean(html: &str, site: &Arc<Site>, origin: Origin<'_>) -> SafeHtml {
+    let cleaner = cleaner(site, origin);
+    let mut cleaned = pass(&cleaner, html);
+    for _ in 1..MOST_PASSES {
+        let again = pass(&cleaner, &cleaned);
+        if again == cleaned {
+            return SafeHtml::from_sanitiser(cleaned);
+        }
+        cleaned = again;
+    }
+    // Never seen; its text is safe whatever it is.
+    SafeHtml::from_sanitiser(ammonia::clean_text(&cleaned))
+}
+
+fn pass(cleaner: &Builder<'_>, html: &str) -> String {
+    let cleaned = cleaner.clean(html).to_string();
+    if cleaned.contains(is_forbidden) {
+        cleaned.replace(is_forbidden, "")
+    } else {
+        cleaned
+    }
+}
+
+/// Characters that XML 1.0 (2.2) forbids or HTML calls an error.
+fn is_forbidden(c: char) -> bool {
+    matches!(c, '\0'..='\u{8}' | '\u{B}'..='\u{1F}' | '\u{7F}'..='\u{9F}' | '\u{FDD0}'..='\u{FDEF}')
+        || u32::from(c) & 0xFFFE == 0xFFFE
+}
+
+/// The cleaner owns what it resolves links with, as the library demands.
+fn cleaner(site: &Arc<Site>, origin: Origin<'_>) -> Builder<'static> {
+    let site = Arc::clone(site);
+    let (file, url) = (origin.file.to_owned(), origin.url.clone());
+    let mut builder = Builder::empty();
+    builder
+        .tags(TAGS.into_iter().chain(MORE_TAGS).collect())
+        .clean_content_tags(GONE.into_iter().collect())
+        .generic_attributes(HashSet::from(["lang", "dir", "title"]))
+        .tag_attributes(attributes())
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .link_rel(None)
+        .strip_comments(true)
+        .attribute_filter(move |element, attribute, value| {
+            let origin = Origin {
+                file: &file,
+                url: &url,
+            };
+            attribute_value(&site, origin, element, attribute, value)
+        });
+    builder
+}
+
+fn attributes() -> HashMap<&'static str, HashSet<&'static str>> {
+    HashMap::from([
+        ("a", HashSet::from(["href"])),
+        ("blockquote", HashSet::from(["cite"])),
+        ("q", HashSet::from(["cite"])),
+        ("del", HashSet::from(["cite", "datetime"])),
+        ("ins", HashSet::from(["cite", "datetime"])),
+        ("time", HashSet::from(["datetime"])),
+        (
+            "img",
+            HashSet::from(["src", "srcset", "sizes", "alt", "width", "height"]),
+        ),
+        ("ol", HashSet::from(["start", "reversed"])),
+        ("col", HashSet::from(["span"])),
+        ("colgroup", HashSet::from(["span"])),
+        ("td", HashSet::from(["colspan", "rowspan"])),
+        ("th", HashSet::from(["colspan", "rowspan", "scope"])),
+    ])
+}
+
+/// The value an attribute leaves with; `None` drops it.
+fn attribute_value<'v>(
+    site: &Site,
+    origin: Origin<'_>,
+    element: &str,
+    attribute: &str,
+    value: &'v str,
+) -> Option<Cow<'v, str>> {
+    match (element, attribute) {
+        (_, "href") => absolute(site, origin, value).map(Cow::Owned),
+        // A picture or source by mail address is nonsense that some clients follow.
+        (_, "src" | "cite") => absolute(site, origin, value)
+            .filter(|url| !url.starts_with("mailto:"))
+            .map(Cow::Owned),
+        (_, "srcset") => source_set(site, origin, value).map(Cow::Owned),
+        // Outlook ignores sizes with a unit, feeds want whole pixels.
+        ("img", "width" | "height") => {
+            let pixels = value.trim().trim_end_matches("px");
+            let is_number =
+                (1..=5).contains(&pixels.len()) && pixels.bytes().all(|b| b.is_ascii_digit());
+            is_number.then(|| Cow::Owned(pixels.to_owned()))
+        }
+        (_, "dir") => matches!(value, "ltr" | "rtl" | "auto").then_some(Cow::Borrowed(value)),
+        _ => Some(Cow::Borrowed(value)),
+    }
+}
+
+fn absolute(site: &Site, origin: Origin<'_>, raw: &str) -> Option<String> {
+    let followed = site.follow(origin, raw);
+    let url = match followed.url {
+        Some(url) => url,
+        // A broken link to a file keeps its place on the site; the check has
+        // reported it.
+        None if matches!(followed.lead, super::site::Lead::NoSuchPage(_)) => {
+            super::urls::strict(origin.url.join(raw).ok()?)
+        }
+        None => return None,
+    };
+    Some(url.into())
+}
+
+/// `a.jpg 1x, b.jpg 2x` with absolute URLs; candidates without one are left out.
+fn source_set(site: &Site, origin: Origin<'_>, raw: &str) -> Option<String> {
+    let candidates = raw.split(", ").filter_map(|candidate| {
+        let candidate = candidate.trim().trim_end_matches(',');
+        let (src, descriptor) = candidate
+            .split_once(char::is_whitespace)
+            .unwrap_or((candidate, ""));
+        let descriptor = descriptor.trim();
+        let number = descriptor.strip_suffix(['x', 'w']).unwrap_or(descriptor);
+        let is_sound = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let url = absolute(site, origin, src).filter(|_| !src.is_empty() && is_sound)?;
+        // A comma would end the candidate.
+        let url = url.replace(',', "%2C");
+        Some(if descriptor.is_empty() {
+            url
+        } else {
+            format!("{url} {descriptor}")
+        })
+    });
+    let set: Vec<String> = candidates.collect();
+    (!set.is_empty()).then(|| set.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use url::Url;
+
+    use super::*;
+    use crate::content::site::tests::site;
+
+    fn cleaned(html: &str) -> String {
+        let site = Arc::new(site());
+        let url = Url::parse("https://example.org/mag/food/beans/").unwrap();
+        let origin = Origin {
+            file: "food/beans.md",
+            url: &url,
+        };
+        let once = clean(html, &site, origin);
+        assert_eq!(clean(once.as_str(), &site, origin), once, "{html}");
+        once.as_str().to_owned()
+    }
+
+    #[test]
+    fn only_the_allow_list_survives() {
+        for (html, left) in [
+            (
+                "<p onclick=x style='color:red' class=a id=b>x</p>",
+                "<p>x</p>",
+            ),
+            ("a<script>alert(1)</script>b<style>p{}</style>", "ab"),
+            ("<iframe src='https://example.org/'>x</iframe>y", "y"),
+            ("<svg><title>t</title><text>x</text></svg>y", "y"),
+            ("<math><mi>x</mi></math>y", "y"),
+            (
+                "<form action=/x><input value=v><button>Go</button><select><option>o</select></form>",
+                "Go",
+            ),
+            ("<a href='javascript:alert(1)'>x</a>", "<a>x</a>"),
+            ("<a href=' java\nscript:alert(1)'>x</a>", "<a>x</a>"),
+            (
+                "<img src='data:image/png;base64,AA' alt=a>",
+                "<img alt=\"a\">",
+            ),
+            (
+                "<x-widget>text</x-widget><base href=//example.net><meta x><link rel=x>",
+                "text",
+            ),
+            ("<!-- secret --><?php x ?>y", "y"),
+            (
+                "<img src=a.png width=40px height=50% alt=''>",
+                "<img src=\"https://example.org/mag/food/beans/a.png\" width=\"40\" alt=\"\">",
+            ),
+        ] {
+            assert_eq!(cleaned(html), left, "{html}");
+        }
+    }
+
+    #[test]
+    fn every_url_is_absolute_and_ascii() {
+        for (html, left) in [
+            (
+                "<a href='#fn1'>1</a>",
+                "https://example.org/mag/food/beans/#fn1",
+            ),
+            (
+                "<a href='soup/index.md?'>x</a>",
+                "https://example.org/mag/food/beans/soup/index.md?",
+            ),
+            (
+                "<a href='//example.net/ü x'>x</a>",
+                "https://example.net/%C3%BC%20x",
+            ),
+            ("<a href=''>x</a>", "https://example.org/mag/food/beans/"),
+            (
+                "<img srcset='beans.jpg 1x, /b,c.jpg 2x, javascript:x 3x'>",
+                "https://example.org/mag/food/beans.jpg 1x, https://example.org/b%2Cc.jpg 2x\"",
+            ),
+            (
+                "<q cite='/mag/food/'>x</q>",
+                "https://example.org/mag/food/",
+            ),
+            (
+                "<a href='none.md'>x</a>",
+                "https://example.org/mag/food/beans/none.md",
+            ),
+            (
+                "<a href='https://example.net/?a=1&b=<2>'>x</a>",
+                "https://example.net/?a=1&amp;b=%3C2%3E",
+            ),
+        ] {
+            let found = cleaned(html);
+            assert!(found.contains(left), "{html} became {found}");
+        }
+    }
+
+    #[test]
+    fn broken_nesting_is_repaired_for_good() {
+        for html in [
+            "<p><ul><li>a</p>b",
+            "<pre>\n\n\nx</pre>",
+            "<table><a href=/x>y<tr><td>z</table>",
+            "<a href=/x><div><a href=/y>z</div></a>",
+            "<b><p>x</b>y</p>",
+            "<h1><h2>x</h1>",
+            "<table><caption><table><caption>x",
+            "<details><summary><p>x</summary>",
+            "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+            "<svg><style><img src=x onerror=alert(1)></style></svg>",
+            "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+            "<ruby>x<rt>y<rt>z",
+            "AT&T &copy <x &nbsp; &#1;&#0;\u{FFFF}\u{1}",
+        ] {
+            let found = cleaned(html);
+            assert!(!found.contains("onerror"), "{html} became {found}");
+        }
+        assert_eq!(cleaned("AT&T &#1;\u{FFFF}\u{B}x"), "AT&amp;T x");
+    }
+}

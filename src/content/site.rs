@@ -1,0 +1,399 @@
+//! What stands where on the site, and where a link in an article leads.
+
+use std::collections::{HashMap, HashSet};
+
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::content::urls;
+
+/// Files, pages and addresses of one loaded publication: what links resolve
+/// against, in checks and in rendering alike.
+#[derive(Debug)]
+pub struct Site {
+    pub(super) base: Url,
+    /// Content folder relative to the publication's root, with `/`.
+    pub(super) dir: String,
+    pub(super) smart_punctuation: bool,
+    /// Markdown files by path in the content folder.
+    pub(super) pages: HashMap<String, Page>,
+    /// Every other file in the content folder.
+    pub(super) files: HashSet<String>,
+    /// Folders with an article of their own (`x/index.md`) and its address.
+    pub(super) folders: HashMap<String, Url>,
+    /// Paths on our host that lead somewhere, as [`path_key`] writes them.
+    pub(super) paths: HashSet<String>,
+}
+
+/// A Markdown file as a target of links.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) url: Url,
+    /// Draft or future.
+    pub(super) is_held_back: bool,
+    /// Places in it that a fragment may name, as [`anchor_key`] writes them.
+    pub(super) anchors: HashSet<String>,
+}
+
+/// Where a link stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin<'a> {
+    /// The Markdown file, by path in the content folder.
+    pub(super) file: &'a str,
+    /// Its address.
+    pub(super) url: &'a Url,
+}
+
+/// Where a link leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// To another site.
+    Away,
+    /// To an address that is not a web page: `mailto:`.
+    Mail,
+    /// To a Markdown file, by path in the content folder.
+    Page(String),
+    /// To another file in the content folder.
+    File(String),
+    /// To a known address of this site.
+    OnSite,
+    /// To an address of this site that nothing stands at; whether it was
+    /// written relative to the article.
+    Nowhere { is_relative: bool },
+    /// To a Markdown file that does not exist.
+    NoSuchPage(String),
+    /// A scheme that neither feeds nor mail may carry.
+    Scheme(String),
+    /// No URL at all.
+    Nonsense,
+}
+
+/// A link followed.
+#[derive(Debug)]
+pub(super) struct Followed {
+    pub(super) lead: Lead,
+    /// Absolute, ASCII; `None` where no reader may be sent.
+    pub(super) url: Option<Url>,
+}
+
+impl Site {
+    /// Path in the content folder of a source file relative to the root.
+    pub(super) fn in_content<'a>(&self, source: &'a str) -> &'a str {
+        source
+            .strip_prefix(self.dir.as_str())
+            .map_or(source, |rest| rest.trim_start_matches('/'))
+    }
+
+    /// The address of a file that goes with articles: beside the article whose
+    /// folder it is in, else by its path in the content folder.
+    pub(super) fn file_url(&self, file: &str) -> Url {
+        let mut folder = file;
+        while let Some((parent, _)) = folder.rsplit_once('/') {
+            if let Some(article) = self.folders.get(parent) {
+                return urls::strict(urls::below(article, &file[parent.len() + 1..]));
+            }
+            folder = parent;
+        }
+        urls::strict(urls::below(&self.base, file))
+    }
+
+    /// Follows a link or picture reference of an article.
+    pub(super) fn follow(&self, origin: Origin<'_>, raw: &str) -> Followed {
+        let raw = raw.trim();
+        if let Some(path) = raw.strip_prefix("@/") {
+            return self.follow_page("", path);
+        }
+        match Url::parse(raw) {
+            Ok(url) => self.follow_absolute(url),
+            Err(url::ParseError::RelativeUrlWithoutBase) => self.follow_relative(origin, raw),
+            Err(_) => Followed {
+                lead: Lead::Nonsense,
+                url: None,
+            },
+        }
+    }
+
+    fn follow_absolute(&self, url: Url) -> Followed {
+        let lead = match url.scheme() {
+            "http" | "https" if self.is_ours(&url) => self.lead_on_site(&url, false),
+            "http" | "https" => Lead::Away,
+            "mailto" => Lead::Mail,
+            other => {
+                let lead = Lead::Scheme(other.to_owned());
+                return Followed { lead, url: None };
+            }
+        };
+        let url = Some(urls::strict(url));
+        Followed { lead, url }
+    }
+
+    fn follow_relative(&self, origin: Origin<'_>, raw: &str) -> Followed {
+        let end = raw.find(['?', '#']).unwrap_or(raw.len());
+        let path = &raw[..end];
+        if path.is_empty() {
+            let lead = Lead::Page(origin.file.to_owned());
+            let url = origin.url.join(raw).ok().map(urls::strict);
+            return Followed { lead, url };
+        }
+        let is_host = path.starts_with("//");
+        let folder = match path.strip_prefix('/') {
+            Some(_) => "",
+            None => origin
+                .file
+                .rsplit_once('/')
+                .map_or("", |(folder, _)| folder),
+        };
+        if path.ends_with(".md") && !is_host {
+            return self.follow_page(folder, raw);
+        }
+        let decoded = percent_decode_str(path).decode_utf8_lossy();
+        if !is_host
+            && let Some(file) = joined(folder, &decoded)
+            && self.files.contains(&file)
+        {
+            let mut url = self.file_url(&file);
+            url.set_fragment(raw[end..].split_once('#').map(|(_, fragment)| fragment));
+            let lead = Lead::File(file);
+            return Followed {
+                lead,
+                url: Some(url),
+            };
+        }
+        let base = if path.starts_with('/') {
+            &self.base
+        } else {
+            origin.url
+        };
+        match base.join(raw) {
+            Ok(url) => Followed {
+                lead: if self.is_ours(&url) {
+                    self.lead_on_site(&url, !path.starts_with('/'))
+                } else {
+                    Lead::Away
+                },
+                url: Some(urls::strict(url)),
+            },
+            Err(_) => Followed {
+                lead: Lead::Nonsense,
+                url: None,
+            },
+        }
+    }
+
+    /// A link to a Markdown file, relative to `folder` of the content folder.
+    fn follow_page(&self, folder: &str, raw: &str) -> Followed {
+        let (path, fragment) = raw.split_once('#').unwrap_or((raw, ""));
+        let decoded = percent_decode_str(path).decode_utf8_lossy();
+        let file = joined(folder, &decoded).unwrap_or_else(|| path.to_owned());
+        let Some(page) = self.pages.get(&file) else {
+            let lead = Lead::NoSuchPage(file);
+            return Followed { lead, url: None };
+        };
+        let mut url = page.url.clone();
+        if !fragment.is_empty() {
+            url.set_fragment(Some(fragment));
+        }
+        let lead = Lead::Page(file);
+        Followed {
+            lead,
+            url: Some(urls::strict(url)),
+        }
+    }
+
+    fn is_ours(&self, url: &Url) -> bool {
+        url.host_str() == self.base.host_str()
+            && url.port_or_known_default() == self.base.port_or_known_default()
+            && url.path().starts_with(self.base.path())
+    }
+
+    fn lead_on_site(&self, url: &Url, is_relative: bool) -> Lead {
+        if self.paths.contains(&path_key(url.path())) {
+            Lead::OnSite
+        } else {
+            Lead::Nowhere { is_relative }
+        }
+    }
+}
+
+/// A path as it is compared: decoded, without slash or `index.html` at its end.
+pub(super) fn path_key(path: &str) -> String {
+    let path = percent_decode_str(path).decode_utf8_lossy();
+    let path = path.strip_suffix("index.html").unwrap_or(&path);
+    path.trim_matches('/').to_owned()
+}
+
+/// A fragment or heading as it is compared. Generators make ids of headings in
+/// different ways, but all keep letters and digits in order.
+pub(super) fn anchor_key(text: &str) -> String {
+    let text = percent_decode_str(text).decode_utf8_lossy();
+    let letters = text.chars().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// `path` seen from `folder`, without `.` and `..`; `None` when it leaves the
+/// content folder.
+fn joined(folder: &str, path: &str) -> Option<String> {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            name => parts.push(name),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A small site below `https://example.org/mag/`.
+    pub(in crate::content) fn site() -> Site {
+        let base = Url::parse("https://example.org/mag/").unwrap();
+        let page = |path: &str, is_held_back| Page {
+            url: base.join(path).unwrap(),
+            is_held_back,
+            anchors: HashSet::from([anchor_key("What’s new?")]),
+        };
+        Site {
+            dir: "content".to_owned(),
+            smart_punctuation: false,
+            pages: HashMap::from([
+                ("food/beans.md".to_owned(), page("food/beans/", false)),
+                ("food/soup/index.md".to_owned(), page("food/soup/", false)),
+                ("home/plan.md".to_owned(), page("home/plan/", true)),
+            ]),
+            files: HashSet::from([
+                "food/beans.jpg".to_owned(),
+                "food/soup/pot ü.jpg".to_owned(),
+            ]),
+            folders: HashMap::from([("food/soup".to_owned(), base.join("food/soup/").unwrap())]),
+            paths: [
+                "mag",
+                "mag/food",
+                "mag/food/beans",
+                "mag/food/soup",
+                "mag/old/beans.html",
+            ]
+            .map(str::to_owned)
+            .into(),
+            base,
+        }
+    }
+
+    #[test]
+    fn every_kind_of_link_leads_where_a_reader_expects() {
+        let site = site();
+        let url = Url::parse("https://example.org/mag/food/beans/").unwrap();
+        let origin = Origin {
+            file: "food/beans.md",
+            url: &url,
+        };
+        let page = |file: &str| Lead::Page(file.to_owned());
+        let file = |file: &str| Lead::File(file.to_owned());
+        let nowhere = |is_relative| Lead::Nowhere { is_relative };
+        for (raw, lead, absolute) in [
+            (
+                "#whats-new",
+                page("food/beans.md"),
+                "https://example.org/mag/food/beans/#whats-new",
+            ),
+            (
+                "soup/index.md#x",
+                page("food/soup/index.md"),
+                "https://example.org/mag/food/soup/#x",
+            ),
+            (
+                "../home/plan.md",
+                page("home/plan.md"),
+                "https://example.org/mag/home/plan/",
+            ),
+            (
+                "@/food/beans.md",
+                page("food/beans.md"),
+                "https://example.org/mag/food/beans/",
+            ),
+            (
+                "/food/beans.md",
+                page("food/beans.md"),
+                "https://example.org/mag/food/beans/",
+            ),
+            (
+                "beans.jpg",
+                file("food/beans.jpg"),
+                "https://example.org/mag/food/beans.jpg",
+            ),
+            (
+                "/food/beans.jpg",
+                file("food/beans.jpg"),
+                "https://example.org/mag/food/beans.jpg",
+            ),
+            (
+                "soup/pot%20%C3%BC.jpg",
+                file("food/soup/pot ü.jpg"),
+                "https://example.org/mag/food/soup/pot%20%C3%BC.jpg",
+            ),
+            (
+                "soup/pot ü.jpg",
+                file("food/soup/pot ü.jpg"),
+                "https://example.org/mag/food/soup/pot%20%C3%BC.jpg",
+            ),
+            (
+                "../soup/",
+                Lead::OnSite,
+                "https://example.org/mag/food/soup/",
+            ),
+            ("/mag/food/", Lead::OnSite, "https://example.org/mag/food/"),
+            (
+                "/mag/old/beans.html",
+                Lead::OnSite,
+                "https://example.org/mag/old/beans.html",
+            ),
+            (
+                "/mag/none/",
+                nowhere(false),
+                "https://example.org/mag/none/",
+            ),
+            (
+                "none.jpg",
+                nowhere(true),
+                "https://example.org/mag/food/beans/none.jpg",
+            ),
+            ("/elsewhere", Lead::Away, "https://example.org/elsewhere"),
+            (
+                "//Example.NET/ü?q=|",
+                Lead::Away,
+                "https://example.net/%C3%BC?q=%7C",
+            ),
+            ("mailto:a@example.org", Lead::Mail, "mailto:a@example.org"),
+        ] {
+            let followed = site.follow(origin, raw);
+            assert_eq!(followed.lead, lead, "{raw}");
+            assert_eq!(followed.url.unwrap().as_str(), absolute, "{raw}");
+        }
+    }
+
+    #[test]
+    fn what_leads_nowhere_has_no_address() {
+        let site = site();
+        let url = Url::parse("https://example.org/mag/food/beans/").unwrap();
+        let origin = Origin {
+            file: "food/beans.md",
+            url: &url,
+        };
+        for (raw, lead) in [
+            ("none.md", Lead::NoSuchPage("food/none.md".to_owned())),
+            ("javascript:alert(1)", Lead::Scheme("javascript".to_owned())),
+            ("data:image/png;base64,AA", Lead::Scheme("data".to_owned())),
+            ("https://[", Lead::Nonsense),
+        ] {
+            let followed = site.follow(origin, raw);
+            assert_eq!(followed.lead, lead, "{raw}");
+            assert!(followed.url.is_none());
+        }
+        assert_eq!(joined("food", "../../secret.jpg"), None);
+    }
+}

@@ -1,0 +1,614 @@
+//! The plain text part: written from the structure of the cleaned HTML, so
+//! that it says what the HTML says, raw HTML in an article included, and names
+//! every address that the HTML links to.
+
+use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
+use url::Url;
+
+use crate::{
+    content::html::{self, Kind, Piece},
+    domain::article::SafeHtml,
+};
+
+/// Widest line, in columns of a terminal or a mail client.
+const COLUMNS: usize = 76;
+/// Narrowest line deep inside lists and quotes.
+const FEWEST_COLUMNS: usize = 24;
+/// Structure deeper than this is written as running text.
+const MOST_DEPTH: usize = 120;
+
+/// The text of an article whose page is `page`. Links are numbered; their
+/// addresses stand at the end.
+pub(super) fn of(html: &SafeHtml, page: &Url) -> String {
+    let mut pieces = html::pieces(html.as_str()).into_iter();
+    let root = children(&mut pieces, 0);
+    let mut writer = Writer {
+        note_prefix: {
+            let mut note = page.clone();
+            note.set_fragment(Some("fn-"));
+            note.into()
+        },
+        links: Vec::new(),
+    };
+    let mut lines = writer.blocks(&root, COLUMNS);
+    if !writer.links.is_empty() {
+        lines.push(String::new());
+        let links = (1..).zip(&writer.links);
+        lines.extend(links.map(|(number, url)| format!("[{number}] {url}")));
+    }
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// The cleaned HTML as a tree. The sanitiser closes what it opens.
+enum Node {
+    Text(String),
+    Element {
+        name: String,
+        attributes: Vec<(String, String)>,
+        children: Vec<Node>,
+    },
+}
+
+fn children(pieces: &mut impl Iterator<Item = Piece>, depth: usize) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    while let Some(piece) = pieces.next() {
+        match piece.kind {
+            Kind::Text(text) => nodes.push(Node::Text(text)),
+            Kind::Open(name, attributes) => {
+                let is_leaf = html::is_void(&name) || depth >= MOST_DEPTH;
+                let children = if is_leaf {
+                    Vec::new()
+                } else {
+                    children(pieces, depth + 1)
+                };
+                nodes.push(Node::Element {
+                    name,
+                    attributes,
+                    children,
+                });
+            }
+            Kind::Close(_) if depth >= MOST_DEPTH => {}
+            Kind::Close(_) => break,
+        }
+    }
+    nodes
+}
+
+fn attribute<'a>(attributes: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    attributes
+        .iter()
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.as_str())
+}
+
+fn is_block(name: &str) -> bool {
+    matches!(
+        name,
+        "p" | "div"
+            | "h1"
+            | "h2"
+            | "h3"
+            | "h4"
+            | "h5"
+            | "h6"
+            | "ul"
+            | "ol"
+            | "li"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "blockquote"
+            | "pre"
+            | "hr"
+            | "table"
+            | "figure"
+            | "figcaption"
+            | "details"
+            | "summary"
+            | "caption"
+            | "thead"
+            | "tbody"
+            | "tfoot"
+            | "tr"
+            | "td"
+            | "th"
+            | "colgroup"
+    )
+}
+
+struct Writer {
+    /// What links to footnotes begin with.
+    note_prefix: String,
+    links: Vec<String>,
+}
+
+impl Writer {
+    /// Lines of blocks and the running text between them, an empty line
+    /// between any two.
+    fn blocks(&mut self, nodes: &[Node], columns: usize) -> Vec<String> {
+        let mut lines = Vec::new();
+        let mut run = String::new();
+        for node in nodes {
+            match node {
+                Node::Element {
+                    name,
+                    attributes,
+                    children,
+                } if is_block(name) => {
+                    add(&mut lines, wrap(&std::mem::take(&mut run), columns));
+                    let block = self.block(name, attributes, children, columns);
+                    add(&mut lines, block);
+                }
+                inline => self.inline(inline, &mut run),
+            }
+        }
+        add(&mut lines, wrap(&run, columns));
+        lines
+    }
+
+    fn block(
+        &mut self,
+        name: &str,
+        attributes: &[(String, String)],
+        children: &[Node],
+        columns: usize,
+    ) -> Vec<String> {
+        match name {
+            "h1" | "h2" => {
+                let mut lines = self.blocks(children, columns);
+                let rule = if name == "h1" { "=" } else { "-" };
+                let width = lines
+                    .iter()
+                    .map(|line| display_width(line))
+                    .max()
+                    .unwrap_or(0);
+                lines.push(rule.repeat(width));
+                lines
+            }
+            "h3" | "h4" | "h5" | "h6" => {
+                let lines = self.blocks(children, columns);
+                lines.into_iter().map(|line| line.to_uppercase()).collect()
+            }
+            "ul" => self.list(children, columns, |_| "- ".to_owned()),
+            "ol" => {
+                let start: i64 = attribute(attributes, "start")
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or(1);
+                self.list(children, columns, |at| {
+                    format!("{}. ", start.saturating_add(at))
+                })
+            }
+            "blockquote" => {
+                let lines = self.blocks(children, narrower(columns, 2));
+                lines.into_iter().map(|line| format!("> {line}")).collect()
+            }
+            "dd" => indented(self.blocks(children, narrower(columns, 4)), "    "),
+            "pre" => {
+                let mut code = String::new();
+                verbatim(children, &mut code);
+                code.trim_end()
+                    .lines()
+                    .map(|line| format!("    {line}"))
+                    .collect()
+            }
+            "hr" => vec!["* * *".to_owned()],
+            "table" => self.table(children, columns),
+            _ => self.blocks(children, columns),
+        }
+    }
+
+    fn list(
+        &mut self,
+        nodes: &[Node],
+        columns: usize,
+        mark: impl Fn(i64) -> String,
+    ) -> Vec<String> {
+        let items: Vec<&[Node]> = nodes
+            .iter()
+            .filter_map(|node| match node {
+                Node::Element { name, children, .. } if name == "li" => Some(children.as_slice()),
+                _ => None,
+            })
+            .collect();
+        let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        let indent = display_width(&mark(0)).max(display_width(&mark(count - 1)));
+        let is_loose = items.iter().any(|item| has_paragraph(item));
+        let mut lines: Vec<String> = Vec::new();
+        for (at, item) in (0..).zip(items) {
+            if is_loose && !lines.is_empty() {
+                lines.push(String::new());
+            }
+            let mark = mark(at);
+            let item = self.item(item, narrower(columns, indent));
+            if item.is_empty() {
+                lines.push(mark.clone());
+            }
+            for (line_at, line) in item.into_iter().enumerate() {
+                let lead = if line_at == 0 { mark.as_str() } else { "" };
+                lines.push(format!("{lead:indent$}{line}"));
+            }
+        }
+        lines
+    }
+
+    /// Like blocks, but a list within a tight item follows without a gap.
+    fn item(&mut self, nodes: &[Node], columns: usize) -> Vec<String> {
+        let lines = self.blocks(nodes, columns);
+        if has_paragraph(nodes) {
+            return lines;
+        }
+        let is_verbatim = nodes
+            .iter()
+            .any(|node| matches!(node, Node::Element { name, .. } if name == "pre"));
+        lines
+            .into_iter()
+            .filter(|line| is_verbatim || !line.is_empty())
+            .collect()
+    }
+
+    fn inline(&mut self, node: &Node, out: &mut String) {
+        let (name, attributes, children) = match node {
+            Node::Text(text) => {
+                squeeze(text, out);
+                return;
+            }
+            Node::Element {
+                name,
+                attributes,
+                children,
+            } => (name.as_str(), attributes, children),
+        };
+        match name {
+            "br" => out.push('\n'),
+            "img" => {
+                if let Some(alt) = attribute(attributes, "alt")
+                    .map(str::trim)
+                    .filter(|alt| !alt.is_empty())
+                {
+                    out.push_str("[Picture: ");
+                    squeeze(alt, out);
+                    out.push(']');
+                }
+            }
+            "a" => self.link(attribute(attributes, "href"), children, out),
+            "del" | "s" => self.around("~~", children, out),
+            "q" => self.around("\"", children, out),
+            "sup" => {
+                let label = self.label(children);
+                let is_note = label.starts_with('[');
+                if !is_note {
+                    out.push('^');
+                }
+                out.push_str(&label);
+            }
+            _ => self.inline_all(children, out),
+        }
+    }
+
+    fn inline_all(&mut self, nodes: &[Node], out: &mut String) {
+        for node in nodes {
+            self.inline(node, out);
+        }
+    }
+
+    fn around(&mut self, mark: &str, nodes: &[Node], out: &mut String) {
+        let label = self.label(nodes);
+        if !label.is_empty() {
+            out.push_str(mark);
+            out.push_str(&label);
+            out.push_str(mark);
+        }
+    }
+
+    fn label(&mut self, nodes: &[Node]) -> String {
+        let mut label = String::new();
+        self.inline_all(nodes, &mut label);
+        label.trim().to_owned()
+    }
+
+    /// A link and its number; an address that stands in the text as it is
+    /// needs none, a footnote's is its own.
+    fn link(&mut self, href: Option<&str>, nodes: &[Node], out: &mut String) {
+        let start = out.len();
+        self.inline_all(nodes, out);
+        let label = out[start..].trim();
+        let Some(href) = href.filter(|_| !label.is_empty()) else {
+            return;
+        };
+        if href.starts_with(&self.note_prefix) && label.bytes().all(|b| b.is_ascii_digit()) {
+            let note = format!("[note {label}]");
+            out.replace_range(start.., &note);
+            return;
+        }
+        let bare = href.strip_prefix("mailto:").unwrap_or(href);
+        if label == bare || format!("{label}/") == bare {
+            return;
+        }
+        let known = self.links.iter().position(|link| link == href);
+        let number = known.unwrap_or_else(|| {
+            self.links.push(href.to_owned());
+            self.links.len() - 1
+        }) + 1;
+        let trailing = out.ends_with([' ', '\n']);
+        out.truncate(out.trim_end().len());
+        out.push_str(&format!(" [{number}]"));
+        if trailing {
+            out.push(' ');
+        }
+    }
+
+    /// Columns when they fit, else each row as lines of `head: value`.
+    fn table(&mut self, nodes: &[Node], columns: usize) -> Vec<String> {
+        let mut table = Table::default();
+        self.read_table(nodes, columns, &mut table);
+        let mut lines = table.caption;
+        let body = match &table.head {
+            Some(head) if head.iter().any(|cell| !cell.is_empty()) => {
+                aligned(Some(head), &table.rows, columns)
+                    .unwrap_or_else(|| records(head, &table.rows, columns))
+            }
+            _ => aligned(None, &table.rows, columns)
+                .unwrap_or_else(|| records(&[], &table.rows, columns)),
+        };
+        add(&mut lines, body);
+        lines
+    }
+
+    fn read_table(&mut self, nodes: &[Node], columns: usize, table: &mut Table) {
+        for node in nodes {
+            let Node::Element { name, children, .. } = node else {
+                continue;
+            };
+            match name.as_str() {
+                "caption" => table.caption = self.blocks(children, columns),
+                "thead" | "tbody" | "tfoot" => self.read_table(children, columns, table),
+                "tr" => {
+                    let mut is_head = table.head.is_none() && table.rows.is_empty();
+                    let mut row = Vec::new();
+                    for cell in children {
+                        if let Node::Element { name, children, .. } = cell {
+                            is_head &= name == "th";
+                            row.push(self.blocks(children, columns).join(" "));
+                        }
+                    }
+                    if is_head {
+                        table.head = Some(row);
+                    } else {
+                        table.rows.push(row);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    caption: Vec<String>,
+    head: Option<Vec<String>>,
+    rows: Vec<Vec<String>>,
+}
+
+/// The table in columns two spaces apart; `None` when that is too wide.
+fn aligned(
+    head: Option<&Vec<String>>,
+    rows: &[Vec<String>],
+    columns: usize,
+) -> Option<Vec<String>> {
+    let all = || head.into_iter().chain(rows);
+    let count = all().map(Vec::len).max()?;
+    let widths: Vec<usize> = (0..count)
+        .map(|at| {
+            all()
+                .filter_map(|row| row.get(at))
+                .map(|cell| display_width(cell))
+                .max()
+                .unwrap_or(0)
+        })
+        .collect();
+    if widths.iter().sum::<usize>() + 2 * count.saturating_sub(1) > columns {
+        return None;
+    }
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| {
+            format!(
+                "{cell}{}",
+                " ".repeat(width.saturating_sub(display_width(cell)))
+            )
+        });
+        cells.collect::<Vec<_>>().join("  ")
+    };
+    let mut lines = Vec::new();
+    if let Some(head) = head {
+        lines.push(line(head));
+        lines.push(
+            widths
+                .iter()
+                .map(|width| "-".repeat(*width))
+                .collect::<Vec<_>>()
+                .join("  "),
+        );
+    }
+    lines.extend(rows.iter().map(line));
+    Some(lines)
+}
+
+/// One paragraph per row.
+fn records(head: &[String], rows: &[Vec<String>], columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for row in rows {
+        let cells = row
+            .iter()
+            .enumerate()
+            .filter(|(_, cell)| !cell.is_empty())
+            .flat_map(|(at, cell)| {
+                let name = head.get(at).filter(|name| !name.is_empty());
+                let text = name.map_or_else(|| cell.clone(), |name| format!("{name}: {cell}"));
+                wrap(&text, columns)
+            });
+        let record = cells.collect();
+        add(&mut lines, record);
+    }
+    lines
+}
+
+/// Whether a list item is set apart from its neighbours.
+fn has_paragraph(nodes: &[Node]) -> bool {
+    nodes
+        .iter()
+        .any(|node| matches!(node, Node::Element { name, .. } if name == "p"))
+}
+
+/// Appends a block after an empty line.
+fn add(lines: &mut Vec<String>, block: Vec<String>) {
+    if !block.is_empty() {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.extend(block);
+    }
+}
+
+fn indented(lines: Vec<String>, indent: &str) -> Vec<String> {
+    lines
+        .into_iter()
+        .map(|line| format!("{indent}{line}"))
+        .collect()
+}
+
+fn narrower(columns: usize, by: usize) -> usize {
+    columns.saturating_sub(by).max(FEWEST_COLUMNS)
+}
+
+/// Text as HTML shows it: white space is one space, and none at the beginning.
+fn squeeze(text: &str, out: &mut String) {
+    for c in text.chars() {
+        if matches!(c, ' ' | '\t' | '\n' | '\r' | '\u{C}') {
+            if !out.is_empty() && !out.ends_with([' ', '\n']) {
+                out.push(' ');
+            }
+        } else {
+            out.push(c);
+        }
+    }
+}
+
+fn verbatim(nodes: &[Node], out: &mut String) {
+    for node in nodes {
+        match node {
+            Node::Text(text) => out.push_str(text),
+            Node::Element { name, .. } if name == "br" => out.push('\n'),
+            Node::Element { children, .. } => verbatim(children, out),
+        }
+    }
+}
+
+/// Lines of running text, broken where the script allows it; an address is
+/// never broken.
+fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let separator = if text.contains("://") {
+        WordSeparator::AsciiSpace
+    } else {
+        WordSeparator::UnicodeBreakProperties
+    };
+    let options = Options::new(columns)
+        .break_words(false)
+        .word_separator(separator)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options)
+        .into_iter()
+        .map(|line| line.trim().to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(html: &str) -> String {
+        let page = Url::parse("https://example.org/a/").unwrap();
+        of(&SafeHtml::from_sanitiser(html.to_owned()), &page)
+    }
+
+    #[test]
+    fn structure_is_kept() {
+        let found = text(
+            "<h1>Beans &amp; co</h1>\n<p>One\n<strong>two</strong>.<br>Three</p>\n<h3>Why?</h3>\
+             <ul>\n<li><strong>Cheap:</strong> yes\n<ul>\n<li>in</li>\n</ul>\n</li>\n<li>b</li>\n</ul>\
+             <ol start=\"9\"><li><p>x</p></li><li><p>y</p><p>z</p></li></ol>\
+             <blockquote><p>q</p><p>r</p></blockquote><pre><code>let a;\n\n  b\n</code></pre><hr>\
+             <figure><img src=\"https://example.org/p.png\" alt=\"A pot\"><figcaption>Cap</figcaption></figure>",
+        );
+        assert_eq!(
+            found,
+            "Beans & co\n==========\n\nOne two.\nThree\n\nWHY?\n\n- Cheap: yes\n  - in\n- b\n\n\
+             9.  x\n\n10. y\n\n    z\n\n> q\n>\n> r\n\n    let a;\n\n      b\n\n* * *\n\n[Picture: A pot]\n\nCap\n"
+        );
+    }
+
+    #[test]
+    fn every_link_is_listed_once_and_shows_its_host() {
+        let found = text(
+            "<p><a href=\"https://example.net/x\">good</a>, <a href=\"https://example.net/x\">again </a>and \
+             <a href=\"https://example.com/\">https://example.org/</a>, <a href=\"https://example.com/\">https://example.com</a>, \
+             <a href=\"mailto:a@example.org\">a@example.org</a><sup><a href=\"https://example.org/a/#fn-1\">1</a></sup> 10<sup>2</sup></p>",
+        );
+        assert_eq!(
+            found,
+            "good [1], again [1] and https://example.org/ [2], https://example.com,\n\
+             a@example.org[note 1] 10^2\n\n[1] https://example.net/x\n[2] https://example.com/\n"
+        );
+    }
+
+    #[test]
+    fn tables_are_aligned_or_become_records() {
+        let narrow = text(
+            "<table><thead><tr><th>Day</th><th>猫</th></tr></thead><tbody><tr><td>Monday</td><td>x</td></tr></tbody></table>",
+        );
+        assert_eq!(narrow, "Day     猫\n------  --\nMonday  x\n");
+        let long = "word ".repeat(12);
+        let wide = text(&format!(
+            "<table><tr><th>A</th><th>B</th></tr><tr><td>{long}</td><td>{long}</td></tr><tr><td>1</td><td></td></tr></table>"
+        ));
+        assert!(wide.starts_with("A: word word"), "{wide}");
+        assert!(wide.contains("\nB: word"), "{wide}");
+        assert!(wide.ends_with("\n\nA: 1\n"), "{wide}");
+    }
+
+    #[test]
+    fn lines_fit_76_columns_in_every_script() {
+        let words = "lorem ipsum ".repeat(30);
+        let cats = "猫が好きです。".repeat(30);
+        let emoji = "👩‍🍳 ".repeat(60);
+        let found = text(&format!(
+            "<p>{words}</p><blockquote><ul><li>{cats}</li></ul></blockquote><p>{emoji}</p>"
+        ));
+        for line in found.lines() {
+            assert!(display_width(line) <= COLUMNS, "{line}");
+        }
+        let url = format!("https://example.org/{}", "a-b/".repeat(30));
+        assert!(text(&format!("<p>see <a href=\"{url}\">{url}</a></p>")).contains(&url));
+    }
+
+    #[test]
+    fn deep_and_empty_html_is_no_trouble() {
+        assert_eq!(text(""), "");
+        assert_eq!(text("<p></p><ul></ul>"), "");
+        let deep = format!(
+            "{}x{}",
+            "<blockquote>".repeat(3000),
+            "</blockquote>".repeat(3000)
+        );
+        assert!(text(&deep).contains('x'));
+    }
+}
