@@ -45,11 +45,10 @@ pub fn run(context: &Context, args: &New) -> Result<Exit, Failure> {
     file.push(format!("{slug}.md"));
     let path = config.root.join(&file);
     if path.exists() {
-        return Err(Failure::new(
-            Exit::Data,
-            format!("{} is already there", file.display()),
-        )
-        .hint("give the article another title, or edit that file"));
+        return Err(
+            Failure::new(Exit::Data, format!("{} is already there", file.display()))
+                .hint("give the article another title, or edit that file"),
+        );
     }
     let text = front_matter(&config, context, &title, &slug);
     files::write(&path, text.as_bytes(), Readers::Everybody).map_err(|error| {
@@ -69,14 +68,20 @@ struct Written {
 
 fn slug(title: &str) -> Result<Slug, Failure> {
     Slug::of(title).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("`{title}` has no letter or digit for a file name"))
-            .hint("use a title with Latin letters and set the printed one in the file afterwards")
+        Failure::new(
+            Exit::Usage,
+            format!("`{title}` has no letter or digit for a file name"),
+        )
+        .hint("use a title with Latin letters and set the printed one in the file afterwards")
     })
 }
 
 fn slug_of_section(name: &str) -> Result<Slug, Failure> {
     Slug::of(name).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("`{name}` cannot be the name of a section"))
+        Failure::new(
+            Exit::Usage,
+            format!("`{name}` cannot be the name of a section"),
+        )
     })
 }
 

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use clap::Args;
@@ -112,10 +113,7 @@ pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
 /// # Errors
 /// Exit 65 while an error stands; then the ledger is as before.
 pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<Loaded, Failure> {
-    let remembered = store
-        .remembered()
-        .await
-        .map_err(workspace::store_failure)?;
+    let remembered = store.remembered().await.map_err(workspace::store_failure)?;
     let mut loaded = workspace::articles(context, config, &remembered)?;
     let (_, template_problems) = workspace::templates(config);
     let mut problems = std::mem::take(&mut loaded.problems);
@@ -147,7 +145,7 @@ pub fn publish(
         .iter()
         .map(|stream| feed::select(collection, stream, &config.feeds))
         .collect();
-    let renderer = Renderer::new(&loaded.site);
+    let renderer = Renderer::new(Arc::clone(&loaded.site));
     let shown: BTreeSet<&ArticleId> = chosen.iter().flatten().map(|a| &a.id).collect();
     let bodies = renderer.render_all(shown.iter().filter_map(|id| collection.get(id)));
     let bar = context.talk.bar("building", streams.len() as u64);
@@ -164,8 +162,9 @@ pub fn publish(
         .and_then(|feed| feed.files())
         .map_err(|error| Failure::of(Exit::Internal, &error))?;
         for file in made {
-            let written = files::write_if_changed(&out.join(&file.path), &file.bytes, Readers::Everybody)
-                .map_err(|error| write_failure(&error))?;
+            let written =
+                files::write_if_changed(&out.join(&file.path), &file.bytes, Readers::Everybody)
+                    .map_err(|error| write_failure(&error))?;
             built.note(&file.path, written);
         }
         bar.inc(1);
@@ -209,5 +208,7 @@ fn path_below(base: &Url, url: &Url) -> Option<String> {
 }
 
 fn write_failure(error: &WriteError) -> Failure {
-    Failure::of(Exit::Io, error).hint("what was published before is complete; free space or mend permissions and build again")
+    Failure::of(Exit::Io, error).hint(
+        "what was published before is complete; free space or mend permissions and build again",
+    )
 }

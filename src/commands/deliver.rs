@@ -17,6 +17,7 @@ use crate::{
     config::{Config, settings::MailSettings},
     content::{Loaded, Renderer},
     domain::{
+        article::{Article, Body},
         digest::Digest,
         issue::{IssuePlan, Occasion},
         schedule::Due,
@@ -43,14 +44,14 @@ pub fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<Vec<&'c Dige
         Some(digest) => Ok(vec![digest]),
         None => {
             let names: Vec<&str> = config.digests.iter().map(|d| d.name.as_str()).collect();
-            Err(Failure::new(
-                Exit::Usage,
-                format!("there is no digest `{name}`"),
+            Err(
+                Failure::new(Exit::Usage, format!("there is no digest `{name}`")).hint(match names
+                    .as_slice()
+                {
+                    [] => "letterpress.toml has no [[digest]]".to_owned(),
+                    names => format!("letterpress.toml has: {}", names.join(", ")),
+                }),
             )
-            .hint(match names.as_slice() {
-                [] => "letterpress.toml has no [[digest]]".to_owned(),
-                names => format!("letterpress.toml has: {}", names.join(", ")),
-            }))
         }
     }
 }
@@ -81,18 +82,41 @@ pub fn without_password(config: &Config) -> Result<&MailSettings, Failure> {
 /// The subject an issue would have; `None` when its template fails (the
 /// rendering says why).
 #[must_use]
-pub fn subject(config: &Config, digest: &Digest, plan: &IssuePlan<'_>) -> Option<String> {
+pub fn subject(
+    config: &Config,
+    loaded: &Loaded,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+) -> Option<String> {
     let (templates, _) = workspace::templates(config);
-    let settings = config.mail.as_ref()?;
-    let input = IssueInput {
+    // Bodies are not needed for a subject, and rendering them takes time.
+    let articles = plan
+        .articles
+        .iter()
+        .map(|article| (*article, Arc::default()))
+        .collect();
+    let input = issue_input(config, loaded, digest, plan, articles);
+    mail::subject_line(&input, &templates, config.mail.as_ref()?).ok()
+}
+
+fn issue_input<'a>(
+    config: &'a Config,
+    loaded: &'a Loaded,
+    digest: &'a Digest,
+    plan: &IssuePlan<'_>,
+    articles: Vec<(&'a Article, Arc<Body>)>,
+) -> IssueInput<'a> {
+    IssueInput {
         publication: &config.publication,
         digest,
-        sections: plan.sections,
+        sections: loaded.collection.sections(),
         number: plan.number,
-        articles: Vec::new(),
-        date: plan.cutoff.with_timezone(&config.publication.timezone).fixed_offset(),
-    };
-    mail::subject(&input, &plan.articles, &templates, settings).ok()
+        articles,
+        date: plan
+            .cutoff
+            .with_timezone(&config.publication.timezone)
+            .fixed_offset(),
+    }
 }
 
 /// Renders an issue; nothing is kept.
@@ -107,24 +131,14 @@ pub fn render(
     plan: &IssuePlan<'_>,
     signer: &Signer,
 ) -> Result<Rendered, Failure> {
-    let renderer = Renderer::new(&loaded.site);
+    let renderer = Renderer::new(Arc::clone(&loaded.site));
     let bodies = renderer.render_all(plan.articles.iter().copied());
     let articles = plan
         .articles
         .iter()
         .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
         .collect();
-    let input = IssueInput {
-        publication: &config.publication,
-        digest,
-        sections: loaded.collection.sections(),
-        number: plan.number,
-        articles,
-        date: plan
-            .cutoff
-            .with_timezone(&config.publication.timezone)
-            .fixed_offset(),
-    };
+    let input = issue_input(config, loaded, digest, plan, articles);
     mail::render(&input, templates, without_password(config)?, signer)
         .map_err(|error| Failure::of(Exit::Data, &error))
 }
@@ -267,7 +281,11 @@ pub async fn take_turn(
             }
             Err(LockError::Held(held)) => {
                 context.talk.must_say(&held);
-                let exit = if held.is_stale() { Exit::Temporary } else { Exit::Done };
+                let exit = if held.is_stale() {
+                    Exit::Temporary
+                } else {
+                    Exit::Done
+                };
                 return Ok(Turn::Busy(exit));
             }
         }
@@ -299,7 +317,7 @@ pub async fn drain(
     .map_err(outbox_failure)?;
     let monitor = drain.monitor();
     let total = store
-        .queued(context.clock.now())
+        .count_due(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
     let mut running = std::pin::pin!(drain.run());
@@ -337,7 +355,10 @@ async fn stopped_at_once(
         .recover(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
-    context.talk.must_say(format!("stopped at once: {} uncertain", recovered.uncertain));
+    context.talk.must_say(format!(
+        "stopped at once: {} uncertain",
+        recovered.uncertain
+    ));
     Ok(Report {
         sent: monitor.tally().sent(),
         uncertain: recovered.uncertain,
@@ -413,7 +434,9 @@ fn outbox_failure(error: OutboxError) -> Failure {
     match error {
         OutboxError::Store(error) => workspace::store_failure(error),
         OutboxError::Dialer(error) => Failure::of(Exit::Config, &error),
-        OutboxError::Edition { .. } => Failure::of(Exit::Internal, &error),
+        OutboxError::NoEdition { .. } | OutboxError::Edition { .. } => {
+            Failure::of(Exit::Internal, &error)
+        }
     }
 }
 

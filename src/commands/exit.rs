@@ -66,7 +66,11 @@ impl Exit {
                 .position(|e| *e == exit)
                 .unwrap_or(Self::ORDER.len())
         };
-        if rank(other) < rank(self) { other } else { self }
+        if rank(other) < rank(self) {
+            other
+        } else {
+            self
+        }
     }
 }
 

@@ -95,7 +95,14 @@ pub async fn run(context: &Context, args: &Issues) -> Result<Exit, Failure> {
         }
         What::Pause { issue, reason } => {
             let reason = crate::domain::text::one_line(reason);
-            change(context, &config, issue, IssueChange::Pause(reason), "paused").await
+            change(
+                context,
+                &config,
+                issue,
+                IssueChange::Pause(reason),
+                "paused",
+            )
+            .await
         }
         What::Resume { issue } => {
             change(context, &config, issue, IssueChange::Resume, "resumed").await
@@ -108,13 +115,18 @@ pub async fn run(context: &Context, args: &Issues) -> Result<Exit, Failure> {
 
 async fn list(context: &Context, config: &Config, limit: usize) -> Result<Exit, Failure> {
     let summaries = match workspace::existing_ledger(context, config).await? {
-        Some(store) => store.issues(limit).await.map_err(workspace::store_failure)?,
+        Some(store) => store
+            .issues(limit)
+            .await
+            .map_err(workspace::store_failure)?,
         None => Vec::new(),
     };
     let rows: Vec<Row<'_>> = summaries.iter().map(|issue| row(config, issue)).collect();
     context.talk.data(&rows, || overview(&rows))?;
     if rows.is_empty() {
-        context.talk.say("no issue yet; `letterpress plan` shows the next");
+        context
+            .talk
+            .say("no issue yet; `letterpress plan` shows the next");
     }
     Ok(Exit::Done)
 }
@@ -123,7 +135,16 @@ fn overview(rows: &[Row<'_>]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let head = ["issue", "state", "sent", "open", "uncertain", "refused", "frozen", "subject"];
+    let head = [
+        "issue",
+        "state",
+        "sent",
+        "open",
+        "uncertain",
+        "refused",
+        "frozen",
+        "subject",
+    ];
     let mut table = vec![head.map(str::to_owned).to_vec()];
     for row in rows {
         let of = |state: State| row.counts.get(state.as_str()).copied().unwrap_or(0);
@@ -207,7 +228,9 @@ async fn change(
         } => {
             let mut line = format!("issue {label} {done}");
             if cancelled_deliveries > 0 {
-                line.push_str(&format!("; {cancelled_deliveries} queued deliveries cancelled"));
+                line.push_str(&format!(
+                    "; {cancelled_deliveries} queued deliveries cancelled"
+                ));
             }
             context.talk.say(line);
             Ok(Exit::Done)

@@ -80,7 +80,9 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     for digest in digests {
         plans.push(look_ahead(context, &config, &loaded, digest, args.count).await?);
     }
-    context.talk.data(&plans, || plans.iter().map(text).collect())?;
+    context
+        .talk
+        .data(&plans, || plans.iter().map(text).collect())?;
     let errors = loaded.problems.iter().filter(|p| p.is_error()).count();
     if errors > 0 {
         context.talk.must_say(format!(
@@ -109,7 +111,7 @@ async fn look_ahead(
     let mut issues = Vec::new();
     for slot in slots {
         let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), now);
-        issues.push(planned(config, digest, &plan, slot, &due));
+        issues.push(planned(config, loaded, digest, &plan, slot, &due));
         if plan.is_enough(digest) {
             carry(&mut history, &plan);
         }
@@ -127,6 +129,7 @@ async fn look_ahead(
 
 fn planned(
     config: &Config,
+    loaded: &Loaded,
     digest: &Digest,
     plan: &IssuePlan<'_>,
     slot: Slot,
@@ -155,7 +158,7 @@ fn planned(
             Vec::new()
         },
         will_be_sent: reason.is_none(),
-        subject: deliver::subject(config, digest, plan),
+        subject: deliver::subject(config, loaded, digest, plan),
         reason,
         articles: plan.articles.len(),
         considered: plan.considered.clone(),
@@ -183,13 +186,20 @@ fn text(plan: &DigestPlan) -> String {
         plan.digest,
         plan.schedule,
         plan.timezone,
-        count(usize::try_from(plan.readers).unwrap_or(usize::MAX), "reader"),
+        count(
+            usize::try_from(plan.readers).unwrap_or(usize::MAX),
+            "reader"
+        ),
     );
     for slot in &plan.missed {
         let _ = writeln!(text, "  missed: {slot} passed too long ago and is skipped");
     }
     for issue in &plan.issues {
-        let when = if issue.is_due { "due now, slot" } else { "next at" };
+        let when = if issue.is_due {
+            "due now, slot"
+        } else {
+            "next at"
+        };
         let _ = writeln!(
             text,
             "\n  issue {}, {when} {} ({})",
@@ -224,6 +234,11 @@ fn articles(text: &mut String, issue: &PlannedIssue) {
         let _ = writeln!(text, "    in   {}", article.title);
     }
     for article in left {
-        let _ = writeln!(text, "    out  {} ({})", article.title, article.choice.reason());
+        let _ = writeln!(
+            text,
+            "    out  {} ({})",
+            article.title,
+            article.choice.reason()
+        );
     }
 }

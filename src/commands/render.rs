@@ -51,7 +51,9 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     let loaded = workspace::articles(context, &config, &known.remembered)?;
     let (templates, template_problems) = workspace::templates(&config);
     let now = context.clock.start();
-    let due = digest.schedule.due(known.history.cursor, now, digest.max_late);
+    let due = digest
+        .schedule
+        .due(known.history.cursor, now, digest.max_late);
     let plan = IssuePlan::make(digest, &loaded.collection, &known.history, due.slot, now);
     let mut problems = loaded.problems.clone();
     problems.extend(template_problems);

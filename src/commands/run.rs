@@ -87,7 +87,12 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
     done.exit = exit.code();
     let summary = serde_json::to_string(&done).unwrap_or_default();
     let ended = store
-        .end_run(number, i32::from(exit.code()), &summary, context.clock.now())
+        .end_run(
+            number,
+            i32::from(exit.code()),
+            &summary,
+            context.clock.now(),
+        )
         .await;
     result?;
     ended.map_err(workspace::store_failure)?;
@@ -224,7 +229,12 @@ async fn publish_and_freeze(
     done: &mut Done,
 ) -> Result<(), Failure> {
     let loaded = build::load(context, config, store).await?;
-    let built = build::publish(context, config, &loaded, &config.root.join(workspace::PUBLIC))?;
+    let built = build::publish(
+        context,
+        config,
+        &loaded,
+        &config.root.join(workspace::PUBLIC),
+    )?;
     if !built.is_empty() {
         context.talk.say(format!("built: {}", built.summary()));
     }
@@ -357,7 +367,10 @@ async fn idle(
     let mut line = "nothing to do".to_owned();
     if let Some(at) = store.next_due().await.map_err(workspace::store_failure)? {
         let local = at.with_timezone(&config.publication.timezone);
-        line.push_str(&format!("; next attempt {}", local.format("%Y-%m-%d %H:%M")));
+        line.push_str(&format!(
+            "; next attempt {}",
+            local.format("%Y-%m-%d %H:%M")
+        ));
     } else if let Some((digest, slot)) = config
         .digests
         .iter()

@@ -68,9 +68,10 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     let digest = deliver::chosen(&config, Some(&args.digest))?[0];
     let mut tests = Vec::new();
     for raw in &args.test {
-        tests.push(raw.parse::<EmailAddress>().map_err(|error| {
-            Failure::new(Exit::Usage, format!("`--test`: {error}"))
-        })?);
+        tests.push(
+            raw.parse::<EmailAddress>()
+                .map_err(|error| Failure::new(Exit::Usage, format!("`--test`: {error}")))?,
+        );
     }
     if args.dry_run || !tests.is_empty() {
         return without_ledger(context, &config, digest, &tests).await;
@@ -109,8 +110,7 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         templates: &templates,
         digest,
     };
-    let frozen =
-        deliver::freeze(&freezing, &plan, plan.manual_occasion(), Due::default()).await?;
+    let frozen = deliver::freeze(&freezing, &plan, plan.manual_occasion(), Due::default()).await?;
     if let Some(issue) = &frozen {
         deliver::tell_frozen(context, issue);
     }
@@ -160,9 +160,11 @@ async fn without_ledger(
         };
         let message = rendered.edition.message(&to, &signer);
         hand_over(&settings, digest, number, address, &message).await?;
-        context
-            .talk
-            .say(format!("test of issue {} sent to {}", plan.number, address.expose()));
+        context.talk.say(format!(
+            "test of issue {} sent to {}",
+            plan.number,
+            address.expose()
+        ));
     }
     Ok(Exit::Done)
 }
@@ -220,8 +222,10 @@ async fn hand_over(
             let dialer = Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts)
                 .map_err(|error| Failure::of(Exit::Config, &error))?;
             let failed = |trouble: Trouble| {
-                Failure::of(deliver::exit_for(outbox::why(&trouble)), &trouble)
-                    .hint(format!("the test to {} was not delivered", address.expose()))
+                Failure::of(deliver::exit_for(outbox::why(&trouble)), &trouble).hint(format!(
+                    "the test to {} was not delivered",
+                    address.expose()
+                ))
             };
             let mut session = dialer.open().await.map_err(failed)?;
             session.envelope(&from, address).await.map_err(failed)?;

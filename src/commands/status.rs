@@ -161,7 +161,13 @@ fn text(config: &Config, standing: &Standing) -> String {
                 (*number > 0).then(|| format!("{number} {state}"))
             })
             .collect();
-        let _ = writeln!(text, "{:<10} {}: {}", issue.state, issue.issue, counts.join(", "));
+        let _ = writeln!(
+            text,
+            "{:<10} {}: {}",
+            issue.state,
+            issue.issue,
+            counts.join(", ")
+        );
         if let Some(reason) = &issue.reason {
             let _ = writeln!(text, "           {reason}");
         }

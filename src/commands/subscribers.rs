@@ -3,7 +3,7 @@
 mod export;
 mod import;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -13,7 +13,7 @@ use super::{
     Context,
     exit::{Exit, Failure},
     talk::{Format, count},
-    workspace, why,
+    why, workspace,
 };
 use crate::{
     config::Config,
@@ -285,6 +285,6 @@ async fn unsubscribe(
 }
 
 /// A file, or standard input or output for `-`.
-fn is_standard(path: &PathBuf) -> bool {
+fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }

@@ -79,7 +79,6 @@ impl Talk {
     }
 
     /// Says what a person must know.
-    #[expect(clippy::unused_self, reason = "talk goes through the voice")]
     pub fn must_say(&self, line: impl Display) {
         // Nobody can be told that stderr is closed.
         let _ = writeln!(anstream::stderr(), "{line}");
@@ -107,8 +106,8 @@ impl Talk {
     /// # Errors
     /// When stdout cannot be written.
     pub fn json_line<T: Serialize>(&self, document: &T) -> Result<(), Failure> {
-        let text = serde_json::to_string(document)
-            .map_err(|error| Failure::of(Exit::Internal, &error))?;
+        let text =
+            serde_json::to_string(document).map_err(|error| Failure::of(Exit::Internal, &error))?;
         self.print(&text)
     }
 
@@ -117,7 +116,6 @@ impl Talk {
     ///
     /// # Errors
     /// When stdout cannot be written for another reason.
-    #[expect(clippy::unused_self, reason = "data goes through the voice")]
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         let text = text.trim_end_matches('\n');
         if text.is_empty() {

@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{
-    Context, issues,
+    Context,
     exit::{Exit, Failure},
+    issues,
     talk::count,
     workspace,
 };
@@ -152,7 +153,14 @@ fn list(
         if rows.is_empty() {
             return String::new();
         }
-        let head = ["delivery", "issue", "address", "since", "attempt", "what happened"];
+        let head = [
+            "delivery",
+            "issue",
+            "address",
+            "since",
+            "attempt",
+            "what happened",
+        ];
         let mut table = vec![head.map(str::to_owned).to_vec()];
         table.extend(rows.iter().map(|row| {
             vec![
@@ -176,11 +184,7 @@ fn list(
     Ok(())
 }
 
-async fn choose(
-    config: &Config,
-    store: &Store,
-    which: &Which,
-) -> Result<Vec<DeliveryId>, Failure> {
+async fn choose(config: &Config, store: &Store, which: &Which) -> Result<Vec<DeliveryId>, Failure> {
     let uncertain = store.uncertain().await.map_err(workspace::store_failure)?;
     let issue = match &which.issue {
         Some(name) => Some(issues::find(config, store, name).await?.id),
@@ -200,18 +204,20 @@ async fn choose(
                 .iter()
                 .filter(|delivery| {
                     let same = |a: &EmailAddress| {
-                        delivery.address.as_ref().is_some_and(|b| b.key() == a.key())
+                        delivery
+                            .address
+                            .as_ref()
+                            .is_some_and(|b| b.key() == a.key())
                     };
                     number == Some(delivery.id) || address.as_ref().is_some_and(same)
                 })
                 .map(|delivery| delivery.id),
         );
         if chosen.len() == before {
-            return Err(Failure::new(
-                Exit::NoInput,
-                format!("`{name}` is no uncertain delivery"),
-            )
-            .hint("`letterpress uncertain list` has them by number and address"));
+            return Err(
+                Failure::new(Exit::NoInput, format!("`{name}` is no uncertain delivery"))
+                    .hint("`letterpress uncertain list` has them by number and address"),
+            );
         }
     }
     chosen.sort_unstable();

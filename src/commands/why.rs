@@ -8,9 +8,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context, issues,
+    Context,
     exit::{Exit, Failure},
-    subscribers, workspace,
+    issues, subscribers, workspace,
 };
 use crate::{
     config::Config,
@@ -111,7 +111,13 @@ fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
         );
     }
     for event in told.events {
-        let _ = writeln!(text, "{}  {} ({})", local(event.at), event.what, event.source);
+        let _ = writeln!(
+            text,
+            "{}  {} ({})",
+            local(event.at),
+            event.what,
+            event.source
+        );
     }
     if story.deliveries.is_empty() {
         text.push_str("no issue was frozen for this reader\n");

@@ -69,10 +69,7 @@ pub async fn ledger(context: &Context, config: &Config) -> Result<Store, Failure
 ///
 /// # Errors
 /// With the exit code of the trouble.
-pub async fn existing_ledger(
-    context: &Context,
-    config: &Config,
-) -> Result<Option<Store>, Failure> {
+pub async fn existing_ledger(context: &Context, config: &Config) -> Result<Option<Store>, Failure> {
     Store::open_existing(&config.store, context.clock.start())
         .await
         .map_err(store_failure)
@@ -96,12 +93,15 @@ pub async fn needed_ledger(context: &Context, config: &Config) -> Result<Store, 
 #[must_use]
 pub fn store_failure(error: StoreError) -> Failure {
     let (exit, hint) = match error.class() {
-        ErrorClass::Unavailable => (Exit::Database, "another command may be importing; try again"),
+        ErrorClass::Unavailable => (
+            Exit::Database,
+            "another command may be importing; try again",
+        ),
         ErrorClass::Io => (
             Exit::Io,
             "free space or mend the disk, then run the same command again: nothing is lost",
         ),
-        ErrorClass::Config => (Exit::Config, "see `store.url` in letterpress.toml"),
+        ErrorClass::Configuration => (Exit::Config, "see `store.url` in letterpress.toml"),
         ErrorClass::Internal => (Exit::Internal, "this should not happen; please report it"),
     };
     Failure::of(exit, &error).hint(hint)
@@ -147,7 +147,10 @@ pub fn templates(config: &Config) -> (Templates, Vec<Problem>) {
             problems.push(Problem::error(
                 crate::config::FILE_NAME,
                 None,
-                format!("digest `{}` wants the template `{}`, which does not exist", digest.name, digest.template),
+                format!(
+                    "digest `{}` wants the template `{}`, which does not exist",
+                    digest.name, digest.template
+                ),
                 format!(
                     "make {TEMPLATES}/{}/issue.html and issue.txt, or use one of: {}",
                     digest.template,
@@ -179,10 +182,11 @@ pub fn refuse_errors(context: &Context, problems: &[Problem]) -> Result<(), Fail
     if errors == 0 {
         return Ok(());
     }
-    Err(
-        Failure::new(Exit::Data, format!("{} must be mended first", count(errors, "error")))
-            .hint("`letterpress check` lists them; nothing was published or sent"),
+    Err(Failure::new(
+        Exit::Data,
+        format!("{} must be mended first", count(errors, "error")),
     )
+    .hint("`letterpress check` lists them; nothing was published or sent"))
 }
 
 /// What the ledger knows of a digest, read without changing anything.
@@ -205,11 +209,7 @@ const SAMPLE_KEY: [u8; 32] = *b"letterpress sample: never kept..";
 ///
 /// # Errors
 /// With the exit code of the trouble.
-pub async fn known(
-    context: &Context,
-    config: &Config,
-    digest: &Digest,
-) -> Result<Known, Failure> {
+pub async fn known(context: &Context, config: &Config, digest: &Digest) -> Result<Known, Failure> {
     let Some(store) = existing_ledger(context, config).await? else {
         return Ok(Known {
             history: History::default(),

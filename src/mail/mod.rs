@@ -19,7 +19,7 @@ pub use self::{
     message::{Addressed, Message},
     mime::WireError,
     rehearsal::check_templates,
-    render::{IssueInput, RenderError, Rendered, render},
+    render::{IssueInput, RenderError, Rendered, render, subject_line},
     slot::{BrokenMark, Place, Slot, SlotUse},
 };
 

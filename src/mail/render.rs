@@ -205,6 +205,19 @@ fn content(
     })
 }
 
+/// The subject an issue would have, without rendering the rest.
+///
+/// # Errors
+/// When the template fails or comes out empty.
+pub fn subject_line(
+    input: &IssueInput<'_>,
+    templates: &Templates,
+    settings: &MailSettings,
+) -> Result<String, RenderError> {
+    let context = IssueContext::new(input, settings);
+    subject(input.digest, templates, &context)
+}
+
 fn subject(
     digest: &Digest,
     templates: &Templates,

@@ -163,7 +163,8 @@ impl Control {
         state.lost_in_a_row = 0;
         let was_open = state.open.take().is_some();
         state.successes += 1;
-        let grows = state.limit < self.most && state.successes % SUCCESSES_PER_SESSION == 0;
+        let grows =
+            state.limit < self.most && state.successes.is_multiple_of(SUCCESSES_PER_SESSION);
         if grows {
             state.limit += 1;
         }
@@ -223,11 +224,6 @@ impl Control {
             reason: open.reason.clone(),
             next_try_in: open.until.saturating_duration_since(Instant::now()),
         })
-    }
-
-    /// Wakes every waiting session so that it notices a stop.
-    pub(super) fn wake(&self) {
-        self.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

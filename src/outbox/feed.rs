@@ -50,11 +50,7 @@ impl Feed {
                 let mut state = self.state.lock().await;
                 if state.waiting.is_empty() {
                     let held: HashSet<DeliveryId> = state.hands.values().copied().collect();
-                    state.waiting = self
-                        .store
-                        .due(BATCH, (self.now)(), &held)
-                        .await?
-                        .into();
+                    state.waiting = self.store.due(BATCH, (self.now)(), held).await?.into();
                 }
                 if let Some(delivery) = state.waiting.pop_front() {
                     state.hands.insert(worker, delivery.id);

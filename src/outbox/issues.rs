@@ -36,8 +36,12 @@ impl Issues {
         if let Some(known) = ready.get(&issue) {
             return Ok(Arc::clone(known));
         }
-        let stored = self.store.edition(issue).await?;
-        let edition = Edition::from_bytes(&stored.body)
+        let stored = self
+            .store
+            .edition(issue)
+            .await?
+            .ok_or(OutboxError::NoEdition { issue })?;
+        let edition = Edition::from_bytes(&stored.bytes)
             .map_err(|source| OutboxError::Edition { issue, source })?;
         let new = Arc::new(Ready {
             number: stored.number,

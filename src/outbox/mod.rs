@@ -22,11 +22,11 @@ use tokio::{
     task::{self, JoinSet},
 };
 
+use self::{control::Control, feed::Feed, issues::Issues, refusals::Refusals, report::Halt};
 pub use self::{
     control::Waiting,
     report::{Ending, PausedIssue, Report, Tally, Why},
 };
-use self::{control::Control, feed::Feed, issues::Issues, refusals::Refusals, report::Halt};
 use crate::{
     config::settings::{MailSettings, Relay},
     links::Signer,
@@ -80,6 +80,12 @@ pub enum OutboxError {
     /// TLS.
     #[error(transparent)]
     Dialer(#[from] DialerError),
+    /// An issue in the ledger has no edition.
+    #[error("the ledger has no edition of issue {issue}")]
+    NoEdition {
+        /// The issue's number in the ledger.
+        issue: i64,
+    },
     /// An edition in the ledger cannot be read.
     #[error("the stored edition of issue {issue} is damaged")]
     Edition {
@@ -94,7 +100,7 @@ pub enum OutboxError {
 /// How a message leaves.
 enum Way {
     Folder(PathBuf),
-    Smtp(Dialer),
+    Smtp(Box<Dialer>),
 }
 
 /// What all sessions of one drain share.
@@ -146,20 +152,16 @@ impl Drain {
         let settings = outbox.settings;
         let way = match &settings.relay {
             Relay::Folder(folder) => Way::Folder(folder.clone()),
-            Relay::Smtp(relay) => Way::Smtp(Dialer::new(
+            Relay::Smtp(relay) => Way::Smtp(Box::new(Dialer::new(
                 relay.clone(),
                 &settings.hello_name,
                 settings.timeouts,
-            )?),
+            )?)),
         };
         let shared = Shared {
             feed: Feed::new(outbox.store.clone(), Arc::clone(&outbox.now)),
             issues: Issues::new(outbox.store.clone()),
-            control: Control::new(
-                settings.connections,
-                settings.relay_patience,
-                settings.rate,
-            ),
+            control: Control::new(settings.connections, settings.relay_patience, settings.rate),
             refusals: std::sync::Mutex::default(),
             tally: Arc::default(),
             halt: Halt::default(),

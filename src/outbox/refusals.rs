@@ -98,7 +98,10 @@ mod tests {
     fn refuse(refusals: &mut Refusals, count: i64) -> Option<Universal> {
         let mut found = None;
         for id in 0..count {
-            let reply = Reply::new(554, &format!("5.7.1 <r{id}@example.org>: relay access denied"));
+            let reply = Reply::new(
+                554,
+                &format!("5.7.1 <r{id}@example.org>: relay access denied"),
+            );
             let domain = format!("d{}.example.org", id % 4);
             found = refusals.unclear(1, id, &domain, Phase::Rcpt, &reply);
             if found.is_some() {

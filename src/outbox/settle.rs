@@ -12,11 +12,9 @@ use super::{
     worker,
 };
 use crate::{
-    domain::{
-        delivery::{AttemptId, DueDelivery, Intent, Outcome, Phase, Reply, retry_delay},
-        issue::IssueState,
-    },
+    domain::delivery::{AttemptId, DueDelivery, Intent, Outcome, Phase, Reply, retry_delay},
     mail::smtp::{Session, Trouble},
+    store::IssueChange,
 };
 
 /// The relay took the message.
@@ -34,7 +32,8 @@ pub(super) async fn sent(
         .unwrap_or_else(PoisonError::into_inner)
         .success(delivery.issue);
     shared.tally.add_sent(1);
-    record(shared, attempt, Outcome::Sent(reply)).await
+    record(shared, attempt, Outcome::Sent(reply));
+    Ok(())
 }
 
 /// The message cannot be built; without an intent there is one now, so that
@@ -48,7 +47,7 @@ pub(super) async fn failed(
     let intent = shared.store.intent(delivery.id, (shared.now)()).await?;
     if let Intent::Granted(attempt) = intent {
         shared.tally.add_failed(1);
-        record(shared, attempt, Outcome::Failed { reason }).await?;
+        record(shared, attempt, Outcome::Failed { reason });
     }
     Ok(())
 }
@@ -64,14 +63,14 @@ pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), Outbo
     if let Intent::Granted(attempt) = intent {
         shared.tally.add_failed(1);
         let reason = "building this message ended in a panic".to_owned();
-        record(shared, attempt, Outcome::Failed { reason }).await?;
+        record(shared, attempt, Outcome::Failed { reason });
     }
     shared.feed.release(worker).await;
     Ok(())
 }
 
 /// The folder relay could not write: nothing else will go better.
-pub(super) async fn folder_failed(
+pub(super) fn folder_failed(
     shared: &Shared,
     attempt: AttemptId,
     file: &Path,
@@ -82,18 +81,14 @@ pub(super) async fn folder_failed(
         why: Why::Folder,
         text: text.clone(),
     }));
-    record(shared, attempt, Outcome::Requeued { reason: text }).await
+    record(shared, attempt, Outcome::Requeued { reason: text });
+    Ok(())
 }
 
 /// Back to the queue without a word: the session had been closed while idle.
-pub(super) async fn requeue(
-    shared: &Shared,
-    attempt: Option<AttemptId>,
-    trouble: &Trouble,
-) -> Result<(), OutboxError> {
-    match attempt {
-        Some(attempt) => record(shared, attempt, worker::requeued(trouble)).await,
-        None => Ok(()),
+pub(super) fn requeue(shared: &Shared, attempt: Option<AttemptId>, trouble: &Trouble) {
+    if let Some(attempt) = attempt {
+        record(shared, attempt, worker::requeued(trouble));
     }
 }
 
@@ -145,16 +140,20 @@ pub(super) async fn troubled(
             let is_session = matches!(blame, Blame::Session(_) | Blame::Protocol(_));
             blamed(shared, ready, delivery, blame).await?;
             if is_session && attempt.is_some() && shared.feed.is_poisonous(delivery.id).await {
-                deferred(shared, delivery, Reply::new(451, "4.4.2 the session was lost again"))
+                deferred(
+                    shared,
+                    delivery,
+                    Reply::new(451, "4.4.2 the session was lost again"),
+                )
             } else {
                 requeued
             }
         }
     };
-    match attempt {
-        Some(attempt) => record(shared, attempt, outcome).await,
-        None => Ok(()),
+    if let Some(attempt) = attempt {
+        record(shared, attempt, outcome);
     }
+    Ok(())
 }
 
 fn deferred(shared: &Shared, delivery: &DueDelivery, reply: Reply) -> Outcome {
@@ -214,7 +213,7 @@ async fn unclear(
             reply,
             is_hard: false,
         };
-        record(shared, attempt, outcome).await?;
+        record(shared, attempt, outcome);
     }
     let Some(Universal {
         deliveries,
@@ -225,7 +224,10 @@ async fn unclear(
         return Ok(());
     };
     let count = deliveries.len() as u64;
-    shared.store.reopen(deliveries, (shared.now)()).await?;
+    shared
+        .store
+        .withdraw_rejections(deliveries, (shared.now)())
+        .await?;
     shared.tally.take_back_rejected(count);
     let text = format!(
         "the relay refuses to relay or to accept this content: `{reply}`; stopped, nobody suppressed"
@@ -289,10 +291,9 @@ async fn pause(
 ) -> Result<(), OutboxError> {
     shared
         .store
-        .set_issue_state(
+        .change_issue(
             delivery.issue,
-            IssueState::Paused,
-            &text,
+            IssueChange::Pause(text.clone()),
             (shared.now)(),
         )
         .await?;
@@ -326,10 +327,8 @@ pub(super) fn given_up(shared: &Shared) {
     }));
 }
 
-async fn record(shared: &Shared, attempt: AttemptId, outcome: Outcome) -> Result<(), OutboxError> {
-    shared
-        .store
-        .outcome(attempt, outcome, (shared.now)())
-        .await?;
-    Ok(())
+/// Tells the ledger; does not wait for the commit. It rides with the next
+/// intent's, and if it is lost the delivery is uncertain, never sent twice.
+fn record(shared: &Shared, attempt: AttemptId, outcome: Outcome) {
+    drop(shared.store.outcome(attempt, outcome, (shared.now)()));
 }

@@ -164,9 +164,14 @@ fn dot(reply: Reply) -> Verdict {
 fn is_quota(reply: &Reply) -> bool {
     let text = reply.text.to_ascii_lowercase();
     reply.is_temporary()
-        && ["daily quota", "daily sending quota", "daily limit", "daily message"]
-            .iter()
-            .any(|words| text.contains(words))
+        && [
+            "daily quota",
+            "daily sending quota",
+            "daily limit",
+            "daily message",
+        ]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 #[cfg(test)]
@@ -215,7 +220,12 @@ mod tests {
             (Dot, 421, "4.3.0 closing", "Defer"),
             (Dot, 451, "4.3.0 later", "Defer"),
             (Dot, 454, "Throttling failure", "Pace"),
-            (Dot, 454, "Throttling failure: Daily message quota exceeded", "Quota"),
+            (
+                Dot,
+                454,
+                "Throttling failure: Daily message quota exceeded",
+                "Quota",
+            ),
             (Dot, 552, "5.3.4 too big", "Issue"),
             (Dot, 554, "5.7.1 spam", "RejectUnclear"),
             (Dot, 550, "5.6.0 content", "RejectUnclear"),
@@ -240,10 +250,7 @@ mod tests {
                 phase,
                 reason: "reset".to_owned(),
             });
-            assert_eq!(
-                found,
-                Verdict::Requeue(Blame::Session("reset".to_owned()))
-            );
+            assert_eq!(found, Verdict::Requeue(Blame::Session("reset".to_owned())));
         }
     }
 }

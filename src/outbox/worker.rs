@@ -1,7 +1,7 @@
 //! One session's life: take a delivery, make the intent durable while the
 //! relay checks the addresses, send, record; again.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
@@ -106,7 +106,7 @@ async fn attempt(
     match &shared.way {
         Way::Folder(folder) => {
             let name = folder::file_name(&ready.digest, ready.number, delivery.id);
-            to_folder(shared, delivery, &folder.join(name), &message).await
+            to_folder(shared, delivery, folder, &name, &message).await
         }
         Way::Smtp(dialer) => to_relay(shared, dialer, session, delivery, &ready, &message).await,
     }
@@ -115,16 +115,17 @@ async fn attempt(
 async fn to_folder(
     shared: &Shared,
     delivery: &DueDelivery,
-    file: &std::path::Path,
+    folder: &Path,
+    name: &str,
     message: &Message<'_>,
 ) -> Result<(), OutboxError> {
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
         shared.tally.add_withdrawn(1);
         return Ok(());
     };
-    match folder::deliver(file, message) {
+    match folder::deliver(folder, name, message) {
         Ok(reply) => settle::sent(shared, delivery, attempt, reply).await,
-        Err(error) => settle::folder_failed(shared, attempt, file, &error).await,
+        Err(error) => settle::folder_failed(shared, attempt, &folder.join(name), &error),
     }
 }
 
@@ -177,7 +178,7 @@ async fn to_relay(
             Tried::Troubled(attempt, trouble) if may_reconnect && is_stale(&trouble) => {
                 may_reconnect = false;
                 *session = None;
-                settle::requeue(shared, attempt, &trouble).await?;
+                settle::requeue(shared, attempt, &trouble);
             }
             Tried::Troubled(attempt, trouble) => {
                 return settle::troubled(shared, session, delivery, ready, attempt, trouble).await;

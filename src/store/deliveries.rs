@@ -257,6 +257,34 @@ pub(super) fn uncertain(connection: &Connection) -> Result<Vec<UncertainDelivery
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// How many deliveries are due, at a cost that grows with them only.
+pub(super) fn count_due(connection: &Connection, now: DateTime<Utc>) -> Result<u64, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT count(*) FROM deliveries
+          WHERE issue_id = ?1 AND state = 0 AND next_attempt_at <= ?2",
+    )?;
+    let mut total: i64 = 0;
+    for issue in sending(connection)? {
+        total += select.query_row([issue, now.timestamp()], |row| row.get::<_, i64>(0))?;
+    }
+    Ok(total.unsigned_abs())
+}
+
+/// Queues refused deliveries again: the refusal was meant for us, not for them.
+pub(super) fn withdraw_rejections(
+    connection: &Connection,
+    ids: &[DeliveryId],
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let mut update = connection.prepare_cached(
+        "UPDATE deliveries SET state = 0, next_attempt_at = ?2 WHERE id = ?1 AND state = 5",
+    )?;
+    for id in ids {
+        update.execute([*id, now.timestamp()])?;
+    }
+    Ok(())
+}
+
 /// Counts uncertain deliveries as sent; says how many were uncertain.
 pub(super) fn mark_sent(connection: &Connection, ids: &[DeliveryId]) -> Result<u64, Fault> {
     let mut update =

@@ -294,6 +294,28 @@ impl Store {
             .await
     }
 
+    /// How many deliveries of issues that are being sent are due.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn count_due(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.read(move |tx| deliveries::count_due(tx, now)).await
+    }
+
+    /// Queues refused deliveries again: everybody was told the same, so it was
+    /// not the people.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn withdraw_rejections(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| deliveries::withdraw_rejections(tx, &deliveries, now))
+            .await
+    }
+
     /// When the next queued delivery of an issue that is being sent is due; in
     /// the past while some are.
     ///

@@ -71,7 +71,9 @@ pub(super) async fn run(
             .write_all(&bytes)
             .map_err(|error| Failure::of(Exit::Io, &error))?,
     }
-    context.talk.say(format!("{} exported", count(seen, "reader")));
+    context
+        .talk
+        .say(format!("{} exported", count(seen, "reader")));
     Ok(Exit::Done)
 }
 

@@ -123,7 +123,10 @@ pub(super) async fn run(
     if is_refused {
         return Err(Failure::new(
             Exit::Data,
-            format!("{} cannot be used, nothing was imported", count(faulty, "line")),
+            format!(
+                "{} cannot be used, nothing was imported",
+                count(faulty, "line")
+            ),
         )
         .hint("mend them, or import the others with `--partial`"));
     }
@@ -159,7 +162,10 @@ fn human(report: &Report<'_>) -> String {
         (report.added, format!("{verb}added")),
         (report.lessened, format!("{verb}moved toward less mail")),
         (report.unchanged, "already there".to_owned()),
-        (report.kept, "stay as they are: they left, bounced or have not confirmed".to_owned()),
+        (
+            report.kept,
+            "stay as they are: they left, bounced or have not confirmed".to_owned(),
+        ),
         (report.suppressed, "stay suppressed".to_owned()),
         (report.repeated, "repeated in the file".to_owned()),
         (report.faulty, "cannot be used".to_owned()),
@@ -178,13 +184,16 @@ fn source_name(file: &Path) -> String {
     format!("import {}", cut(&one_line(&name), 100))
 }
 
-fn read(file: &PathBuf) -> Result<String, Failure> {
+fn read(file: &Path) -> Result<String, Failure> {
     let unreadable = |error: io::Error| {
         Failure::of(Exit::NoInput, &error).hint(format!("{} cannot be read", file.display()))
     };
     let mut bytes = Vec::new();
     let count = if is_standard(file) {
-        io::stdin().lock().take(LARGEST_FILE).read_to_end(&mut bytes)
+        io::stdin()
+            .lock()
+            .take(LARGEST_FILE)
+            .read_to_end(&mut bytes)
     } else {
         File::open(file)
             .map_err(unreadable)?
@@ -198,7 +207,11 @@ fn read(file: &PathBuf) -> Result<String, Failure> {
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..valid].iter().filter(|b| **b == b'\n').count() + 1;
+        let line = error.as_bytes()[..valid]
+            .iter()
+            .filter(|b| **b == b'\n')
+            .count()
+            + 1;
         Failure::new(
             Exit::Data,
             format!("{}:{line}: error: not UTF-8", file.display()),
@@ -251,7 +264,9 @@ fn parse(text: &str, file: &Path, default: Status) -> Result<Parsed, Failure> {
             Ok(reader) if lines.insert(reader.address.key(), ()).is_some() => parsed.repeated += 1,
             Ok(reader) => parsed.readers.push(reader),
             Err((what, remedy)) => {
-                parsed.problems.push(Problem::error(file, line, what, remedy));
+                parsed
+                    .problems
+                    .push(Problem::error(file, line, what, remedy));
             }
         }
     }
@@ -297,7 +312,10 @@ impl Columns {
             "" => default,
             word => word.parse::<Status>().map_err(|error| {
                 let word = cut(&one_line(&error.to_string()), 200);
-                (word, "use one of these words, or leave the cell empty".to_owned())
+                (
+                    word,
+                    "use one of these words, or leave the cell empty".to_owned(),
+                )
             })?,
         };
         if status == Status::Erased {
@@ -334,7 +352,12 @@ pub async fn seed(context: &Context, config: &Config, store: &Store) -> Result<u
     workspace::refuse_errors(context, &parsed.problems)?;
     let number = parsed.readers.len();
     store
-        .add(parsed.readers, &source_name(file), context.clock.now(), false)
+        .add(
+            parsed.readers,
+            &source_name(file),
+            context.clock.now(),
+            false,
+        )
         .await
         .map_err(workspace::store_failure)?;
     context.talk.say(format!(

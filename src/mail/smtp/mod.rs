@@ -11,4 +11,8 @@ mod session;
 mod stream;
 mod trouble;
 
-pub use self::{dial::Dialer, session::Session, trouble::Trouble};
+pub use self::{
+    dial::{Dialer, DialerError},
+    session::Session,
+    trouble::Trouble,
+};
