@@ -18,6 +18,8 @@ mod plan;
 mod sanitise;
 mod scan;
 mod site;
+#[cfg(test)]
+mod tests;
 mod text;
 mod urls;
 

@@ -83,6 +83,19 @@ fn parse(file: &str, source: PathBuf, text: &str, problems: &mut Vec<Problem>) -
     if name.stem == "_index" {
         return Some(Kind::Section(fields::section(entries, &source, problems)));
     }
+    let has_title = entries
+        .iter()
+        .any(|entry| entry.key.eq_ignore_ascii_case("title"));
+    if !has_title && halves.markdown.trim().is_empty() {
+        // Generators keep such files to place a template on their site.
+        problems.push(Problem::warning(
+            source,
+            1,
+            "there is neither title nor text, so this is no article",
+            "write them, or move the file out of the content folder",
+        ));
+        return None;
+    }
     let fields = fields::article(entries, &source, problems);
     let scan = scan::scan(halves.markdown);
     let too_much = checks::limits(&source, halves.markdown, &scan);

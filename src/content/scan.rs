@@ -24,6 +24,8 @@ pub(super) struct Scan {
     pub(super) shortcodes: Vec<(String, u32)>,
     /// Places that a fragment may name, as [`anchor_key`] writes them.
     pub(super) anchors: Vec<String>,
+    /// Whether a heading has emoji or other signs beyond letters and ASCII.
+    pub(super) has_pictograms: bool,
     pub(super) depth: usize,
 }
 
@@ -138,10 +140,9 @@ impl Scanner<'_> {
         self.depth = self.depth.saturating_sub(1);
         match tag {
             TagEnd::Heading(_) => {
-                let heading = self.heading.take();
-                self.found
-                    .anchors
-                    .extend(heading.map(|text| anchor_key(&text)));
+                let heading = self.heading.take().unwrap_or_default();
+                self.found.has_pictograms |= has_pictograms(&heading);
+                self.found.anchors.push(anchor_key(&heading));
             }
             TagEnd::Image => self.found.pictures.extend(self.alt.take()),
             _ => {}
@@ -220,6 +221,14 @@ impl Scanner<'_> {
             }
         }
     }
+}
+
+/// Whether a heading has emoji, arrows and the like, also written as `:crab:`.
+fn has_pictograms(heading: &str) -> bool {
+    let is_sign = |c: char| matches!(c, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}');
+    let is_name =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    heading.chars().any(is_sign) || heading.split(':').skip(1).any(is_name)
 }
 
 /// Elements whose nesting counts; the others close themselves.
