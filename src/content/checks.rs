@@ -2,8 +2,8 @@
 
 use crate::{
     content::{
+        file::scan::{MOST_BYTES, MOST_DEPTH, PictureRef, Scan},
         pictures::{self, Beside},
-        scan::{MOST_BYTES, MOST_DEPTH, PictureRef, Scan},
         site::{Lead, anchor_key},
     },
     domain::{

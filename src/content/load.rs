@@ -16,9 +16,11 @@ use url::Url;
 use crate::{
     content::{
         Asset, LoadError, Loaded, Source, checks,
-        fields::SectionFields,
-        files::{self, Files},
-        parse::{self, Kind, Parsed, ParsedArticle},
+        file::{
+            self, Kind, Parsed, ParsedArticle,
+            fields::SectionFields,
+            list::{self, Files},
+        },
         pictures::{self, Beside},
         plan::{self, Planned},
         site::{self, Origin, Page, Site},
@@ -44,7 +46,7 @@ pub fn load(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Loaded, LoadError> {
     let folder = source.root.join(source.dir);
-    let mut files = files::list(&folder, source.dir).map_err(|error| match error.kind() {
+    let mut files = list::list(&folder, source.dir).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => LoadError::Missing(source.dir.to_owned()),
         _ => LoadError::Unreadable(source.dir.to_owned(), error),
     })?;
@@ -90,8 +92,8 @@ fn parse_all(
     files
         .markdown
         .par_iter()
-        .map(|file| {
-            let parsed = parse::file(folder, dir, file);
+        .map(|name| {
+            let parsed = file::parse(folder, dir, name);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
             parsed
         })
@@ -128,7 +130,7 @@ fn sections(indexes: Vec<(String, SectionFields)>, planned: &[Planned]) -> BTree
         };
         let section = Section {
             slug: slug.clone(),
-            title: fields.title.unwrap_or_else(|| parse::title_of(folder)),
+            title: fields.title.unwrap_or_else(|| file::title_of(folder)),
             description: fields.description,
             entries: fields.entries,
             language: fields.language,

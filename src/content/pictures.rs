@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{
     content::{
-        fields::{EnclosureField, HeroField},
+        file::fields::{EnclosureField, HeroField},
         html::{self, Kind},
         site::{Lead, Origin, Site},
     },
