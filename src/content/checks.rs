@@ -2,15 +2,18 @@
 
 use crate::{
     content::{
+        file::scan::{MOST_BYTES, MOST_DEPTH, PictureRef, Scan},
         pictures::{self, Beside},
-        scan::{MOST_BYTES, MOST_DEPTH, PictureRef, Scan},
         site::{Lead, anchor_key},
     },
     domain::{
-        problem::{self, Problem},
+        problem::Problem,
         text::{cut, one_line},
     },
 };
+
+/// Share of equal letters from which one file name is taken for another.
+const LIKELY: f64 = 0.75;
 
 /// What the checks of one article found.
 #[derive(Debug, Default)]
@@ -108,6 +111,7 @@ fn link(raw: &str, line: u32, text: Text<'_>, beside: Beside<'_>, findings: &mut
             if let Some(anchor) = fragment
                 && !anchor.is_empty()
                 && anchor != "top"
+                && !page.has_pictograms
                 && !page.anchors.contains(&anchor)
             {
                 warn(
@@ -130,6 +134,10 @@ fn link(raw: &str, line: u32, text: Text<'_>, beside: Beside<'_>, findings: &mut
                 .problems
                 .push(Problem::error(beside.source, line, what, remedy));
         }
+        Lead::Nowhere { is_relative: true } if looks_like_a_host(raw) => warn(
+            format!("the link `{shown}` leads into this site"),
+            "begin it with `https://` if it names another site",
+        ),
         Lead::Nowhere { .. } => warn(
             format!("the link `{shown}` leads to no article, section, alias or file of this site"),
             "correct it; if another program serves that page, all is well",
@@ -145,18 +153,28 @@ fn link(raw: &str, line: u32, text: Text<'_>, beside: Beside<'_>, findings: &mut
     }
 }
 
-/// A Markdown file with nearly this name.
+/// `github.com/x` and `www.example.org`, where a scheme was forgotten.
+fn looks_like_a_host(raw: &str) -> bool {
+    let host = raw.split('/').next().unwrap_or(raw);
+    let is_dotted = host.len() < raw.len() && !host.starts_with('.') && host.contains('.');
+    is_dotted || host.starts_with("www.")
+}
+
+/// A Markdown file of this name elsewhere, or of nearly this name.
 fn nearest<'a>(name: &str, beside: Beside<'a>) -> Option<&'a str> {
-    let pages = &beside.site.pages;
-    let file_name = |path: &'a str| path.rsplit('/').next().unwrap_or(path);
-    let mut known: Vec<&str> = pages.keys().map(|path| file_name(path)).collect();
-    known.sort_unstable();
-    let near = problem::suggestion(name, known)?;
+    let file_name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
+    let pages = beside.site.pages.keys().map(String::as_str);
     pages
-        .keys()
-        .map(String::as_str)
-        .filter(|path| file_name(path) == near)
-        .min()
+        .map(|path| {
+            (
+                strsim::normalized_damerau_levenshtein(name, &file_name(path)),
+                path,
+            )
+        })
+        .filter(|(likeness, _)| *likeness >= LIKELY)
+        // Between equals the first by name, so that every run says the same.
+        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
+        .map(|(_, path)| path)
 }
 
 fn picture(reference: &PictureRef, line: u32, beside: Beside<'_>, findings: &mut Findings) {

@@ -77,13 +77,14 @@ pub(super) fn assign(
 
 /// A `tag:` URI (RFC 4151) from day and slug, with `-2`, `-3`… when taken.
 fn mint(authority: &str, candidate: &Candidate<'_>, in_use: &mut HashSet<ArticleId>) -> ArticleId {
+    let authority: String = authority.split_whitespace().collect();
     let base = format!("tag:{authority}:{}/{}", candidate.day, candidate.slug);
     let numbered = (2u32..).map(|n| format!("{base}-{n}"));
     let id = std::iter::once(base.clone())
         .chain(numbered)
         .filter_map(|text| ArticleId::new(&text))
         .find(|id| !in_use.contains(id))
-        .expect("an authority has no spaces, and there are more numbers than articles");
+        .expect("the authority has lost its spaces, and there are more numbers than articles");
     in_use.insert(id.clone());
     id
 }

@@ -16,9 +16,11 @@ use url::Url;
 use crate::{
     content::{
         Asset, LoadError, Loaded, Source, checks,
-        fields::SectionFields,
-        files::{self, Files},
-        parse::{self, Kind, Parsed, ParsedArticle},
+        file::{
+            self, Kind, Parsed, ParsedArticle,
+            fields::SectionFields,
+            list::{self, Files},
+        },
         pictures::{self, Beside},
         plan::{self, Planned},
         site::{self, Origin, Page, Site},
@@ -44,7 +46,7 @@ pub fn load(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Loaded, LoadError> {
     let folder = source.root.join(source.dir);
-    let mut files = files::list(&folder, source.dir).map_err(|error| match error.kind() {
+    let mut files = list::list(&folder, source.dir).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => LoadError::Missing(source.dir.to_owned()),
         _ => LoadError::Unreadable(source.dir.to_owned(), error),
     })?;
@@ -90,8 +92,8 @@ fn parse_all(
     files
         .markdown
         .par_iter()
-        .map(|file| {
-            let parsed = parse::file(folder, dir, file);
+        .map(|name| {
+            let parsed = file::parse(folder, dir, name);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
             parsed
         })
@@ -128,7 +130,7 @@ fn sections(indexes: Vec<(String, SectionFields)>, planned: &[Planned]) -> BTree
         };
         let section = Section {
             slug: slug.clone(),
-            title: fields.title.unwrap_or_else(|| parse::title_of(folder)),
+            title: fields.title.unwrap_or_else(|| file::title_of(folder)),
             description: fields.description,
             entries: fields.entries,
             language: fields.language,
@@ -166,17 +168,15 @@ fn site_of(
         smart_punctuation: source.rules.smart_punctuation,
         pages: HashMap::new(),
         folders: HashMap::new(),
-        paths: HashSet::from([site::path_key(base.path())]),
+        paths: HashMap::from([(site::path_key(base.path()), None)]),
         files: HashSet::new(),
         base,
     };
     let own = ["rss.xml", "atom.xml", "feed.json", "feeds.opml"]
         .map(|name| urls::below(&site.base, name));
-    site.paths.extend(
-        own.iter()
-            .chain(sections.values())
-            .map(|url| site::path_key(url.path())),
-    );
+    let known = own.iter().chain(sections.values());
+    site.paths
+        .extend(known.map(|url| (site::path_key(url.path()), None)));
     for file in files.markdown.iter().filter(|file| is_index(file)) {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         let page = if folder.is_empty() {
@@ -185,11 +185,12 @@ fn site_of(
             format!("{folder}/")
         };
         let url = urls::below(&site.base, &page);
-        site.paths.insert(site::path_key(url.path()));
+        site.paths.insert(site::path_key(url.path()), None);
         let page = Page {
             url,
             is_held_back: false,
             anchors: HashSet::new(),
+            has_pictograms: false,
         };
         site.pages.insert(file.clone(), page);
     }
@@ -197,28 +198,34 @@ fn site_of(
         add_article(&mut site, article);
     }
     site.files = files.others;
-    let urls: Vec<Url> = site.files.iter().map(|file| site.file_url(file)).collect();
-    site.paths
-        .extend(urls.iter().map(|url| site::path_key(url.path())));
+    let address = |file: &String| {
+        (
+            site::path_key(site.file_url(file).path()),
+            Some(file.clone()),
+        )
+    };
+    let addresses: Vec<_> = site.files.iter().map(address).collect();
+    site.paths.extend(addresses);
     site
 }
 
 fn add_article(site: &mut Site, article: &Planned) {
     let file = &article.parsed.file;
     if !article.is_elsewhere {
-        site.paths.insert(site::path_key(article.url.path()));
+        site.paths.insert(site::path_key(article.url.path()), None);
         if let Some(folder) = file.strip_suffix("/index.md") {
             site.folders.insert(folder.to_owned(), article.url.clone());
         }
     }
     for alias in &article.parsed.fields.aliases {
         let alias = urls::below(&site.base, alias);
-        site.paths.insert(site::path_key(alias.path()));
+        site.paths.insert(site::path_key(alias.path()), None);
     }
     let page = Page {
         url: article.url.clone(),
         is_held_back: article.withheld.is_some(),
         anchors: article.parsed.scan.anchors.iter().cloned().collect(),
+        has_pictograms: article.parsed.scan.has_pictograms,
     };
     site.pages.insert(file.clone(), page);
 }

@@ -4,21 +4,16 @@
 //! [`Renderer`] makes HTML and text of the articles that are output.
 
 mod checks;
-mod dates;
-mod fields;
-mod files;
-mod front_matter;
+mod file;
 mod html;
 mod ids;
 mod load;
-mod markdown;
-mod parse;
 mod pictures;
 mod plan;
-mod sanitise;
-mod scan;
+mod render;
 mod site;
-mod text;
+#[cfg(test)]
+mod tests;
 mod urls;
 
 use std::{
@@ -38,7 +33,7 @@ use crate::domain::{
 };
 
 pub use load::load;
-pub use markdown::Renderer;
+pub use render::Renderer;
 pub use site::Site;
 
 /// What to load and how.

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{
     content::{
-        fields::{EnclosureField, HeroField},
+        file::fields::{EnclosureField, HeroField},
         html::{self, Kind},
         site::{Lead, Origin, Site},
     },
@@ -160,14 +160,6 @@ pub(super) fn hero(
     problems: &mut Vec<Problem>,
 ) -> Option<Picture> {
     let mut report = |problem| problems.push(problem);
-    if field.alt.is_none() {
-        report(Problem::warning(
-            beside.source,
-            field.line,
-            format!("the picture `{}` has no alternative text", field.src),
-            "add `alt = \"…\"`: what it shows, for those who cannot see it",
-        ));
-    }
     let followed = beside.site.follow(beside.origin, &field.src);
     let (file, measure) = match &followed.lead {
         Lead::File(file) => match measure(&beside.folder.join(file)) {
@@ -203,6 +195,14 @@ pub(super) fn hero(
             return None;
         }
     };
+    if field.alt.is_none() {
+        report(Problem::warning(
+            beside.source,
+            field.line,
+            format!("the picture `{}` has no alternative text", field.src),
+            "add `alt = \"…\"`: what it shows, for those who cannot see it",
+        ));
+    }
     Some(Picture {
         url: followed.url?,
         file,

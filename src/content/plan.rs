@@ -10,7 +10,11 @@ use chrono::{DateTime, Duration, FixedOffset, Utc};
 use url::Url;
 
 use crate::{
-    content::{Source, fields::Place, ids, parse::ParsedArticle, urls},
+    content::{
+        Source,
+        file::{ParsedArticle, dates::Written, fields::Place},
+        ids, urls,
+    },
     domain::{
         article::{ArticleId, Slug},
         collection::Withheld,
@@ -127,7 +131,7 @@ fn set_apart(planned: &mut [Planned]) {
     let mut order: Vec<usize> = (0..planned.len()).collect();
     order.sort_by_key(|&at| {
         let article = &planned[at];
-        let is_day = matches!(article.parsed.date, super::dates::Written::Day(_));
+        let is_day = matches!(article.parsed.date, Written::Day(_));
         (article.published, is_day, article.id.clone())
     });
     let mut taken = HashSet::new();

@@ -21,8 +21,9 @@ pub struct Site {
     pub(super) files: HashSet<String>,
     /// Folders with an article of their own (`x/index.md`) and its address.
     pub(super) folders: HashMap<String, Url>,
-    /// Paths on our host that lead somewhere, as [`path_key`] writes them.
-    pub(super) paths: HashSet<String>,
+    /// Paths on our host that lead somewhere, as [`path_key`] writes them; with
+    /// the file that stands there, if it is one of [`Self::files`].
+    pub(super) paths: HashMap<String, Option<String>>,
 }
 
 /// A Markdown file as a target of links.
@@ -33,6 +34,9 @@ pub(super) struct Page {
     pub(super) is_held_back: bool,
     /// Places in it that a fragment may name, as [`anchor_key`] writes them.
     pub(super) anchors: HashSet<String>,
+    /// Generators name pictograms in headings each in their own way, so that
+    /// [`Self::anchors`] cannot tell all.
+    pub(super) has_pictograms: bool,
 }
 
 /// Where a link stands.
@@ -207,10 +211,10 @@ impl Site {
     }
 
     fn lead_on_site(&self, url: &Url, is_relative: bool) -> Lead {
-        if self.paths.contains(&path_key(url.path())) {
-            Lead::OnSite
-        } else {
-            Lead::Nowhere { is_relative }
+        match self.paths.get(&path_key(url.path())) {
+            Some(Some(file)) => Lead::File(file.clone()),
+            Some(None) => Lead::OnSite,
+            None => Lead::Nowhere { is_relative },
         }
     }
 }
@@ -257,6 +261,7 @@ pub(super) mod tests {
             url: base.join(path).unwrap(),
             is_held_back,
             anchors: HashSet::from([anchor_key("What’s new?")]),
+            has_pictograms: false,
         };
         Site {
             dir: "content".to_owned(),
@@ -278,8 +283,13 @@ pub(super) mod tests {
                 "mag/food/soup",
                 "mag/old/beans.html",
             ]
-            .map(str::to_owned)
-            .into(),
+            .map(|path| (path.to_owned(), None))
+            .into_iter()
+            .chain([(
+                "mag/food/beans.jpg".to_owned(),
+                Some("food/beans.jpg".to_owned()),
+            )])
+            .collect(),
             base,
         }
     }
@@ -340,6 +350,11 @@ pub(super) mod tests {
                 "soup/pot ü.jpg",
                 file("food/soup/pot ü.jpg"),
                 "https://example.org/mag/food/soup/pot%20%C3%BC.jpg",
+            ),
+            (
+                "../beans.jpg",
+                file("food/beans.jpg"),
+                "https://example.org/mag/food/beans.jpg",
             ),
             (
                 "../soup/",

@@ -197,7 +197,8 @@ pub struct Article {
     pub id: ArticleId,
     /// The file it was written in, relative to the publication's root.
     pub source: PathBuf,
-    /// Last part of its address; unique in the collection per section.
+    /// Last part of its address; unique in the collection per section, but for
+    /// articles whose address is told apart by a date or a path of their own.
     pub slug: Slug,
     /// Where it can be read: absolute and unique.
     pub url: Url,

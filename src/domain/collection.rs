@@ -15,7 +15,8 @@ use crate::domain::{
 pub struct Section {
     /// Folder name.
     pub slug: Slug,
-    /// As readers see it; the folder name in capitals where nobody said.
+    /// As readers see it; where nobody said, the folder name: `slow-living` is
+    /// `Slow living`.
     pub title: String,
     /// One sentence about it.
     pub description: Option<String>,

@@ -9,7 +9,10 @@ use std::{
 use ammonia::Builder;
 
 use crate::{
-    content::site::{Origin, Site},
+    content::{
+        site::{Lead, Origin, Site},
+        urls,
+    },
     domain::article::SafeHtml,
 };
 
@@ -88,7 +91,7 @@ const MOST_PASSES: usize = 6;
 /// repairs broken nesting in ways that a second parser may see differently,
 /// which is how clean HTML turns dangerous; so broken HTML is cleaned until it
 /// stays the same.
-pub(super) fn clean(html: &str, site: &Arc<Site>, origin: Origin<'_>) -> SafeHtml {
+pub(in crate::content) fn clean(html: &str, site: &Arc<Site>, origin: Origin<'_>) -> SafeHtml {
     let cleaner = cleaner(site, origin);
     let mut cleaned = pass(&cleaner, html);
     for _ in 1..MOST_PASSES {
@@ -193,8 +196,8 @@ fn absolute(site: &Site, origin: Origin<'_>, raw: &str) -> Option<String> {
         Some(url) => url,
         // A broken link to a file keeps its place on the site; the check has
         // reported it.
-        None if matches!(followed.lead, super::site::Lead::NoSuchPage(_)) => {
-            super::urls::strict(origin.url.join(raw).ok()?)
+        None if matches!(followed.lead, Lead::NoSuchPage(_)) => {
+            urls::strict(origin.url.join(raw).ok()?)
         }
         None => return None,
     };

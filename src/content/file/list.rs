@@ -8,13 +8,13 @@ use crate::domain::problem::Problem;
 
 /// Every file of the content folder, by path in it with `/`.
 #[derive(Debug, Default)]
-pub(super) struct Files {
+pub(in crate::content) struct Files {
     /// Markdown, in the order of their paths.
-    pub(super) markdown: Vec<String>,
+    pub(in crate::content) markdown: Vec<String>,
     /// Everything else.
-    pub(super) others: HashSet<String>,
+    pub(in crate::content) others: HashSet<String>,
     /// Folders and links that were not read.
-    pub(super) problems: Vec<Problem>,
+    pub(in crate::content) problems: Vec<Problem>,
 }
 
 /// Lists the folder. Hidden files and what an editor leaves behind are passed
@@ -22,7 +22,7 @@ pub(super) struct Files {
 ///
 /// # Errors
 /// When the folder itself cannot be read.
-pub(super) fn list(folder: &Path, dir: &Path) -> io::Result<Files> {
+pub(in crate::content) fn list(folder: &Path, dir: &Path) -> io::Result<Files> {
     std::fs::read_dir(folder)?;
     let mut files = Files::default();
     let walk = WalkDir::new(folder)
@@ -90,7 +90,7 @@ fn is_hidden(name: &str) -> bool {
 
 /// Reads a text file: UTF-8 with or without a byte order mark; line ends
 /// become `\n`.
-pub(super) fn read(path: &Path, source: &Path) -> Result<String, Problem> {
+pub(in crate::content) fn read(path: &Path, source: &Path) -> Result<String, Problem> {
     let bytes = std::fs::read(path).map_err(|error| {
         let remedy = "give yourself the right to read it, or remove it";
         Problem::error(source, None, format!("cannot be read: {error}"), remedy)

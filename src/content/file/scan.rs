@@ -11,32 +11,34 @@ use crate::content::{
 };
 
 /// Most bytes of Markdown in one article.
-pub(super) const MOST_BYTES: usize = 512 * 1024;
+pub(in crate::content) const MOST_BYTES: usize = 512 * 1024;
 /// Deepest nesting of an article's structure.
-pub(super) const MOST_DEPTH: usize = 100;
+pub(in crate::content) const MOST_DEPTH: usize = 100;
 
 /// What stands in an article; lines count from the first line of the Markdown, 0.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
-    pub(super) links: Vec<(String, u32)>,
-    pub(super) pictures: Vec<PictureRef>,
+pub(in crate::content) struct Scan {
+    pub(in crate::content) links: Vec<(String, u32)>,
+    pub(in crate::content) pictures: Vec<PictureRef>,
     /// Names of shortcodes outside code.
-    pub(super) shortcodes: Vec<(String, u32)>,
+    pub(in crate::content) shortcodes: Vec<(String, u32)>,
     /// Places that a fragment may name, as [`anchor_key`] writes them.
-    pub(super) anchors: Vec<String>,
-    pub(super) depth: usize,
+    pub(in crate::content) anchors: Vec<String>,
+    /// Whether a heading has emoji or other signs beyond letters and ASCII.
+    pub(in crate::content) has_pictograms: bool,
+    pub(in crate::content) depth: usize,
 }
 
 /// A picture in the text.
 #[derive(Debug)]
-pub(super) struct PictureRef {
-    pub(super) src: String,
-    pub(super) has_alt: bool,
-    pub(super) line: u32,
+pub(in crate::content) struct PictureRef {
+    pub(in crate::content) src: String,
+    pub(in crate::content) has_alt: bool,
+    pub(in crate::content) line: u32,
 }
 
 /// How articles are read: for checks and for rendering alike.
-pub(super) fn options(smart_punctuation: bool) -> Options {
+pub(in crate::content) fn options(smart_punctuation: bool) -> Options {
     let mut options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
@@ -46,7 +48,7 @@ pub(super) fn options(smart_punctuation: bool) -> Options {
 }
 
 /// Scans one article.
-pub(super) fn scan(markdown: &str) -> Scan {
+pub(in crate::content) fn scan(markdown: &str) -> Scan {
     let mut scanner = Scanner {
         markdown,
         line_ends: markdown.match_indices('\n').map(|(at, _)| at).collect(),
@@ -138,10 +140,9 @@ impl Scanner<'_> {
         self.depth = self.depth.saturating_sub(1);
         match tag {
             TagEnd::Heading(_) => {
-                let heading = self.heading.take();
-                self.found
-                    .anchors
-                    .extend(heading.map(|text| anchor_key(&text)));
+                let heading = self.heading.take().unwrap_or_default();
+                self.found.has_pictograms |= has_pictograms(&heading);
+                self.found.anchors.push(anchor_key(&heading));
             }
             TagEnd::Image => self.found.pictures.extend(self.alt.take()),
             _ => {}
@@ -220,6 +221,14 @@ impl Scanner<'_> {
             }
         }
     }
+}
+
+/// Whether a heading has emoji, arrows and the like, also written as `:crab:`.
+fn has_pictograms(heading: &str) -> bool {
+    let is_sign = |c: char| matches!(c, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}');
+    let is_name =
+        |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    heading.chars().any(is_sign) || heading.split(':').skip(1).any(is_name)
 }
 
 /// Elements whose nesting counts; the others close themselves.

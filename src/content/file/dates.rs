@@ -12,11 +12,12 @@ use sha2::{Digest, Sha256};
 use crate::domain::article::ArticleId;
 
 /// What a date may look like; for remedies.
-pub(super) const FORMS: &str = "`2026-08-01`, `2026-08-01 07:30` or `2026-08-01T07:30:00+02:00`";
+pub(in crate::content) const FORMS: &str =
+    "`2026-08-01`, `2026-08-01 07:30` or `2026-08-01T07:30:00+02:00`";
 
 /// A date as written: not yet an instant where the zone or the time is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Written {
+pub(in crate::content) enum Written {
     /// Date, time and zone.
     Instant(DateTime<FixedOffset>),
     /// Date and time in the publication's zone.
@@ -29,7 +30,7 @@ impl Written {
     /// Reads one of [`FORMS`]; also with a space instead of `T`, a zone such
     /// as `+0200`, `Z`, `UTC` or `Africa/Johannesburg`, and without seconds.
     /// `None` when it is nothing of the kind, or not in the years 1900 to 9999.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(in crate::content) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let end = text.find(['T', 't', ' ']).unwrap_or(text.len());
         let day = NaiveDate::parse_from_str(&text[..end], "%Y-%m-%d").ok()?;
@@ -52,7 +53,7 @@ impl Written {
     }
 
     /// The calendar day it falls on in `zone`.
-    pub(super) fn day(self, zone: Tz) -> NaiveDate {
+    pub(in crate::content) fn day(self, zone: Tz) -> NaiveDate {
         match self {
             Self::Instant(at) => at.with_timezone(&zone).date_naive(),
             Self::Local(local) => local.date(),
@@ -63,7 +64,7 @@ impl Written {
     /// The instant it stands for, in `zone`. A day alone becomes its midnight
     /// plus 0 to 3599 seconds that depend on `id` only, because feeds want the
     /// times of articles distinct and stable.
-    pub(super) fn instant(self, zone: Tz, id: &ArticleId) -> DateTime<FixedOffset> {
+    pub(in crate::content) fn instant(self, zone: Tz, id: &ArticleId) -> DateTime<FixedOffset> {
         match self {
             Self::Instant(at) => at.with_timezone(&zone).fixed_offset(),
             Self::Local(local) => resolve(zone, local),
@@ -130,7 +131,7 @@ fn seconds_of(id: &ArticleId) -> Duration {
 }
 
 /// Date and rest of a file name such as `2026-08-01-green-beans`.
-pub(super) fn from_file_name(stem: &str) -> Option<(NaiveDate, &str)> {
+pub(in crate::content) fn from_file_name(stem: &str) -> Option<(NaiveDate, &str)> {
     let day = stem.get(..10)?;
     if !is_digits_with(day, b"dddd-dd-dd") {
         return None;
@@ -141,7 +142,7 @@ pub(super) fn from_file_name(stem: &str) -> Option<(NaiveDate, &str)> {
 }
 
 /// The day in a path such as `blog/2026/08/01/green-beans`.
-pub(super) fn from_path(path: &str) -> Option<NaiveDate> {
+pub(in crate::content) fn from_path(path: &str) -> Option<NaiveDate> {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     parts.windows(3).find_map(|part| {
         let is_date = is_digits_with(part[0], b"dddd")

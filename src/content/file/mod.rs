@@ -1,32 +1,42 @@
 //! One Markdown file, by itself: front matter, what its name says, its text.
 
+pub(super) mod dates;
+pub(super) mod fields;
+mod front_matter;
+mod keys;
+pub(super) mod list;
+pub(super) mod scan;
+mod values;
+
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 
 use crate::{
     content::{
-        checks, dates, fields,
-        fields::{Fields, Place, SectionFields},
-        files, front_matter, ids,
-        scan::{self, Scan},
+        checks,
+        file::{
+            fields::{Fields, Place, SectionFields},
+            scan::Scan,
+        },
+        ids,
     },
     domain::{article::Slug, problem::Problem},
 };
 
 /// A file that was read; what is wrong with it by itself is in `problems`.
 #[derive(Debug)]
-pub(super) struct Parsed {
+pub(in crate::content) struct Parsed {
     /// By path in the content folder.
-    pub(super) file: String,
-    pub(super) problems: Vec<Problem>,
+    pub(in crate::content) file: String,
+    pub(in crate::content) problems: Vec<Problem>,
     /// `None` when the problems leave nothing to publish.
-    pub(super) kind: Option<Kind>,
+    pub(in crate::content) kind: Option<Kind>,
 }
 
 /// What a Markdown file is.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(in crate::content) enum Kind {
     /// An article.
     Article(Box<ParsedArticle>),
     /// An `_index.md`.
@@ -35,28 +45,28 @@ pub(super) enum Kind {
 
 /// An article whose own file is in order.
 #[derive(Debug)]
-pub(super) struct ParsedArticle {
+pub(in crate::content) struct ParsedArticle {
     /// By path in the content folder.
-    pub(super) file: String,
+    pub(in crate::content) file: String,
     /// Relative to the publication's root.
-    pub(super) source: PathBuf,
-    pub(super) fields: Fields,
-    pub(super) slug: Slug,
+    pub(in crate::content) source: PathBuf,
+    pub(in crate::content) fields: Fields,
+    pub(in crate::content) slug: Slug,
     /// Where the front matter has no date: the day of the file name or path.
-    pub(super) date: dates::Written,
-    pub(super) section: Option<(Slug, String)>,
-    pub(super) markdown: String,
-    pub(super) markdown_line: u32,
-    pub(super) body_hash: String,
-    pub(super) scan: Scan,
+    pub(in crate::content) date: dates::Written,
+    pub(in crate::content) section: Option<(Slug, String)>,
+    pub(in crate::content) markdown: String,
+    pub(in crate::content) markdown_line: u32,
+    pub(in crate::content) body_hash: String,
+    pub(in crate::content) scan: Scan,
 }
 
 /// Reads and parses one file.
-pub(super) fn file(folder: &Path, dir: &Path, file: &str) -> Parsed {
+pub(in crate::content) fn parse(folder: &Path, dir: &Path, file: &str) -> Parsed {
     let source = dir.join(file);
     let mut problems = Vec::new();
-    let kind = match files::read(&folder.join(file), &source) {
-        Ok(text) => parse(file, source, &text, &mut problems),
+    let kind = match list::read(&folder.join(file), &source) {
+        Ok(text) => parse_text(file, source, &text, &mut problems),
         Err(problem) => {
             problems.push(problem);
             None
@@ -69,7 +79,12 @@ pub(super) fn file(folder: &Path, dir: &Path, file: &str) -> Parsed {
     }
 }
 
-fn parse(file: &str, source: PathBuf, text: &str, problems: &mut Vec<Problem>) -> Option<Kind> {
+fn parse_text(
+    file: &str,
+    source: PathBuf,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<Kind> {
     let halves = front_matter::split(text);
     let parts = halves.and_then(|halves| halves.parse().map(|entries| (halves, entries)));
     let (halves, entries) = match parts {
@@ -82,6 +97,19 @@ fn parse(file: &str, source: PathBuf, text: &str, problems: &mut Vec<Problem>) -
     let name = FileName::of(file);
     if name.stem == "_index" {
         return Some(Kind::Section(fields::section(entries, &source, problems)));
+    }
+    let has_title = entries
+        .iter()
+        .any(|entry| entry.key.eq_ignore_ascii_case("title"));
+    if !has_title && halves.markdown.trim().is_empty() {
+        // Generators keep such files to place a template on their site.
+        problems.push(Problem::warning(
+            source,
+            1,
+            "there is neither title nor text, so this is no article",
+            "write them, or move the file out of the content folder",
+        ));
+        return None;
     }
     let fields = fields::article(entries, &source, problems);
     let scan = scan::scan(halves.markdown);
@@ -215,7 +243,7 @@ fn section(
 }
 
 /// `slow-living` as a title, where nobody gave one: `Slow living`.
-pub(super) fn title_of(folder: &str) -> String {
+pub(in crate::content) fn title_of(folder: &str) -> String {
     let words = folder.replace(['-', '_'], " ");
     let mut letters = words.chars();
     letters.next().map_or(String::new(), |first| {

@@ -6,7 +6,10 @@ use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
 use url::Url;
 
 use crate::{
-    content::html::{self, Kind, Piece},
+    content::{
+        html::{self, Kind, Piece},
+        render::table::Table,
+    },
     domain::article::SafeHtml,
 };
 
@@ -19,7 +22,7 @@ const MOST_DEPTH: usize = 120;
 
 /// The text of an article whose page is `page`. Links are numbered; their
 /// addresses stand at the end.
-pub(super) fn of(html: &SafeHtml, page: &Url) -> String {
+pub(in crate::content) fn of(html: &SafeHtml, page: &Url) -> String {
     let mut pieces = html::pieces(html.as_str()).into_iter();
     let root = children(&mut pieces, 0);
     let mut writer = Writer {
@@ -197,7 +200,11 @@ impl Writer {
                     .collect()
             }
             "hr" => vec!["* * *".to_owned()],
-            "table" => self.table(children, columns),
+            "table" => {
+                let mut table = Table::default();
+                self.read_table(children, columns, &mut table);
+                table.lines(columns)
+            }
             _ => self.blocks(children, columns),
         }
     }
@@ -342,23 +349,6 @@ impl Writer {
         }
     }
 
-    /// Columns when they fit, else each row as lines of `head: value`.
-    fn table(&mut self, nodes: &[Node], columns: usize) -> Vec<String> {
-        let mut table = Table::default();
-        self.read_table(nodes, columns, &mut table);
-        let mut lines = table.caption;
-        let body = match &table.head {
-            Some(head) if head.iter().any(|cell| !cell.is_empty()) => {
-                aligned(Some(head), &table.rows, columns)
-                    .unwrap_or_else(|| records(head, &table.rows, columns))
-            }
-            _ => aligned(None, &table.rows, columns)
-                .unwrap_or_else(|| records(&[], &table.rows, columns)),
-        };
-        add(&mut lines, body);
-        lines
-    }
-
     fn read_table(&mut self, nodes: &[Node], columns: usize, table: &mut Table) {
         for node in nodes {
             let Node::Element { name, children, .. } = node else {
@@ -388,76 +378,6 @@ impl Writer {
     }
 }
 
-#[derive(Default)]
-struct Table {
-    caption: Vec<String>,
-    head: Option<Vec<String>>,
-    rows: Vec<Vec<String>>,
-}
-
-/// The table in columns two spaces apart; `None` when that is too wide.
-fn aligned(
-    head: Option<&Vec<String>>,
-    rows: &[Vec<String>],
-    columns: usize,
-) -> Option<Vec<String>> {
-    let all = || head.into_iter().chain(rows);
-    let count = all().map(Vec::len).max()?;
-    let widths: Vec<usize> = (0..count)
-        .map(|at| {
-            all()
-                .filter_map(|row| row.get(at))
-                .map(|cell| display_width(cell))
-                .max()
-                .unwrap_or(0)
-        })
-        .collect();
-    if widths.iter().sum::<usize>() + 2 * count.saturating_sub(1) > columns {
-        return None;
-    }
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| {
-            format!(
-                "{cell}{}",
-                " ".repeat(width.saturating_sub(display_width(cell)))
-            )
-        });
-        cells.collect::<Vec<_>>().join("  ")
-    };
-    let mut lines = Vec::new();
-    if let Some(head) = head {
-        lines.push(line(head));
-        lines.push(
-            widths
-                .iter()
-                .map(|width| "-".repeat(*width))
-                .collect::<Vec<_>>()
-                .join("  "),
-        );
-    }
-    lines.extend(rows.iter().map(line));
-    Some(lines)
-}
-
-/// One paragraph per row.
-fn records(head: &[String], rows: &[Vec<String>], columns: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    for row in rows {
-        let cells = row
-            .iter()
-            .enumerate()
-            .filter(|(_, cell)| !cell.is_empty())
-            .flat_map(|(at, cell)| {
-                let name = head.get(at).filter(|name| !name.is_empty());
-                let text = name.map_or_else(|| cell.clone(), |name| format!("{name}: {cell}"));
-                wrap(&text, columns)
-            });
-        let record = cells.collect();
-        add(&mut lines, record);
-    }
-    lines
-}
-
 /// Whether a list item is set apart from its neighbours.
 fn has_paragraph(nodes: &[Node]) -> bool {
     nodes
@@ -466,7 +386,7 @@ fn has_paragraph(nodes: &[Node]) -> bool {
 }
 
 /// Appends a block after an empty line.
-fn add(lines: &mut Vec<String>, block: Vec<String>) {
+pub(super) fn add(lines: &mut Vec<String>, block: Vec<String>) {
     if !block.is_empty() {
         if !lines.is_empty() {
             lines.push(String::new());
@@ -511,7 +431,7 @@ fn verbatim(nodes: &[Node], out: &mut String) {
 
 /// Lines of running text, broken where the script allows it; an address is
 /// never broken.
-fn wrap(text: &str, columns: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let text = text.trim();
     if text.is_empty() {
         return Vec::new();

@@ -14,14 +14,14 @@ use crate::domain::text::one_line;
 
 /// A value and the 1-based line of the file on which it stands.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) line: u32,
-    pub(super) value: Value,
+pub(in crate::content) struct Node {
+    pub(in crate::content) line: u32,
+    pub(in crate::content) value: Value,
 }
 
 /// What TOML and YAML have in common.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(in crate::content) enum Value {
     Text(String),
     /// As written, so that a title such as `1.10` stays what it is.
     Number(String),
@@ -36,11 +36,11 @@ pub(super) enum Value {
 
 /// A key with its value.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) key: String,
+pub(in crate::content) struct Entry {
+    pub(in crate::content) key: String,
     /// Line of the key.
-    pub(super) line: u32,
-    pub(super) node: Node,
+    pub(in crate::content) line: u32,
+    pub(in crate::content) node: Node,
 }
 
 /// The two languages of front matter.
@@ -54,25 +54,25 @@ enum Kind {
 
 /// A file in its two halves.
 #[derive(Debug)]
-pub(super) struct Halves<'a> {
+pub(in crate::content) struct Halves<'a> {
     kind: Kind,
     front: &'a str,
     /// What follows the front matter.
-    pub(super) markdown: &'a str,
+    pub(in crate::content) markdown: &'a str,
     /// 1-based line on which it begins.
-    pub(super) markdown_line: u32,
+    pub(in crate::content) markdown_line: u32,
 }
 
 /// Why front matter cannot be read.
 #[derive(Debug)]
-pub(super) struct FrontMatterError {
-    pub(super) line: u32,
-    pub(super) what: String,
-    pub(super) remedy: String,
+pub(in crate::content) struct FrontMatterError {
+    pub(in crate::content) line: u32,
+    pub(in crate::content) what: String,
+    pub(in crate::content) remedy: String,
 }
 
 /// Splits a text with `\n` line ends.
-pub(super) fn split(text: &str) -> Result<Halves<'_>, FrontMatterError> {
+pub(in crate::content) fn split(text: &str) -> Result<Halves<'_>, FrontMatterError> {
     let first = text.lines().next().unwrap_or_default().trim_end();
     let kind = match first {
         "+++" => Kind::Toml,
@@ -108,7 +108,7 @@ pub(super) fn split(text: &str) -> Result<Halves<'_>, FrontMatterError> {
 
 impl Halves<'_> {
     /// Reads the front matter as a table.
-    pub(super) fn parse(&self) -> Result<Vec<Entry>, FrontMatterError> {
+    pub(in crate::content) fn parse(&self) -> Result<Vec<Entry>, FrontMatterError> {
         match self.kind {
             Kind::Toml => parse_toml(self.front),
             Kind::Yaml => parse_yaml(self.front),

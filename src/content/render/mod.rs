@@ -1,5 +1,9 @@
 //! Markdown to a [`Body`]: on demand, on all cores, each article once.
 
+mod sanitise;
+mod table;
+mod text;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -10,10 +14,9 @@ use rayon::prelude::*;
 
 use crate::{
     content::{
-        sanitise,
-        scan::options,
+        file::scan::options,
+        load::slashed,
         site::{Origin, Site},
-        text,
     },
     domain::{
         article::{Article, ArticleId, Body},
@@ -33,7 +36,7 @@ pub struct Renderer {
 
 impl Renderer {
     /// A renderer for the articles that were loaded with `site`
-    /// ([`super::Loaded::site`]).
+    /// ([`Loaded::site`](super::Loaded::site)).
     #[must_use]
     pub fn new(site: Arc<Site>) -> Self {
         Self {
@@ -77,7 +80,7 @@ impl Renderer {
 
 fn render(article: &Article, site: &Arc<Site>) -> Body {
     let markdown = many_lines(&article.markdown);
-    let source = super::load::slashed(&article.source);
+    let source = slashed(&article.source);
     let origin = Origin {
         file: site.in_content(&source),
         url: &article.url,

@@ -1,0 +1,659 @@
+//! Whole folders through [`load`]: what a publication is promised.
+
+use std::{fs, path::PathBuf, sync::atomic::AtomicUsize, sync::atomic::Ordering};
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    content::pictures::tests::PNG,
+    domain::{
+        collection::Withheld,
+        publication::{Author, parse_base_url},
+    },
+};
+
+/// A publication in a temporary folder.
+struct World {
+    dir: TempDir,
+    publication: Publication,
+    rules: ContentRules,
+    remembered: Vec<Remembered>,
+    now: &'static str,
+}
+
+impl World {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let world = Self {
+            dir: tempfile::tempdir().unwrap(),
+            publication: Publication {
+                title: "The Bean".to_owned(),
+                description: "On beans".to_owned(),
+                base_url: parse_base_url("https://example.org/").unwrap(),
+                language: "en".to_owned(),
+                timezone: chrono_tz::Africa::Johannesburg,
+                authors: vec![Author::named("The Editors")],
+                id_authority: "example.org,2026".to_owned(),
+                logo: None,
+                icon: None,
+                rights: None,
+            },
+            rules: ContentRules {
+                permalink: "/{section}/{slug}/".to_owned(),
+                smart_punctuation: false,
+            },
+            remembered: Vec::new(),
+            now: "2026-11-27T08:00:00+02:00",
+        };
+        fs::create_dir(world.dir.path().join("content")).unwrap();
+        for (name, text) in files {
+            world.write(name, text.as_bytes());
+        }
+        world
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.dir.path().join("content").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn load(&self) -> Loaded {
+        let source = Source {
+            root: self.dir.path(),
+            dir: Path::new("content"),
+            publication: &self.publication,
+            rules: &self.rules,
+            now: self.now.parse().unwrap(),
+            remembered: &self.remembered,
+        };
+        load(&source, &|_, _| {}).unwrap()
+    }
+
+    fn problems(&self) -> Vec<String> {
+        self.load()
+            .problems
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+}
+
+/// An article with a title, a date and `more` front matter in TOML.
+fn article(more: &str, text: &str) -> String {
+    let date = if more.contains("date =") {
+        ""
+    } else {
+        "date = 2026-08-01\n"
+    };
+    format!("+++\ntitle = \"Beans\"\n{date}{more}\n+++\n{text}\n")
+}
+
+fn only(loaded: &Loaded) -> &crate::domain::article::Article {
+    assert_eq!(loaded.problems, []);
+    assert_eq!(loaded.collection.articles().len(), 1);
+    &loaded.collection.articles()[0]
+}
+
+#[test]
+fn both_front_matters_with_every_key_say_the_same() {
+    let toml = "+++\r\ntitle = \"Beans:\\nall of them\"\r\ndate = 2026-08-01T07:00:00\r\n\
+        updated = 2026-08-02\r\nslug = \"all-beans\"\r\nid = \"urn:beans\"\r\nkicker = \"Food\"\r\n\
+        description = \"Short\"\r\nauthors = [{ name = \"A\", email = \"a@example.org\" }, \"B\"]\r\n\
+        aliases = [\"old/beans\"]\r\nlanguage = \"en-ZA\"\r\nweight = 3\r\ntemplate = \"x.html\"\r\n\
+        [taxonomies]\r\ntags = [\"Pulses\", \"pulses\", \"日本\"]\r\n[hero]\r\nsrc = \"p.png\"\r\n\
+        alt = \"Beans\"\r\ncaption = \"Cap\"\r\ncredit = \"Us\"\r\n[extra]\r\nanything = true\r\n+++\r\nText\r\n";
+    let yaml = "\u{FEFF}---\ntitle: \"Beans:\\nall of them\"\npublished: 2026-08-01 07:00\nlastmod: 2026-08-02\n\
+        slug: all-beans\nguid: urn:beans\nkicker: Food\nsummary: Short\nauthor:\n  - name: A\n    \
+        email: a@example.org\n  - B\nredirect_from: old/beans\nlang: en-ZA\nlayout: x\n\
+        categories: [Pulses]\ntags: Pulses, 日本\ncover:\n  image: p.png\n  alt: Beans\n  caption: Cap\n  \
+        credit: Us\n---\nText\n";
+    let described = [toml, yaml].map(|text| {
+        let world = World::new(&[("food/beans.md", text)]);
+        world.write("food/p.png", PNG);
+        let loaded = world.load();
+        let mut article = only(&loaded).clone();
+        article.markdown_line = 0;
+        assert_eq!(article.url.as_str(), "https://example.org/food/all-beans/");
+        assert_eq!(article.title, "Beans: all of them");
+        assert_eq!(article.authors.len(), 2);
+        assert_eq!(article.tags.len(), 2);
+        assert_eq!(article.published.to_rfc3339(), "2026-08-01T07:00:00+02:00");
+        let hero = article.hero.as_ref().unwrap();
+        assert_eq!((hero.width, hero.height), (3, 2));
+        assert_eq!(hero.url.as_str(), "https://example.org/food/p.png");
+        assert_eq!(loaded.pictures[0].file, PathBuf::from("content/food/p.png"));
+        format!("{article:?}")
+    });
+    assert_eq!(described[0], described[1]);
+}
+
+#[test]
+fn every_fault_is_named_with_file_line_and_remedy() {
+    for (more, text, part) in [
+        (
+            "titel = \"x\"",
+            "",
+            "a.md:4: error: unknown key `titel`; did you mean `title`?",
+        ),
+        ("zzz = 1", "", "a.md:4: error: unknown key `zzz`; remove it"),
+        (
+            "[hero]\nsource = \"p.png\"\nsrc = \"p.png\"\nalt = \"x\"",
+            "",
+            "a.md:5: error: unknown key `hero.source`",
+        ),
+        (
+            "date = \"soon\"",
+            "",
+            "a.md:3: error: `soon` is not a date; write `2026-08-01`",
+        ),
+        ("date = 3", "", "error: `date` is not a date"),
+        ("updated = \"x\"", "", "a.md:4: error: `x` is not a date"),
+        (
+            "updated = 2025-01-01",
+            "",
+            "a.md:4: warning: the article was updated before",
+        ),
+        (
+            "updated = 2027-01-01",
+            "",
+            "a.md:4: warning: `updated` is still to come",
+        ),
+        (
+            "slug = \"Not A Slug\"",
+            "",
+            "a.md:4: error: the slug `Not A Slug`",
+        ),
+        ("id = \"a b\"", "", "a.md:4: error: `a b` is not an id"),
+        (
+            "path = \"/:year/:title/\"",
+            "",
+            "a.md:4: error: `/:year/:title/` is not the path",
+        ),
+        ("path = \"../x\"", "", "error: `../x` is not the path"),
+        (
+            "draft = \"yes\"",
+            "",
+            "a.md:4: error: `draft` is neither true nor false",
+        ),
+        ("kicker = [1]", "", "a.md:4: error: `kicker` is not a text"),
+        (
+            "language = \"English please\"",
+            "",
+            "a.md:4: error: `English please` is not a language",
+        ),
+        (
+            "hero = \"none.png\"",
+            "",
+            "a.md:4: error: there is no picture `none.png`",
+        ),
+        (
+            "hero = \"p.png\"",
+            "",
+            "a.md:4: warning: the picture `p.png` has no alternative text",
+        ),
+        (
+            "hero = \"no.jpg\"",
+            "",
+            "error: `no.jpg` is not a JPEG, PNG",
+        ),
+        (
+            "hero = \"../../secret.png\"",
+            "",
+            "error: there is no picture",
+        ),
+        (
+            "[hero]\nsrc = \"https://example.net/p.png\"\nalt = \"x\"",
+            "",
+            "warning: the picture `https://example.net/p.png` is on another site",
+        ),
+        (
+            "enclosure = \"none.mp3\"",
+            "",
+            "a.md:4: error: there is no file `none.mp3`",
+        ),
+        (
+            "enclosure = \"https://example.net/a.mp3\"",
+            "",
+            "a.md:4: warning: nobody knows how long",
+        ),
+        (
+            "enclosure = \"p.xyz\"",
+            "",
+            "error: the kind of the enclosure `p.xyz` is unknown",
+        ),
+        (
+            "",
+            "a\n\n[x](none.md)",
+            "a.md:8: error: the link `none.md` leads to no article",
+        ),
+        (
+            "",
+            "[x](@/b/target.md)",
+            "a.md:6: error: the link `@/b/target.md` leads to no article; did you mean `@/target.md`?",
+        ),
+        (
+            "",
+            "[x](target.md#none)",
+            "a.md:6: warning: the link `target.md#none` names a heading that",
+        ),
+        (
+            "",
+            "[x](draft.md)",
+            "a.md:6: warning: the link `draft.md` leads to an article that is not published",
+        ),
+        (
+            "",
+            "[x](/nowhere/)",
+            "a.md:6: warning: the link `/nowhere/` leads to no article",
+        ),
+        ("", "[x](example.net/x)", "begin it with `https://`"),
+        (
+            "",
+            "[x](javascript:x)",
+            "a.md:6: warning: the link `javascript:x` begins with `javascript:`",
+        ),
+        (
+            "",
+            "![](p.png)",
+            "a.md:6: warning: the picture `p.png` has no alternative text",
+        ),
+        (
+            "",
+            "![x](none.png)",
+            "a.md:6: error: there is no picture `none.png`",
+        ),
+        ("", "![x](no.jpg)", "a.md:6: error: `no.jpg` is not a JPEG"),
+        (
+            "",
+            "![x](/img/x.png)",
+            "a.md:6: warning: the picture `/img/x.png` is not in the content folder",
+        ),
+        (
+            "",
+            "<img src=\"none.png\" alt=\"\">",
+            "a.md:6: error: there is no picture `none.png`",
+        ),
+        (
+            "",
+            "{{ youtube(id=1) }}",
+            "a.md:6: warning: unknown shortcode `youtube`, shown as text",
+        ),
+    ] {
+        let world = World::new(&[
+            ("a.md", &article(more, text)),
+            ("target.md", &article("slug = \"target\"", "## A heading")),
+            ("draft.md", &article("draft = true", "")),
+            ("no.jpg", "this is text"),
+            ("p.xyz", "?"),
+        ]);
+        world.write("p.png", PNG);
+        let problems = world.problems();
+        assert!(problems.len() == 1, "{more} {text}: {problems:#?}");
+        assert!(problems[0].contains(part), "{more} {text}: {problems:#?}");
+    }
+}
+
+#[test]
+fn what_is_right_is_not_reported() {
+    let text = "[a](target.md#a-heading) [b](/target/) [c](/old/) [d](/food/) [e](https://example.org/target)\n\n\
+        `{{ x() }}` [f](#own) <mailto:a@example.org> [g](p.png) ![x](/p.png)\n\n## Own\n\n\
+        ```\n{{ y() }} [x](none.md)\n```\n\n[r]\n\n[r]: target.md";
+    let world = World::new(&[
+        ("a.md", &article("", text)),
+        (
+            "target.md",
+            &article("aliases = [\"/old/\"]", "## A heading!"),
+        ),
+        (
+            "food/_index.md",
+            "+++\ntitle = \"Food\"\nsort_by = \"date\"\n+++\n",
+        ),
+    ]);
+    world.write("p.png", PNG);
+    assert_eq!(world.problems(), [""; 0]);
+}
+
+#[test]
+fn one_broken_file_never_stops_the_others() {
+    let world = World::new(&[
+        ("a.md", "+++\ntitle = \n+++\n"),
+        ("b.md", "no front matter"),
+        ("c.md", &article("", "good")),
+        ("e.md", "---\ntitle: [\n---\n"),
+        ("f.md", &article("", &"> ".repeat(120))),
+        ("g.md", &article("", &"word ".repeat(120_000))),
+        ("h.md", "+++\ntitle = \"No date\"\n+++\n"),
+        ("i.md", "+++\ndate = 2026-08-01\n+++\nNo title"),
+    ]);
+    world.write("d.md", b"+++\ntitle = \"\xFF\"\n+++\n");
+    let loaded = world.load();
+    assert_eq!(loaded.collection.articles().len(), 1);
+    let files: Vec<_> = loaded
+        .problems
+        .iter()
+        .map(|p| p.file.display().to_string())
+        .collect();
+    let expected =
+        ["a", "b", "d", "e", "f", "g", "h", "i"].map(|name| format!("content/{name}.md"));
+    assert_eq!(files, expected, "{:#?}", loaded.problems);
+    assert!(loaded.problems.iter().all(Problem::is_error));
+}
+
+#[test]
+fn drafts_and_the_future_are_held_back_by_one_gate() {
+    let world = World::new(&[
+        ("a.md", &article("", "")),
+        ("b.md", &article("draft = true", "[x](none.md)")),
+        ("c.md", &article("date = 2026-11-27T08:00:01+02:00", "")),
+        ("d.md", &article("date = 2026-11-27T08:00:00+02:00", "")),
+        (
+            "e.md",
+            "---\ntitle: E\ndate: 2026-08-01\npublished: false\n---\n",
+        ),
+    ]);
+    let loaded = world.load();
+    let shown: Vec<_> = loaded
+        .collection
+        .articles()
+        .iter()
+        .map(|a| a.slug.as_str())
+        .collect();
+    assert_eq!(shown, ["d", "a"]);
+    let held: Vec<_> = loaded
+        .collection
+        .held_back()
+        .iter()
+        .map(|h| &h.reason)
+        .collect();
+    assert!(
+        matches!(
+            held[..],
+            [Withheld::Draft, Withheld::Future(_), Withheld::Draft]
+        ),
+        "{held:?}"
+    );
+    assert_eq!(loaded.problems.len(), 1, "a draft is checked all the same");
+    assert_eq!(
+        loaded.remember.len(),
+        2,
+        "only what readers saw is remembered"
+    );
+}
+
+#[test]
+fn doubles_are_reported_once_with_both_files() {
+    for (a, b, what) in [
+        (
+            ("food/a.md", "id = \"urn:x\""),
+            ("home/b.md", "id = \"urn:x\""),
+            "the id `urn:x` is also that of content/food/a.md",
+        ),
+        (
+            ("food/a.md", "slug = \"x\""),
+            ("food/b.md", "slug = \"x\""),
+            "the slug `x` is also that of content/food/a.md",
+        ),
+        (
+            ("food/a.md", "path = \"x/y\""),
+            ("home/b.md", "path = \"/x/y/\""),
+            "the address https://example.org/x/y/ is also that of content/food/a.md",
+        ),
+        (
+            ("food/a.md", ""),
+            ("food.md", ""),
+            "the address https://example.org/food/ is also that of a section",
+        ),
+        (
+            ("food/a/index.md", ""),
+            ("food/a.md", ""),
+            "the slug `a` is also that of content/food/a/index.md",
+        ),
+    ] {
+        let world = World::new(&[(a.0, &article(a.1, "")), (b.0, &article(b.1, ""))]);
+        let loaded = world.load();
+        assert_eq!(loaded.problems.len(), 1, "{:#?}", loaded.problems);
+        assert_eq!(loaded.problems[0].what, what);
+        assert!(loaded.problems[0].is_error());
+        assert_eq!(loaded.collection.articles().len(), 1);
+    }
+    let mut dated = World::new(&[
+        ("blog/2025-01-01-x.md", "---\ntitle: A\n---\n"),
+        ("blog/2026-01-01-x.md", "---\ntitle: B\n---\n"),
+        ("home/x.md", &article("", "")),
+    ]);
+    dated.rules.permalink = "/{year}/{section}/{slug}/".to_owned();
+    assert_eq!(dated.problems(), [""; 0]);
+}
+
+#[test]
+fn addresses_follow_pattern_path_or_another_site() {
+    for (file, more, url, is_elsewhere) in [
+        (
+            "food/beans.md",
+            "",
+            "https://example.org/food/beans/",
+            false,
+        ),
+        ("beans.md", "", "https://example.org/beans/", false),
+        (
+            "food/beans.md",
+            "section = \"Slow Living\"",
+            "https://example.org/slow-living/beans/",
+            false,
+        ),
+        (
+            "food/beans.md",
+            "path = \"2026/Beans ü\"",
+            "https://example.org/2026/Beans%20%C3%BC/",
+            false,
+        ),
+        (
+            "food/beans.md",
+            "url = \"/x/beans.html\"",
+            "https://example.org/x/beans.html",
+            false,
+        ),
+        (
+            "food/beans.md",
+            "url = \"https://Example.NET/ü\"",
+            "https://example.net/%C3%BC",
+            true,
+        ),
+        (
+            "food/Größe & Co.md",
+            "",
+            "https://example.org/food/grosse-co/",
+            false,
+        ),
+    ] {
+        let world = World::new(&[(file, &article(more, ""))]);
+        let loaded = world.load();
+        let article = only(&loaded);
+        assert_eq!(
+            (article.url.as_str(), article.is_elsewhere),
+            (url, is_elsewhere),
+            "{file} {more}"
+        );
+    }
+}
+
+#[test]
+fn an_id_survives_rename_redating_and_a_new_base_url() {
+    let mut world = World::new(&[("food/old.md", &article("", "The text of it."))]);
+    let first = world.load();
+    let id = only(&first).id.clone();
+    assert_eq!(id.as_str(), "tag:example.org,2026:2026-08-01/old");
+    world.remembered = first.remember;
+
+    fs::rename(
+        world.dir.path().join("content/food/old.md"),
+        world.dir.path().join("content/food/new.md"),
+    )
+    .unwrap();
+    world.publication.base_url = parse_base_url("https://example.com/blog").unwrap();
+    let renamed = world.load();
+    assert_eq!(only(&renamed).id, id);
+    assert_eq!(renamed.remember.len(), 1);
+    world.remembered.extend(renamed.remember);
+
+    world.write(
+        "food/new.md",
+        article("date = 2026-09-09", "Other text.").as_bytes(),
+    );
+    let edited = world.load();
+    assert_eq!(only(&edited).id, id);
+    assert_eq!(edited.remember.len(), 1, "the new text is remembered");
+    world
+        .remembered
+        .retain(|row| row.source != "content/food/new.md");
+    world.remembered.extend(edited.remember);
+    assert_eq!(world.load().remember, []);
+}
+
+#[test]
+fn articles_of_one_day_get_distinct_and_stable_times() {
+    let files: Vec<(String, String)> = (0..200)
+        .map(|n| (format!("a{n}.md"), article("updated = 2026-08-03", "")))
+        .chain([0, 1].map(|n| {
+            (
+                format!("b{n}.md"),
+                article("date = 2026-08-01T00:10:00", ""),
+            )
+        }))
+        .collect();
+    let borrowed: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(n, t)| (n.as_str(), t.as_str()))
+        .collect();
+    let world = World::new(&borrowed);
+    let times = |loaded: &Loaded| -> Vec<_> {
+        loaded
+            .collection
+            .articles()
+            .iter()
+            .map(|a| (a.published, a.updated))
+            .collect()
+    };
+    let first = times(&world.load());
+    assert_eq!(first, times(&world.load()));
+    let published: std::collections::HashSet<_> = first.iter().map(|t| t.0).collect();
+    let updated: std::collections::HashSet<_> = first.iter().map(|t| t.1).collect();
+    assert_eq!((published.len(), updated.len()), (202, 202));
+    assert!(
+        first
+            .iter()
+            .all(|(published, _)| published.date_naive().to_string() == "2026-08-01")
+    );
+}
+
+#[test]
+fn sections_come_from_folders_and_their_index() {
+    let index = "---\ntitle: Good Food\ndescription: All of it\nentries: 5\nlanguage: af\npaginate_by: 3\n---\n";
+    let world = World::new(&[
+        ("_index.md", "+++\ntitle = \"The Bean\"\n+++\n"),
+        ("food/_index.md", index),
+        ("food/deep/er/x.md", &article("", "")),
+        ("slow-living/y/index.md", &article("", "![a](p.png)")),
+        ("empty/p.png", "x"),
+        ("secret/z.md", &article("draft = true", "")),
+    ]);
+    world.write("slow-living/y/p.png", PNG);
+    let loaded = world.load();
+    assert_eq!(loaded.problems, []);
+    let sections: Vec<_> = loaded.collection.sections().values().collect();
+    let titles: Vec<_> = sections.iter().map(|s| s.title.as_str()).collect();
+    assert_eq!(titles, ["Good Food", "Slow living"]);
+    assert_eq!(
+        (sections[0].entries, sections[0].language.as_deref()),
+        (Some(5), Some("af"))
+    );
+    let asset = &loaded.pictures[0];
+    assert_eq!(
+        asset.url.as_str(),
+        "https://example.org/slow-living/y/p.png"
+    );
+    let section = loaded
+        .collection
+        .articles()
+        .iter()
+        .find(|a| a.slug.as_str() == "x")
+        .unwrap();
+    assert_eq!(section.section.as_ref().unwrap().as_str(), "food");
+}
+
+#[test]
+fn hostile_titles_stay_plain_text() {
+    for (toml, title) in [
+        ("{{ secrets }} {% x %}", "{{ secrets }} {% x %}"),
+        ("a <b>bold</b> &amp; \\\"x\\\"", "a <b>bold</b> &amp; \"x\""),
+        ("x\\r\\nBcc: a@example.org\\u0000", "x Bcc: a@example.org"),
+        ("\\u202Eevil", "evil"),
+        ("-- straight \\\"quotes\\\"...", "-- straight \"quotes\"..."),
+    ] {
+        let mut world = World::new(&[(
+            "a.md",
+            &format!("+++\ntitle = \"{toml}\"\ndate = 2026-08-01\n+++\n"),
+        )]);
+        world.rules.smart_punctuation = true;
+        assert_eq!(only(&world.load()).title, title);
+    }
+}
+
+#[test]
+fn a_missing_folder_is_named_and_progress_reaches_the_end() {
+    let world = World::new(&[("a.md", &article("", "")), ("b.md", &article("", ""))]);
+    let source = Source {
+        root: world.dir.path(),
+        dir: Path::new("none"),
+        publication: &world.publication,
+        rules: &world.rules,
+        now: world.now.parse().unwrap(),
+        remembered: &[],
+    };
+    let error = load(&source, &|_, _| {}).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the content folder `none` does not exist"
+    );
+    let most = AtomicUsize::new(0);
+    let source = Source {
+        dir: Path::new("content"),
+        ..source
+    };
+    load(&source, &|done, total| {
+        assert_eq!(total, 2);
+        most.fetch_max(done, Ordering::Relaxed);
+    })
+    .unwrap();
+    assert_eq!(most.into_inner(), 2);
+}
+
+#[test]
+fn a_loaded_article_renders_with_its_own_links() {
+    let world = World::new(&[
+        (
+            "food/a/index.md",
+            &article("", "![p](p.png) [b](../b.md) [d](../../d.md)"),
+        ),
+        ("food/b.md", &article("", "")),
+        ("d.md", &article("draft = true", "")),
+    ]);
+    world.write("food/a/p.png", PNG);
+    let loaded = world.load();
+    let article = loaded
+        .collection
+        .articles()
+        .iter()
+        .find(|a| a.slug.as_str() == "a")
+        .unwrap();
+    let renderer = Renderer::new(Arc::clone(&loaded.site));
+    let bodies = renderer.render_all([article]);
+    let html = bodies[&article.id].html.as_str();
+    for url in ["food/a/p.png", "food/b/", "d/"] {
+        assert!(
+            html.contains(&format!("\"https://example.org/{url}\"")),
+            "{html}"
+        );
+    }
+}
