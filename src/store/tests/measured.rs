@@ -1,5 +1,8 @@
 //! Figures, taken by hand:
 //! `cargo test --release --lib store::tests::measured -- --ignored --nocapture`
+//! Two shared cores: a million readers are added in 12 s and frozen in 1.5 s.
+//! Intents and outcomes take 8 and 7 µs each without fsync (on tmpfs); on a
+//! disk whose fsync takes milliseconds, the size of the groups decides.
 
 use std::time::{Duration, Instant};
 
@@ -54,6 +57,9 @@ async fn a_million_readers() {
     println!(
         "200,000 in groups of {GROUP}: due {taking:.2?}, intents {asking:.2?}, outcomes {telling:.2?}"
     );
+
+    let groups = world.store.session(|session| Ok(session.groups())).await;
+    println!("commits: {}", groups.unwrap());
 
     let start = Instant::now();
     for _ in 0..100 {
