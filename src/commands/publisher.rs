@@ -40,8 +40,8 @@ impl Built {
     #[must_use]
     pub fn summary(&self) -> String {
         format!(
-            "{} new, {} changed, {} unchanged",
-            count(self.created.len(), "file"),
+            "{}, {} changed, {} unchanged",
+            count(self.created.len(), "new file"),
             self.changed.len(),
             self.unchanged
         )
