@@ -115,19 +115,17 @@ async fn steps(
     recover(context, config, store, done).await?;
     // 2. The first run of a publication brings its first readers.
     done.seeded = subscribers::seed(context, config, store).await?;
-    // 3. Feeds, then issues. While an article has an error neither is made,
-    //    but what is frozen still goes out.
-    let mut failures = Vec::new();
+    // 3. Feeds, then issues. While an article has an error, or the feeds cannot
+    //    be written, no issue is made; but what is frozen still goes out.
+    let mut exit = Exit::Done;
     for warning in warnings {
         context.talk.say(warning);
     }
-    match publish_and_freeze(context, config, store, done).await {
-        Ok(()) => {}
-        Err(failure) if failure.exit == Exit::Data => failures.push(failure),
-        Err(failure) => return Err(failure),
+    if let Err(failure) = publish_and_freeze(context, config, store, done).await {
+        context.talk.must_say(&failure);
+        exit = failure.exit;
     }
     // 4. Deliver.
-    let mut exit = Exit::Done;
     if config.mail.is_some() {
         exit = exit.worse(deliver::expire(context, store).await?);
         let report = deliver::drain(context, config, store, lock).await?;
@@ -142,10 +140,6 @@ async fn steps(
     // 5. What a person should know.
     if done.issues.is_empty() && done.built.as_ref().is_some_and(Built::is_empty) {
         idle(context, config, store, done).await?;
-    }
-    for failure in failures {
-        context.talk.must_say(&failure);
-        exit = exit.worse(failure.exit);
     }
     Ok(exit)
 }
