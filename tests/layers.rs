@@ -19,18 +19,24 @@ use source::{Source, Token};
 
 /// Each module of the crate with the modules it may import, lowest first.
 /// A module that is not here has no place yet: give it one deliberately.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("links", &["domain"]),
-    ("templates", &[]),
+    // Problems with templates are problems like any other.
+    ("templates", &["domain"]),
+    // Files that are whole or not there: knows nothing of what is in them.
+    ("files", &[]),
     ("content", &["domain"]),
     ("feed", &["domain"]),
     ("mail", &["domain", "config", "links", "templates"]),
     ("store", &["domain", "config"]),
     ("inbound", &["domain", "links"]),
     ("import", &["domain"]),
-    ("outbox", &["domain", "config", "links", "mail", "store"]),
+    (
+        "outbox",
+        &["domain", "config", "files", "links", "mail", "store"],
+    ),
     (
         "web",
         &[
@@ -51,6 +57,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
         &[
             "domain",
             "config",
+            "files",
             "links",
             "templates",
             "content",
@@ -123,7 +130,9 @@ fn violations(file: &str, text: &str) -> Vec<String> {
         }
     }
     found.extend(foreign_crates(&source.tokens, module));
-    found.extend(forbidden_calls(&source.tokens, module));
+    if !path.iter().any(|part| part == "tests") {
+        found.extend(forbidden_calls(&source.tokens, module));
+    }
     if module != "store" {
         let is_sql = |text: &String| source::looks_like_sql(text);
         for (line, _) in source.strings.iter().filter(|(_, text)| is_sql(text)) {

@@ -9,13 +9,12 @@ use std::{
 };
 
 use clap::Args;
-use serde::Serialize;
 use url::Url;
 
 use super::{
     Context,
     exit::{Exit, Failure},
-    talk::count,
+    publisher::{Built, Publisher},
     workspace,
 };
 use crate::{
@@ -23,7 +22,6 @@ use crate::{
     content::{Asset, Loaded, Renderer},
     domain::article::ArticleId,
     feed::{self, Feed},
-    files::{self, Readers, WriteError, Written},
     store::Store,
 };
 
@@ -41,44 +39,6 @@ pub struct Build {
     /// Write here instead of public/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-}
-
-/// What a build did to `public/`.
-#[derive(Debug, Default, Serialize)]
-pub struct Built {
-    /// New files, relative to the output folder.
-    pub created: Vec<String>,
-    /// Files with new bytes.
-    pub changed: Vec<String>,
-    /// How many files stayed as they were.
-    pub unchanged: usize,
-}
-
-impl Built {
-    /// Whether anything was written.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.created.is_empty() && self.changed.is_empty()
-    }
-
-    fn note(&mut self, name: &str, written: Written) {
-        match written {
-            Written::Created => self.created.push(name.to_owned()),
-            Written::Changed => self.changed.push(name.to_owned()),
-            Written::Unchanged => self.unchanged += 1,
-        }
-    }
-
-    /// One line: how much of what.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        format!(
-            "{} new, {} changed, {} unchanged",
-            count(self.created.len(), "file"),
-            self.changed.len(),
-            self.unchanged
-        )
-    }
 }
 
 /// # Errors
@@ -138,6 +98,18 @@ pub fn publish(
     loaded: &Loaded,
     out: &Path,
 ) -> Result<Built, Failure> {
+    let mut publisher = Publisher::new(out);
+    feeds(context, config, loaded, &mut publisher)?;
+    pictures(config, &loaded.pictures, &mut publisher)?;
+    Ok(publisher.finish())
+}
+
+fn feeds(
+    context: &Context,
+    config: &Config,
+    loaded: &Loaded,
+    publisher: &mut Publisher,
+) -> Result<(), Failure> {
     let publication = &config.publication;
     let collection = &loaded.collection;
     let streams = feed::streams(collection);
@@ -149,7 +121,6 @@ pub fn publish(
     let shown: BTreeSet<&ArticleId> = chosen.iter().flatten().map(|a| &a.id).collect();
     let bodies = renderer.render_all(shown.iter().filter_map(|id| collection.get(id)));
     let bar = context.talk.bar("building", streams.len() as u64);
-    let mut built = Built::default();
     for (stream, articles) in streams.iter().zip(chosen) {
         let made = Feed::assemble(
             publication,
@@ -162,24 +133,15 @@ pub fn publish(
         .and_then(|feed| feed.files())
         .map_err(|error| Failure::of(Exit::Internal, &error))?;
         for file in made {
-            let written =
-                files::write_if_changed(&out.join(&file.path), &file.bytes, Readers::Everybody)
-                    .map_err(|error| write_failure(&error))?;
-            built.note(&file.path, written);
+            publisher.put(&file.path, &file.bytes)?;
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    copy_pictures(config, &loaded.pictures, out, &mut built)?;
-    Ok(built)
+    Ok(())
 }
 
-fn copy_pictures(
-    config: &Config,
-    pictures: &[Asset],
-    out: &Path,
-    built: &mut Built,
-) -> Result<(), Failure> {
+fn pictures(config: &Config, pictures: &[Asset], publisher: &mut Publisher) -> Result<(), Failure> {
     let artwork = config.artwork.iter().map(|(file, url)| (file, url));
     let own = pictures.iter().map(|asset| (&asset.file, &asset.url));
     for (file, url) in artwork.chain(own) {
@@ -190,9 +152,7 @@ fn copy_pictures(
         let bytes = fs::read(&from).map_err(|error| {
             Failure::of(Exit::Io, &error).hint(format!("{} cannot be read", from.display()))
         })?;
-        let written = files::write_if_changed(&out.join(&below), &bytes, Readers::Everybody)
-            .map_err(|error| write_failure(&error))?;
-        built.note(&below, written);
+        publisher.put(&below, &bytes)?;
     }
     Ok(())
 }
@@ -205,10 +165,4 @@ fn path_below(base: &Url, url: &Url) -> Option<String> {
         .ok()?;
     let is_plain = !path.is_empty() && path.split('/').all(|part| part != "..");
     is_plain.then(|| path.into_owned())
-}
-
-fn write_failure(error: &WriteError) -> Failure {
-    Failure::of(Exit::Io, error).hint(
-        "what was published before is complete; free space or mend permissions and build again",
-    )
 }

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod init;
 pub mod issues;
 pub mod plan;
+pub mod publisher;
 pub mod render;
 pub mod run;
 pub mod send;

@@ -10,6 +10,7 @@ use super::{
     Context, build, deliver,
     deliver::{FrozenIssue, Turn},
     exit::{Exit, Failure},
+    publisher::Built,
     subscribers,
     talk::{Format, count},
     workspace,
@@ -49,7 +50,7 @@ pub struct Run {
 /// What a run did, for `--format json` and the ledger.
 #[derive(Debug, Default, Serialize)]
 struct Done {
-    built: Option<build::Built>,
+    built: Option<Built>,
     seeded: usize,
     recovered_uncertain: u64,
     issues: Vec<FrozenIssue>,
@@ -143,7 +144,7 @@ async fn steps(
         exit = exit.worse(deliver::uncertain_held(context, store).await?);
     }
     // 5. What a person should know.
-    if done.issues.is_empty() && done.built.as_ref().is_some_and(build::Built::is_empty) {
+    if done.issues.is_empty() && done.built.as_ref().is_some_and(Built::is_empty) {
         idle(context, config, store, done).await?;
     }
     for failure in failures {

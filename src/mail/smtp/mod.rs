@@ -2,7 +2,7 @@
 //! limit and its exact reply codes (RFC 5321).
 //!
 //! `lettre`'s low-level connection speaks the protocol over a stream of ours
-//! ([`stream`]). Its pool and its one-call `send` are not used: they cannot say
+//! (`stream.rs`). Its pool and its one-call `send` are not used: they cannot say
 //! in which phase something failed, and that decides between "again" and
 //! "uncertain".
 
