@@ -79,6 +79,18 @@ pub fn without_password(config: &Config) -> Result<&MailSettings, Failure> {
     })
 }
 
+/// Why an issue is too thin to go out.
+#[must_use]
+pub fn too_few(plan: &IssuePlan<'_>, digest: &Digest) -> String {
+    match (plan.articles.len(), digest.min_articles) {
+        (0, _) => "no new article".to_owned(),
+        (number, least) => format!(
+            "{} only, `min_articles` is {least}",
+            count(number, "new article")
+        ),
+    }
+}
+
 /// The subject an issue would have; `None` when its template fails (the
 /// rendering says why).
 #[must_use]
