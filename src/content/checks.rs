@@ -165,6 +165,7 @@ fn nearest<'a>(name: &str, beside: Beside<'a>) -> Option<&'a str> {
     let file_name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
     let pages = beside.site.pages.keys().map(String::as_str);
     pages
+        .filter(|path| *path != beside.origin.file)
         .map(|path| {
             (
                 strsim::normalized_damerau_levenshtein(name, &file_name(path)),

@@ -236,6 +236,11 @@ fn every_fault_is_named_with_file_line_and_remedy() {
         ),
         (
             "",
+            "[x](aa.md)",
+            "a.md:6: error: the link `aa.md` leads to no article; correct the path",
+        ),
+        (
+            "",
             "[x](target.md#none)",
             "a.md:6: warning: the link `target.md#none` names a heading that",
         ),

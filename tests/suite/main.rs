@@ -15,6 +15,7 @@
 )]
 
 mod chaos;
+mod commands;
 mod dialogue;
 mod mailbox;
 mod net;
