@@ -256,7 +256,7 @@ pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
         left_out.insert(0, String::new());
     }
     context.talk.say(format!(
-        "issue {}: {} with {}, for {} of {} on the list{}",
+        "issue {}: “{}” with {}, for {} of {} on the list{}",
         issue.issue,
         issue.subject,
         count(issue.articles, "article"),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::Datelike;
+use chrono::{Datelike, Days};
 use clap::Args;
 use serde::Serialize;
 
@@ -81,8 +81,10 @@ pub fn run(context: &Context, args: &Init) -> Result<Exit, Failure> {
     };
     let now = context.clock.start();
     for (name, text) in TEXTS {
+        let day = |back| (now - Days::new(back)).format("%Y-%m-%d").to_string();
         let text = text
-            .replace("{date}", &now.format("%Y-%m-%d").to_string())
+            .replace("{yesterday}", &day(1))
+            .replace("{day before}", &day(2))
             .replace("{year}", &now.year().to_string());
         write(name, text.as_bytes())?;
     }

@@ -29,3 +29,4 @@ mod sink;
 mod tools;
 
 mod harness_selftest;
+mod readme;

@@ -2,6 +2,7 @@
 
 use super::{planned, snapshot};
 use crate::mailbox::Mail;
+use crate::net::free_port;
 use crate::press::Press;
 
 #[test]
@@ -185,7 +186,7 @@ fn a_paused_issue_waits_and_a_cancelled_one_gives_its_articles_back() {
     press.subscribers(2);
     // Nothing answers here, so that the issue stays queued.
     press
-        .relay("smtp://127.0.0.1:9?tls=none")
+        .relay(&format!("smtp://127.0.0.1:{}?tls=none", free_port()))
         .set("mail.relay_patience", "1ms");
     press.run(&["run"]).exits(75);
     press

@@ -10,8 +10,7 @@ fn what_init_makes_is_free_of_problems_and_run_accepts_it() {
     press.run(&["check", "--strict"]).succeeds();
     press.run(&["run"]).succeeds();
     assert!(press.path("public/rss.xml").exists());
-    // Friday 08:00 in UTC's Friday: the slot of 07:00 UTC is still to come, so
-    // a person sends the first issue.
+    // The starter's slot, Friday at seven UTC, is an hour away: sent by hand.
     press.run(&["send", "weekly"]).succeeds();
     assert_eq!(press.files("outbox").len(), 1, "one reader, one message");
 }
