@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use indicatif::ProgressBar;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -401,7 +402,11 @@ async fn stop_requested() {
 
 /// A bar on a terminal, a line now and then elsewhere, and the lock's note.
 async fn watch_progress(context: &Context, monitor: &Monitor, lock: &mut RunLock, total: u64) {
-    let bar = context.talk.bar("sending", total);
+    let bar = if total > 0 {
+        context.talk.bar("sending", total)
+    } else {
+        ProgressBar::hidden()
+    };
     let plain = context.talk.plain_interval();
     let mut ticks = tokio::time::interval(Duration::from_millis(200));
     let mut last_line = tokio::time::Instant::now();

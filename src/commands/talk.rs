@@ -1,12 +1,12 @@
 //! What a command says, and where: data on stdout, talk on stderr.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     io::{IsTerminal, Write},
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
@@ -145,9 +145,13 @@ impl Talk {
             ProgressDrawTarget::hidden()
         };
         let style = ProgressStyle::with_template(
-            "{prefix:>9} [{bar:24}] {pos}/{len} {per_sec} {eta} left {msg}",
+            "{prefix:>9} [{bar:24}] {pos}/{len} {rate} {eta} left {msg}",
         )
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, to: &mut dyn fmt::Write| {
+            // A rate that cannot be written is no reason to stop.
+            let _ = write!(to, "{:.0}/s", state.per_sec());
+        })
         .progress_chars("=> ");
         let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style);
         bar.set_prefix(verb);
