@@ -100,9 +100,14 @@ pub fn run(context: &Context, args: &Init) -> Result<Exit, Failure> {
             .collect::<Vec<_>>()
             .join("\n")
     })?;
-    context.talk.say(
-        "next: put your own name into letterpress.toml, then `letterpress run` and \
-         `letterpress send weekly --dry-run`",
-    );
+    let place = if made.dir.as_os_str() == "." {
+        String::new()
+    } else {
+        format!("`cd {}`, ", made.dir.display())
+    };
+    context.talk.say(format!(
+        "next: {place}put your own name into letterpress.toml, then `letterpress run` and \
+         `letterpress send weekly --dry-run`"
+    ));
     Ok(Exit::Done)
 }

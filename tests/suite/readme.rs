@@ -1,5 +1,6 @@
 //! The README is true: its commands are run, and what it shows is what one sees.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -192,4 +193,20 @@ fn what_the_readme_links_to_is_there() {
             assert!(root().join(target).exists(), "README.md links to {target}");
         }
     }
+}
+
+#[test]
+fn the_readme_has_every_exit_code_that_the_help_has() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let rows = readme.split("\n## Exit codes").nth(1).unwrap().lines();
+    let told: BTreeSet<u8> = rows
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|row| row.strip_prefix("| ")?.split(' ').next()?.parse().ok())
+        .collect();
+    let help = Press::empty().run(&["--help"]);
+    let codes = help.stdout.split("Exit codes:").nth(1).unwrap();
+    let codes = codes.split('·').map(|part| part.split_whitespace().next());
+    let codes: BTreeSet<u8> = codes.map(|code| code.unwrap().parse().unwrap()).collect();
+    assert_eq!(told, codes);
+    assert_eq!(codes.len(), 13);
 }

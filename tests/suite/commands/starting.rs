@@ -18,7 +18,10 @@ fn what_init_makes_is_free_of_problems_and_run_accepts_it() {
 #[test]
 fn init_makes_a_folder_and_overwrites_nothing() {
     let press = Press::empty();
-    press.run(&["init", "magazine"]).succeeds();
+    press
+        .run(&["init", "magazine"])
+        .succeeds()
+        .says("next: `cd magazine`, put");
     press.write("magazine/letterpress.toml", "mine");
     press
         .run(&["init", "magazine"])
