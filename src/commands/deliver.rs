@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use indicatif::ProgressBar;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
 use super::{
     Context,
@@ -305,6 +308,33 @@ pub async fn take_turn(
     }
 }
 
+/// Ends what ran out of time, and says so.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
+    let expired = store
+        .expire(context.clock.now())
+        .await
+        .map_err(workspace::store_failure)?;
+    if expired.deliveries > 0 {
+        let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
+        context.talk.must_say(format!(
+            "{} expired: `mail.expire_after` has passed",
+            count(number, "delivery")
+        ));
+    }
+    if expired.paused.is_empty() {
+        return Ok(Exit::Done);
+    }
+    context.talk.must_say(format!(
+        "{} paused: most of it would have expired without one attempt\n\
+         hint: look at the clock, then `letterpress issues list` and `issues resume`",
+        count(expired.paused.len(), "issue")
+    ));
+    Ok(Exit::Paused)
+}
+
 /// Delivers what is due, with progress, until it is done or told to stop.
 ///
 /// # Errors
@@ -333,23 +363,30 @@ pub async fn drain(
         .count_due(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
-    let mut running = std::pin::pin!(drain.run());
+    let mut running = Box::pin(drain.run());
     let mut watching = std::pin::pin!(watch_progress(context, &monitor, lock, total));
-    let mut stopping = std::pin::pin!(stop_requested());
+    let mut signals = Signals::listen();
     let finished = tokio::select! {
         report = &mut running => report,
         () = &mut watching => unreachable!("progress is watched until the drain ends"),
-        () = &mut stopping => {
+        () = signals.next() => {
             say_stop.send_replace(Stop::Gracefully);
             context.talk.must_say(format!(
                 "stopping: waiting up to {} s for messages under way; {} sent",
                 GRACE.as_secs(),
                 monitor.tally().sent()
             ));
+            let patience = async {
+                tokio::select! {
+                    () = signals.next() => {}
+                    () = tokio::time::sleep(GRACE) => {}
+                }
+            };
             tokio::select! {
                 report = &mut running => report,
-                () = stop_requested() => return stopped_at_once(context, store, &monitor).await,
-                () = tokio::time::sleep(GRACE) => {
+                () = patience => {
+                    // The sessions end here, in the middle of what they do.
+                    drop(running);
                     return stopped_at_once(context, store, &monitor).await;
                 }
             }
@@ -372,31 +409,39 @@ async fn stopped_at_once(
         "stopped at once: {} uncertain",
         recovered.uncertain
     ));
-    Ok(Report {
-        sent: monitor.tally().sent(),
-        uncertain: recovered.uncertain,
-        ending: Some(Ending {
-            why: Why::Stopped,
-            text: "stopped on request".to_owned(),
-        }),
-        ..Report::default()
-    })
+    let mut report = monitor.report();
+    report.uncertain += recovered.uncertain;
+    report.ending.get_or_insert(Ending {
+        why: Why::Stopped,
+        text: "stopped on request".to_owned(),
+    });
+    Ok(report)
 }
 
-#[cfg(unix)]
-async fn stop_requested() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// SIGTERM and SIGINT, heard from the moment this is made: none of two is lost.
+struct Signals([Option<Signal>; 2]);
+
+impl Signals {
+    fn listen() -> Self {
+        // Where they cannot be heard they end the process, as usual.
+        Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt] = &mut self.0;
+        tokio::select! {
+            () = heard(terminate) => {}
+            () = heard(interrupt) => {}
         }
-    };
-    tokio::select! {
-        () = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
         problem::Problem,
     },
     outbox::Report,
-    store::{Expired, SlotFate, Store},
+    store::{SlotFate, Store},
 };
 
 /// Build, freeze what is due, deliver what is queued or due again
@@ -129,11 +129,7 @@ async fn steps(
     // 4. Deliver.
     let mut exit = Exit::Done;
     if config.mail.is_some() {
-        let expired = store
-            .expire(context.clock.now())
-            .await
-            .map_err(workspace::store_failure)?;
-        exit = exit.worse(tell_expired(context, &expired));
+        exit = exit.worse(deliver::expire(context, store).await?);
         let report = deliver::drain(context, config, store, lock).await?;
         exit = exit.worse(deliver::conclude(context, &report));
         take_over(done, &report);
@@ -321,25 +317,6 @@ async fn freeze_due(
         done.issues.push(issue);
     }
     Ok(())
-}
-
-fn tell_expired(context: &Context, expired: &Expired) -> Exit {
-    if expired.deliveries > 0 {
-        let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
-        context.talk.must_say(format!(
-            "{} expired: `mail.expire_after` has passed",
-            count(number, "delivery")
-        ));
-    }
-    if expired.paused.is_empty() {
-        return Exit::Done;
-    }
-    context.talk.must_say(format!(
-        "{} paused: most of it would have expired without one attempt\n\
-         hint: look at the clock, then `letterpress issues list` and `issues resume`",
-        count(expired.paused.len(), "issue")
-    ));
-    Exit::Paused
 }
 
 fn take_over(done: &mut Done, report: &Report) {

@@ -117,12 +117,13 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         deliver::tell_frozen(context, issue);
     }
     // 3. Delivered like any other.
+    let expired = deliver::expire(context, &store).await?;
     let report = deliver::drain(context, &config, &store, &mut lock).await?;
     store
         .finish_issues(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
-    let exit = deliver::conclude(context, &report);
+    let exit = expired.worse(deliver::conclude(context, &report));
     Ok(exit.worse(deliver::uncertain_held(context, &store).await?))
 }
 
