@@ -83,6 +83,18 @@ pub fn without_password(config: &Config) -> Result<&MailSettings, Failure> {
     })
 }
 
+/// Why an issue is too thin to go out.
+#[must_use]
+pub fn too_few(plan: &IssuePlan<'_>, digest: &Digest) -> String {
+    match (plan.articles.len(), digest.min_articles) {
+        (0, _) => "no new article".to_owned(),
+        (number, least) => format!(
+            "{} only, `min_articles` is {least}",
+            count(number, "new article")
+        ),
+    }
+}
+
 /// The subject an issue would have; `None` when its template fails (the
 /// rendering says why).
 #[must_use]
@@ -248,7 +260,7 @@ pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
         left_out.insert(0, String::new());
     }
     context.talk.say(format!(
-        "issue {}: {} with {}, for {} of {} on the list{}",
+        "issue {}: “{}” with {}, for {} of {} on the list{}",
         issue.issue,
         issue.subject,
         count(issue.articles, "article"),

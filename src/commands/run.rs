@@ -275,11 +275,7 @@ async fn freeze_due(
     };
     let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), now);
     if !plan.is_enough(digest) {
-        let reason = format!(
-            "{} to carry, `min_articles` is {}",
-            count(plan.articles.len(), "new article"),
-            digest.min_articles
-        );
+        let reason = deliver::too_few(&plan, digest);
         record(due.missed, SlotFate::Missed, "passed too long ago").await?;
         let mut skipped = due.caught_up;
         skipped.push(slot);

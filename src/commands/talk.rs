@@ -63,6 +63,12 @@ impl Talk {
         self
     }
 
+    /// Whether the caller wants to hear everything.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.volume == Volume::Verbose
+    }
+
     fn is_chatty(&self) -> bool {
         match self.volume {
             Volume::Quiet => false,
@@ -161,12 +167,26 @@ impl Talk {
     }
 }
 
-/// `1 article`, `2 articles`.
+/// `1 article`, `2 articles`, `0 deliveries`, `2 addresses`.
 #[must_use]
 pub fn count(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ if noun.ends_with("ery") => format!("{number} {}ies", &noun[..noun.len() - 1]),
+        _ if noun.ends_with("ss") => format!("{number} {noun}es"),
         _ => format!("{number} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_nouns_agree() {
+        assert_eq!(count(1, "delivery"), "1 delivery");
+        assert_eq!(count(0, "delivery"), "0 deliveries");
+        assert_eq!(count(2, "unknown address"), "2 unknown addresses");
+        assert_eq!(count(3, "article"), "3 articles");
     }
 }

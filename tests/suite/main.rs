@@ -15,6 +15,7 @@
 )]
 
 mod chaos;
+mod commands;
 mod dialogue;
 mod mailbox;
 mod net;
@@ -28,3 +29,4 @@ mod sink;
 mod tools;
 
 mod harness_selftest;
+mod readme;
