@@ -90,8 +90,8 @@ impl Dialer {
     /// answers, [`Trouble::Identity`] when TLS fails: then nothing was sent in
     /// plain text, and the login was not tried.
     pub async fn open(&self) -> Result<Session, Trouble> {
-        // In a task of its own: lettre panics on some malformed EHLO answers
-        // (RUSTSEC-2026-0562), and that must cost one session only.
+        // In a task of its own: a panic over a malformed answer must cost one
+        // session only. The one known (RUSTSEC-2026-0562) is met by `stream`.
         // In a set, because the task must end with its caller.
         let dialer = self.clone();
         let mut opening = JoinSet::new();
