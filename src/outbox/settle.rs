@@ -103,6 +103,8 @@ pub(super) async fn troubled(
 ) -> Result<(), OutboxError> {
     keep_or_drop(session, &trouble).await;
     let closes = closes_session(&trouble);
+    // Before it was named, no reader can be what the session was lost over.
+    let is_named = attempt.is_some() && matches!(trouble.phase(), Some(Phase::Rcpt | Phase::Data));
     let requeued = worker::requeued(&trouble);
     let verdict = verdict::of(trouble);
     if attempt.is_none() && !matches!(verdict, Verdict::Requeue(_)) {
@@ -147,9 +149,9 @@ pub(super) async fn troubled(
             Outcome::Uncertain { reason }
         }
         Verdict::Requeue(blame) => {
-            let is_session = matches!(blame, Blame::Session(_) | Blame::Protocol(_));
+            let is_session = closes || matches!(blame, Blame::Session(_) | Blame::Protocol(_));
             blamed(shared, ready, delivery, blame).await?;
-            if is_session && attempt.is_some() && shared.feed.is_poisonous(delivery.id).await {
+            if is_session && is_named && shared.feed.is_poisonous(delivery.id).await {
                 deferred(
                     shared,
                     delivery,

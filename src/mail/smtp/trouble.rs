@@ -55,6 +55,18 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// In which step it arose, where that is known.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        match self {
+            Self::Refused { phase, .. }
+            | Self::Lost { phase, .. }
+            | Self::Protocol { phase, .. } => Some(*phase),
+            Self::Unanswered { .. } => Some(Phase::Dot),
+            Self::Identity(_) | Self::NoLogin(_) | Self::Address(_) => None,
+        }
+    }
+
     pub(super) fn timeout(phase: Phase, limit: std::time::Duration) -> Self {
         Self::Lost {
             phase,
