@@ -292,10 +292,11 @@ async fn blamed(
         }
         Blame::Sender(reply) => {
             shared.control.serves();
-            let text = format!(
-                "sender {} refused: `{reply}`",
-                shared.settings.from.address.expose()
-            );
+            let sender = match &shared.settings.bounce_domain {
+                Some(domain) => format!("bounce+…@{domain}"),
+                None => shared.settings.from.address.expose().to_owned(),
+            };
+            let text = format!("sender {sender} refused: `{reply}`");
             pause(shared, ready, delivery, Why::Sender, text).await?;
         }
     }
