@@ -273,10 +273,10 @@ async fn unsubscribe(
     };
     if outcome.cancelled_deliveries > 0 {
         line.push_str(&format!(
-            "; {} queued cancelled",
+            "; {} cancelled",
             count(
                 usize::try_from(outcome.cancelled_deliveries).unwrap_or(usize::MAX),
-                "delivery"
+                "queued delivery"
             )
         ));
     }
