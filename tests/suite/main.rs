@@ -15,8 +15,8 @@
 )]
 
 mod chaos;
-mod commands;
 mod dialogue;
+mod ledger;
 mod mailbox;
 mod net;
 mod oracle;
@@ -28,5 +28,14 @@ mod receipt;
 mod sink;
 mod tools;
 
+mod commands;
+mod crash;
+mod disk;
+mod first_run;
 mod harness_selftest;
+mod hostile;
+mod overlap;
+mod postfix_delivery;
 mod readme;
+mod relay_faults;
+mod volume;
