@@ -8,8 +8,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context, deliver,
+    Context,
     exit::{Exit, Failure},
+    freezing,
     talk::count,
     workspace,
 };
@@ -73,7 +74,7 @@ struct PlannedIssue {
 /// When settings, articles or the ledger cannot be read.
 pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     let (config, _) = workspace::configuration(context)?;
-    let digests = deliver::chosen(&config, args.digest.as_deref())?;
+    let digests = freezing::chosen(&config, args.digest.as_deref())?;
     let remembered = match workspace::existing_ledger(context, &config).await? {
         Some(store) => store.remembered().await.map_err(workspace::store_failure)?,
         None => Vec::new(),
@@ -161,7 +162,7 @@ fn planned(
     due: &Due,
 ) -> PlannedIssue {
     let is_due = due.slot == Some(slot);
-    let reason = (!plan.is_enough(digest)).then(|| deliver::too_few(plan, digest));
+    let reason = (!plan.is_enough(digest)).then(|| freezing::too_few(plan, digest));
     PlannedIssue {
         number: plan.number,
         slot: slot.to_string(),
@@ -177,7 +178,7 @@ fn planned(
             Vec::new()
         },
         will_be_sent: reason.is_none(),
-        subject: deliver::subject(config, loaded, digest, plan),
+        subject: freezing::subject(config, loaded, digest, plan),
         reason,
         articles: plan.articles.len(),
         considered: plan.considered.clone(),

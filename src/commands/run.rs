@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::{
     Context, build, deliver,
-    deliver::{FrozenIssue, Turn},
+    deliver::Turn,
     exit::{Exit, Failure},
+    freezing::{self, FrozenIssue},
     publisher::Built,
     subscribers,
     talk::{Format, count},
@@ -275,7 +276,7 @@ async fn freeze_due(
     };
     let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), now);
     if !plan.is_enough(digest) {
-        let reason = deliver::too_few(&plan, digest);
+        let reason = freezing::too_few(&plan, digest);
         record(due.missed, SlotFate::Missed, "passed too long ago").await?;
         let mut skipped = due.caught_up;
         skipped.push(slot);
@@ -293,8 +294,8 @@ async fn freeze_due(
         ));
     }
     let (templates, _) = workspace::templates(config);
-    let frozen = deliver::freeze(
-        &deliver::Freezing {
+    let frozen = freezing::freeze(
+        &freezing::Freezing {
             config,
             store,
             loaded,
@@ -307,7 +308,7 @@ async fn freeze_due(
     )
     .await?;
     if let Some(issue) = frozen {
-        deliver::tell_frozen(context, &issue);
+        freezing::tell_frozen(context, &issue);
         done.issues.push(issue);
     }
     Ok(())

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::{
     Context, build, deliver,
-    deliver::{Freezing, Turn},
+    deliver::Turn,
     exit::{Exit, Failure},
+    freezing::{self, Freezing},
     subscribers,
     talk::count,
     workspace,
@@ -67,7 +68,7 @@ struct DryRun {
 /// When the issue cannot be made or the ledger cannot be used.
 pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     let (config, _) = workspace::configuration(context)?;
-    let digest = deliver::chosen(&config, Some(&args.digest))?[0];
+    let digest = freezing::chosen(&config, Some(&args.digest))?[0];
     let mut tests = Vec::new();
     for raw in &args.test {
         tests.push(
@@ -112,9 +113,9 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         templates: &templates,
         digest,
     };
-    let frozen = deliver::freeze(&freezing, &plan, plan.manual_occasion(), Due::default()).await?;
+    let frozen = freezing::freeze(&freezing, &plan, plan.manual_occasion(), Due::default()).await?;
     if let Some(issue) = &frozen {
-        deliver::tell_frozen(context, issue);
+        freezing::tell_frozen(context, issue);
     }
     // 3. Delivered like any other.
     let expired = deliver::expire(context, &store).await?;
@@ -145,12 +146,12 @@ async fn without_ledger(
         return Err(workspace::nothing_new(digest));
     }
     let signer = Signer::new(&known.install_key);
-    let rendered = deliver::render(config, &loaded, &templates, digest, &plan, &signer)?;
+    let rendered = freezing::render(config, &loaded, &templates, digest, &plan, &signer)?;
     if tests.is_empty() {
         tell_dry_run(context, digest, &plan, &rendered, known.readers)?;
         return Ok(Exit::Done);
     }
-    let settings = deliver::mail_settings(config)?;
+    let settings = freezing::mail_settings(config)?;
     for (number, address) in tests.iter().enumerate() {
         // A delivery no ledger has, and a reader nobody is.
         let to = Addressed {
