@@ -8,6 +8,7 @@ pub mod deliver;
 pub mod exit;
 pub mod init;
 pub mod issues;
+pub mod pings;
 pub mod plan;
 pub mod publisher;
 pub mod render;

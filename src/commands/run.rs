@@ -10,7 +10,8 @@ use super::{
     Context, build, deliver,
     deliver::{FrozenIssue, Turn},
     exit::{Exit, Failure},
-    publisher::Built,
+    pings::{self, Round},
+    publisher::{Built, Destination},
     subscribers,
     talk::{Format, count},
     workspace,
@@ -51,6 +52,7 @@ pub struct Run {
 #[derive(Debug, Default, Serialize)]
 struct Done {
     built: Option<Built>,
+    hub: Round,
     seeded: usize,
     recovered_uncertain: u64,
     issues: Vec<FrozenIssue>,
@@ -126,8 +128,9 @@ async fn steps(
         Err(failure) if failure.exit == Exit::Data => failures.push(failure),
         Err(failure) => return Err(failure),
     }
-    // 4. Deliver.
+    // 4. Deliver; the hub hears of the feeds meanwhile.
     let mut exit = Exit::Done;
+    let round = pings::start(context, config, store);
     if config.mail.is_some() {
         let expired = store
             .expire(context.clock.now())
@@ -143,7 +146,11 @@ async fn steps(
             .map_err(workspace::store_failure)?;
         exit = exit.worse(deliver::uncertain_held(context, store).await?);
     }
+    done.hub = pings::end(round).await?;
     // 5. What a person should know.
+    if let Some(built) = &done.built {
+        exit = exit.worse(built.tell_foreign(context));
+    }
     if done.issues.is_empty() && done.built.as_ref().is_some_and(Built::is_empty) {
         idle(context, config, store, done).await?;
     }
@@ -229,13 +236,9 @@ async fn publish_and_freeze(
     store: &Store,
     done: &mut Done,
 ) -> Result<(), Failure> {
+    let destination = Destination::take(context, config, None, false).await?;
     let loaded = build::load(context, config, store).await?;
-    let built = build::publish(
-        context,
-        config,
-        &loaded,
-        &config.root.join(workspace::PUBLIC),
-    )?;
+    let built = build::publish(context, config, store, &loaded, destination).await?;
     if !built.is_empty() {
         context.talk.say(format!("built: {}", built.summary()));
     }
