@@ -26,5 +26,7 @@ mod process;
 mod receipt;
 mod sink;
 mod tools;
+mod websub;
 
 mod harness_selftest;
+mod publishing;

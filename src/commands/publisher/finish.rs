@@ -50,9 +50,15 @@ impl Publisher<'_> {
             .filter(|path| !claimed.contains_key(*path))
             .map(str::to_owned)
             .collect();
+        let needed: HashSet<&str> = claimed.keys().flat_map(|p| known::folders_of(p)).collect();
+        let mut outcome = Outcome::default();
         let is_idle = staged.is_empty() && adopted.is_empty() && obsolete.is_empty();
         if is_idle && !self.known.is_cut_off {
-            return Ok(sorted(built));
+            // Somebody may have emptied a folder that only we had a use for.
+            self.remove_folders(&needed, &mut outcome)?;
+            if outcome.gone.is_empty() {
+                return Ok(sorted(built));
+            }
         }
         // 1. The bytes are on disk before anybody is told.
         let waiting: Vec<_> = staged.iter().map(|one| &one.file).collect();
@@ -69,10 +75,8 @@ impl Publisher<'_> {
             .await
             .map_err(workspace::store_failure)?;
         // 3. What stands where a folder or file of ours must be goes first.
-        let mut outcome = Outcome::default();
         let (first, last): (Vec<_>, Vec<_>) = split_clashing(obsolete, &claimed, &staged);
         self.remove(&first, &mut outcome)?;
-        let needed: HashSet<&str> = claimed.keys().flat_map(|p| known::folders_of(p)).collect();
         if !first.is_empty() {
             self.remove_folders(&needed, &mut outcome)?;
         }

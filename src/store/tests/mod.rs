@@ -6,6 +6,7 @@ mod killed;
 mod listing;
 mod measured;
 mod opening;
+mod publishing;
 mod random;
 mod sending;
 mod storage;
