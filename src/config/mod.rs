@@ -4,6 +4,7 @@
 mod digests;
 mod findings;
 mod mailing;
+mod publishing;
 mod raw;
 pub mod secret;
 pub mod settings;
@@ -131,7 +132,7 @@ impl Config {
             publication(raw.publication, &raw.content, &root, &mut findings);
         let zone = publication.as_ref().map_or(chrono_tz::UTC, |p| p.timezone);
         let content = content_rules(&raw.content, &mut findings);
-        let compress = compressions(&raw.content, &mut findings);
+        let compress = publishing::compressions(&raw.content, &mut findings);
         let feeds = feed_rules(&raw.feeds, &mut findings);
         let store = store(&raw.store, &root, &mut findings);
         let mail = raw
@@ -380,51 +381,6 @@ fn content_rules(raw: &RawContent, findings: &mut Findings) -> ContentRules {
     }
 }
 
-fn compressions(raw: &RawContent, findings: &mut Findings) -> Vec<Compression> {
-    let Some(names) = &raw.compress else {
-        return vec![Compression::Gzip];
-    };
-    let mut chosen = Vec::new();
-    for name in names {
-        let known = Compression::ALL
-            .into_iter()
-            .find(|one| one.extension() == name.get_ref());
-        match known {
-            Some(one) if !chosen.contains(&one) => chosen.push(one),
-            Some(_) => {}
-            None => findings.at(
-                Some(name),
-                format!("content.compress has `{}`", name.get_ref()),
-                "use \"gz\", \"br\" and \"zst\", or [] for none",
-            ),
-        }
-    }
-    chosen
-}
-
-/// A hub is told of changes by an HTTP request, and readers see its address:
-/// `http(s)`, and nothing secret in it.
-fn hub_url(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|_| format!("`{}` is no URL", without_login(text)))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!(
-            "the hub `{}` is reached by `{}`, not by http or https",
-            without_login(text),
-            url.scheme()
-        ));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!(
-            "the hub `{}` has a login in its address, which every feed would show",
-            without_login(text)
-        ));
-    }
-    if url.fragment().is_some() {
-        return Err(format!("the hub `{text}` has a part after `#`"));
-    }
-    Ok(url)
-}
-
 fn feed_rules(raw: &RawFeeds, findings: &mut Findings) -> Option<FeedRules> {
     if let Some(archive) = &raw.archive
         && *archive.get_ref()
@@ -448,7 +404,7 @@ fn feed_rules(raw: &RawFeeds, findings: &mut Findings) -> Option<FeedRules> {
         None => None,
         Some(text) => Some(findings.parsed(
             raw.hub.as_ref(),
-            hub_url(text.get_ref()),
+            publishing::hub_url(text.get_ref()),
             "write the hub's address in full, such as `https://hub.example.org/`",
         )?),
     };

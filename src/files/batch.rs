@@ -13,7 +13,7 @@ use super::{Readers, folder_of, permissions, sync_folder, write};
 
 /// Above this, one sync of the whole file system is quicker than one for each
 /// file, and it loads the disk with one wait instead of thousands.
-const FEW: usize = 16;
+const FEW: usize = 64;
 
 /// Files that wait in a folder of their own for their places. The folder goes
 /// away with the batch, and with the next one if the process dies.
@@ -142,7 +142,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let batch = Batch::new(&dir.path().join(".waiting")).unwrap();
         let place = |number: usize| dir.path().join(format!("{number}.xml"));
-        let files: Vec<_> = (0..40)
+        let files: Vec<_> = (0..100)
             .map(|number: usize| batch.write(number.to_string().as_bytes()).unwrap())
             .collect();
         assert!(!place(0).exists());
@@ -151,10 +151,10 @@ mod tests {
             batch.place(file, &place(number)).unwrap();
         }
         drop(batch);
-        assert_eq!(fs::read(place(39)).unwrap(), b"39");
+        assert_eq!(fs::read(place(99)).unwrap(), b"99");
         let mode = fs::metadata(place(7)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o644);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 40);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 100);
     }
 
     #[test]

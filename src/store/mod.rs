@@ -14,6 +14,7 @@ mod issues;
 mod lock;
 mod outputs;
 mod pings;
+mod publishing;
 mod reports;
 mod requests;
 mod sqlite;

@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeSet, HashSet},
     fs, io,
     path::PathBuf,
+    sync::PoisonError,
 };
 
 use chrono::{DateTime, Utc};
@@ -27,6 +28,20 @@ struct Outcome {
     touched: Vec<PathBuf>,
 }
 
+/// What this build has to do, in order.
+struct Plan {
+    staged: Vec<Staged>,
+    adopted: Vec<Output>,
+    feeds: Vec<String>,
+    /// Folders that stay, whoever made them.
+    needed: HashSet<String>,
+    /// Stand where a folder must be, or lie in a folder where a file must be:
+    /// removed before anything is placed.
+    in_our_way: Vec<String>,
+    /// Removed last, so that no link leads nowhere meanwhile.
+    obsolete: Vec<String>,
+}
+
 impl Publisher<'_> {
     /// Gives every file its place and removes what nothing makes any more.
     /// `now` is when the feeds changed, for the hub.
@@ -35,64 +50,30 @@ impl Publisher<'_> {
     /// When the ledger or a file cannot be written. Each file is complete then,
     /// with its old or its new bytes, and the next build goes on from there.
     pub async fn finish(mut self, now: DateTime<Utc>) -> Result<Built, Failure> {
-        let progress = std::mem::take(self.progress.get_mut().unwrap_or_else(|e| e.into_inner()));
-        let Progress {
-            claimed,
-            mut staged,
-            adopted,
-            mut feeds,
-            mut built,
-        } = progress;
-        let obsolete: Vec<String> = self
-            .known
-            .files()
-            .into_iter()
-            .filter(|path| !claimed.contains_key(*path))
-            .map(str::to_owned)
-            .collect();
-        let needed: HashSet<&str> = claimed.keys().flat_map(|p| known::folders_of(p)).collect();
+        let progress = self.progress.get_mut();
+        let mut progress = std::mem::take(progress.unwrap_or_else(PoisonError::into_inner));
+        let mut built = std::mem::take(&mut progress.built);
+        let plan = self.plan(progress);
         let mut outcome = Outcome::default();
-        let is_idle = staged.is_empty() && adopted.is_empty() && obsolete.is_empty();
-        if is_idle && !self.known.is_cut_off {
+        if self.is_idle(&plan) {
             // Somebody may have emptied a folder that only we had a use for.
-            self.remove_folders(&needed, &mut outcome)?;
+            self.remove_folders(&plan.needed, &mut outcome)?;
             if outcome.gone.is_empty() {
                 return Ok(sorted(built));
             }
         }
         // 1. The bytes are on disk before anybody is told.
-        let waiting: Vec<_> = staged.iter().map(|one| &one.file).collect();
+        let waiting: Vec<_> = plan.staged.iter().map(|one| &one.file).collect();
         let synced = self.batch.sync(&waiting);
         synced.map_err(|source| unwritable(&self.destination.out, source))?;
         // 2. The ledger knows what will be ours before it is there.
-        feeds.sort();
-        let folders = self.folders_to_make(&staged);
-        let written = staged.iter().map(|one| known::file(&one.path, one.hash));
-        let made = folders.iter().map(|path| known::folder(path));
-        let intended = adopted.iter().cloned().chain(written).chain(made).collect();
         self.store
-            .intend_outputs(&self.name, intended, self.news(&feeds), now)
+            .intend_outputs(&self.name, self.intent(&plan), self.news(&plan.feeds), now)
             .await
             .map_err(workspace::store_failure)?;
-        // 3. What stands where a folder or file of ours must be goes first.
-        let (first, last): (Vec<_>, Vec<_>) = split_clashing(obsolete, &claimed, &staged);
-        self.remove(&first, &mut outcome)?;
-        if !first.is_empty() {
-            self.remove_folders(&needed, &mut outcome)?;
-        }
-        // 4. Every file to its place, copies first: a copy is never older than
-        //    its original, which is how the next build knows that it is good.
-        staged.sort_by(|a, b| (!a.is_copy, &a.path).cmp(&(!b.is_copy, &b.path)));
-        self.forget_older(&staged, &adopted, &mut outcome);
-        for one in staged {
-            self.place(one, &mut outcome)?;
-        }
-        // 5. What nothing makes any more, and folders that became empty.
-        self.remove(&last, &mut outcome)?;
-        self.remove_folders(&needed, &mut outcome)?;
-        let synced = files::sync_places(outcome.touched.iter().map(PathBuf::as_path));
-        synced.map_err(|source| unwritable(&self.destination.out, source))?;
-        // 6. Done.
+        // 3. The folder becomes what it is to be.
+        self.exchange(plan, &mut outcome)?;
+        // 4. The ledger knows that it is done.
         self.store
             .settle_outputs(&self.name, outcome.gone)
             .await
@@ -100,6 +81,80 @@ impl Publisher<'_> {
         built.removed = outcome.removed;
         built.left_alone = outcome.left_alone;
         Ok(sorted(built))
+    }
+
+    fn plan(&self, progress: Progress) -> Plan {
+        let Progress {
+            claimed,
+            mut staged,
+            adopted,
+            mut feeds,
+            ..
+        } = progress;
+        feeds.sort();
+        // Copies first: a copy is never older than its original, which is how
+        // the next build knows that it is good.
+        staged.sort_by(|a, b| (!a.is_copy, &a.path).cmp(&(!b.is_copy, &b.path)));
+        let needed: HashSet<String> = claimed
+            .keys()
+            .flat_map(|path| known::folders_of(path))
+            .map(str::to_owned)
+            .collect();
+        let (in_our_way, obsolete) = self
+            .known
+            .files()
+            .into_iter()
+            .filter(|path| !claimed.contains_key(*path))
+            .map(str::to_owned)
+            .partition(|path| {
+                let is_below_a_file = |folder| claimed.contains_key(folder);
+                needed.contains(path) || known::folders_of(path).any(is_below_a_file)
+            });
+        Plan {
+            staged,
+            adopted,
+            feeds,
+            needed,
+            in_our_way,
+            obsolete,
+        }
+    }
+
+    fn is_idle(&self, plan: &Plan) -> bool {
+        let has_leftovers = !plan.in_our_way.is_empty() || !plan.obsolete.is_empty();
+        plan.staged.is_empty()
+            && plan.adopted.is_empty()
+            && !has_leftovers
+            && !self.known.is_cut_off
+    }
+
+    /// Every file and folder that this build makes its own.
+    fn intent(&self, plan: &Plan) -> Vec<Output> {
+        let staged = &plan.staged;
+        let written = staged.iter().map(|one| known::file(&one.path, one.hash));
+        let folders = self.folders_to_make(staged);
+        let made = folders.iter().map(|path| known::folder(path));
+        plan.adopted
+            .iter()
+            .cloned()
+            .chain(written)
+            .chain(made)
+            .collect()
+    }
+
+    fn exchange(&self, plan: Plan, outcome: &mut Outcome) -> Result<(), Failure> {
+        if !plan.in_our_way.is_empty() {
+            self.remove(&plan.in_our_way, outcome)?;
+            self.remove_folders(&plan.needed, outcome)?;
+        }
+        self.forget_older(&plan.staged, &plan.adopted, outcome);
+        for one in plan.staged {
+            self.place(one, outcome)?;
+        }
+        self.remove(&plan.obsolete, outcome)?;
+        self.remove_folders(&plan.needed, outcome)?;
+        let synced = files::sync_places(outcome.touched.iter().map(PathBuf::as_path));
+        synced.map_err(|source| unwritable(&self.destination.out, source))
     }
 
     /// Folders that the new files need and that are not there, outermost first.
@@ -196,7 +251,11 @@ impl Publisher<'_> {
     }
 
     /// Removes folders that we made and that are empty and not needed.
-    fn remove_folders(&self, needed: &HashSet<&str>, outcome: &mut Outcome) -> Result<(), Failure> {
+    fn remove_folders(
+        &self,
+        needed: &HashSet<String>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
         // The innermost first.
         for path in self.known.folders().rev() {
             if needed.contains(path) {
@@ -214,24 +273,6 @@ impl Publisher<'_> {
         }
         Ok(())
     }
-}
-
-/// Files to remove before anything is placed, since they stand where a folder
-/// must be or lie in a folder where a file must be; and the others, which are
-/// removed last so that no link leads nowhere meanwhile.
-fn split_clashing(
-    obsolete: Vec<String>,
-    claimed: &std::collections::HashMap<String, u64>,
-    staged: &[Staged],
-) -> (Vec<String>, Vec<String>) {
-    let folders: HashSet<&str> = staged
-        .iter()
-        .flat_map(|one| known::folders_of(&one.path))
-        .collect();
-    obsolete.into_iter().partition(|path| {
-        folders.contains(path.as_str())
-            || known::folders_of(path).any(|folder| claimed.contains_key(folder))
-    })
 }
 
 /// Threads put files in any order; reports have one.
