@@ -4,8 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use indicatif::ProgressBar;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
 use super::{
     Context,
@@ -77,6 +81,18 @@ pub fn without_password(config: &Config) -> Result<&MailSettings, Failure> {
         Failure::new(Exit::Config, "letterpress.toml has no [mail]")
             .hint("add `from = \"Name <news@…>\"` and `relay = \"folder:outbox\"`")
     })
+}
+
+/// Why an issue is too thin to go out.
+#[must_use]
+pub fn too_few(plan: &IssuePlan<'_>, digest: &Digest) -> String {
+    match (plan.articles.len(), digest.min_articles) {
+        (0, _) => "no new article".to_owned(),
+        (number, least) => format!(
+            "{} only, `min_articles` is {least}",
+            count(number, "new article")
+        ),
+    }
 }
 
 /// The subject an issue would have; `None` when its template fails (the
@@ -244,7 +260,7 @@ pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
         left_out.insert(0, String::new());
     }
     context.talk.say(format!(
-        "issue {}: {} with {}, for {} of {} on the list{}",
+        "issue {}: “{}” with {}, for {} of {} on the list{}",
         issue.issue,
         issue.subject,
         count(issue.articles, "article"),
@@ -292,6 +308,33 @@ pub async fn take_turn(
     }
 }
 
+/// Ends what ran out of time, and says so.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
+    let expired = store
+        .expire(context.clock.now())
+        .await
+        .map_err(workspace::store_failure)?;
+    if expired.deliveries > 0 {
+        let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
+        context.talk.must_say(format!(
+            "{} expired: `mail.expire_after` has passed",
+            count(number, "delivery")
+        ));
+    }
+    if expired.paused.is_empty() {
+        return Ok(Exit::Done);
+    }
+    context.talk.must_say(format!(
+        "{} paused: most of it would have expired without one attempt\n\
+         hint: look at the clock, then `letterpress issues list` and `issues resume`",
+        count(expired.paused.len(), "issue")
+    ));
+    Ok(Exit::Paused)
+}
+
 /// Delivers what is due, with progress, until it is done or told to stop.
 ///
 /// # Errors
@@ -320,23 +363,30 @@ pub async fn drain(
         .count_due(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
-    let mut running = std::pin::pin!(drain.run());
+    let mut running = Box::pin(drain.run());
     let mut watching = std::pin::pin!(watch_progress(context, &monitor, lock, total));
-    let mut stopping = std::pin::pin!(stop_requested());
+    let mut signals = Signals::listen();
     let finished = tokio::select! {
         report = &mut running => report,
         () = &mut watching => unreachable!("progress is watched until the drain ends"),
-        () = &mut stopping => {
+        () = signals.next() => {
             say_stop.send_replace(Stop::Gracefully);
             context.talk.must_say(format!(
                 "stopping: waiting up to {} s for messages under way; {} sent",
                 GRACE.as_secs(),
                 monitor.tally().sent()
             ));
+            let patience = async {
+                tokio::select! {
+                    () = signals.next() => {}
+                    () = tokio::time::sleep(GRACE) => {}
+                }
+            };
             tokio::select! {
                 report = &mut running => report,
-                () = stop_requested() => return stopped_at_once(context, store, &monitor).await,
-                () = tokio::time::sleep(GRACE) => {
+                () = patience => {
+                    // The sessions end here, in the middle of what they do.
+                    drop(running);
                     return stopped_at_once(context, store, &monitor).await;
                 }
             }
@@ -359,37 +409,49 @@ async fn stopped_at_once(
         "stopped at once: {} uncertain",
         recovered.uncertain
     ));
-    Ok(Report {
-        sent: monitor.tally().sent(),
-        uncertain: recovered.uncertain,
-        ending: Some(Ending {
-            why: Why::Stopped,
-            text: "stopped on request".to_owned(),
-        }),
-        ..Report::default()
-    })
+    let mut report = monitor.report();
+    report.uncertain += recovered.uncertain;
+    report.ending.get_or_insert(Ending {
+        why: Why::Stopped,
+        text: "stopped on request".to_owned(),
+    });
+    Ok(report)
 }
 
-#[cfg(unix)]
-async fn stop_requested() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// SIGTERM and SIGINT, heard from the moment this is made: none of two is lost.
+struct Signals([Option<Signal>; 2]);
+
+impl Signals {
+    fn listen() -> Self {
+        // Where they cannot be heard they end the process, as usual.
+        Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt] = &mut self.0;
+        tokio::select! {
+            () = heard(terminate) => {}
+            () = heard(interrupt) => {}
         }
-    };
-    tokio::select! {
-        () = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 
 /// A bar on a terminal, a line now and then elsewhere, and the lock's note.
 async fn watch_progress(context: &Context, monitor: &Monitor, lock: &mut RunLock, total: u64) {
-    let bar = context.talk.bar("sending", total);
+    let bar = if total > 0 {
+        context.talk.bar("sending", total)
+    } else {
+        ProgressBar::hidden()
+    };
     let plain = context.talk.plain_interval();
     let mut ticks = tokio::time::interval(Duration::from_millis(200));
     let mut last_line = tokio::time::Instant::now();

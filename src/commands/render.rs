@@ -57,9 +57,7 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     let plan = IssuePlan::make(digest, &loaded.collection, &known.history, due.slot, now);
     let mut problems = loaded.problems.clone();
     problems.extend(template_problems);
-    for problem in &problems {
-        context.talk.say(problem);
-    }
+    workspace::tell_problems(context, &problems);
     if plan.articles.is_empty() {
         return Err(workspace::nothing_new(digest));
     }

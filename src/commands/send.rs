@@ -10,7 +10,9 @@ use super::{
     Context, build, deliver,
     deliver::{Freezing, Turn},
     exit::{Exit, Failure},
-    subscribers, workspace,
+    subscribers,
+    talk::count,
+    workspace,
 };
 use crate::{
     config::{
@@ -98,7 +100,7 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     let plan = IssuePlan::make(digest, &loaded.collection, &history, None, now);
     if plan.articles.is_empty() {
         context.talk.must_say(format!(
-            "nothing to send: every article of `{}` was in an issue; `letterpress plan` lists them",
+            "nothing to send: no article is new to `{0}`; `letterpress plan {0}` says why",
             digest.name
         ));
         return Ok(Exit::Done);
@@ -115,12 +117,13 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         deliver::tell_frozen(context, issue);
     }
     // 3. Delivered like any other.
+    let expired = deliver::expire(context, &store).await?;
     let report = deliver::drain(context, &config, &store, &mut lock).await?;
     store
         .finish_issues(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
-    let exit = deliver::conclude(context, &report);
+    let exit = expired.worse(deliver::conclude(context, &report));
     Ok(exit.worse(deliver::uncertain_held(context, &store).await?))
 }
 
@@ -186,9 +189,9 @@ fn tell_dry_run(
     };
     context.talk.data(&report, || {
         format!(
-            "would freeze issue {} and send it to {} readers\nsubject: {}\n{}\n{} bytes of HTML, {} of text",
+            "would freeze issue {} and send it to {}\nsubject: {}\n{}\n{} bytes of HTML, {} of text",
             report.issue,
-            report.readers,
+            count(usize::try_from(report.readers).unwrap_or(usize::MAX), "reader"),
             report.subject,
             report
                 .articles

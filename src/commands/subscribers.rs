@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-pub use self::import::seed;
+pub use self::import::{active_in_seed, seed};
 use super::{
     Context,
     exit::{Exit, Failure},

@@ -134,6 +134,12 @@ impl Control {
         }
     }
 
+    /// Whether session number `worker` is within the limit: others should not
+    /// keep a connection that the relay may want for somebody else.
+    pub(super) fn is_wanted(&self, worker: usize) -> bool {
+        worker < self.lock().limit
+    }
+
     /// Waits for the rate's next free moment.
     pub(super) async fn keep_rate(&self) {
         let Some(rate) = self.rate else { return };

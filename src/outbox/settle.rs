@@ -59,14 +59,14 @@ pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), Outbo
     let Some(delivery) = shared.feed.in_hand(worker).await else {
         return Ok(());
     };
-    let intent = shared.store.intent(delivery, (shared.now)()).await?;
-    if let Intent::Granted(attempt) = intent {
+    let intent = shared.store.intent(delivery, (shared.now)()).await;
+    if let Ok(Intent::Granted(attempt)) = intent {
         shared.tally.add_failed(1);
         let reason = "building this message ended in a panic".to_owned();
         record(shared, attempt, Outcome::Failed { reason });
     }
     shared.feed.release(worker).await;
-    Ok(())
+    Ok(intent.map(|_| ())?)
 }
 
 /// The folder relay could not write: nothing else will go better.
@@ -104,7 +104,17 @@ pub(super) async fn troubled(
     keep_or_drop(session, &trouble).await;
     let closes = closes_session(&trouble);
     let requeued = worker::requeued(&trouble);
-    let outcome = match verdict::of(trouble) {
+    let verdict = verdict::of(trouble);
+    if attempt.is_none() && !matches!(verdict, Verdict::Requeue(_)) {
+        // Refused by the relay and not wanted any more by us: nothing is to be
+        // recorded of this person.
+        match verdict {
+            Verdict::Fail(_) => shared.control.unused(),
+            _ => shared.control.serves(),
+        }
+        return withdrawn(shared).await;
+    }
+    let outcome = match verdict {
         Verdict::Defer(reply) => {
             if closes {
                 shared.control.slow_down(&reply.to_string());
@@ -153,6 +163,14 @@ pub(super) async fn troubled(
     if let Some(attempt) = attempt {
         record(shared, attempt, outcome);
     }
+    Ok(())
+}
+
+/// The reader left, or the issue was paused or called off, after the delivery
+/// was read from the ledger: so may have been others that were read with it.
+pub(super) async fn withdrawn(shared: &Shared) -> Result<(), OutboxError> {
+    shared.tally.add_withdrawn(1);
+    shared.feed.reread().await;
     Ok(())
 }
 

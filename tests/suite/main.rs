@@ -15,6 +15,7 @@
 )]
 
 mod chaos;
+mod commands;
 mod dialogue;
 mod mailbox;
 mod net;
@@ -30,3 +31,4 @@ mod websub;
 
 mod harness_selftest;
 mod publishing;
+mod readme;

@@ -202,6 +202,34 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
+    /// Keeps a file of an earlier build as it is, for what never changes once
+    /// it is complete; `false` when it is not there any more or somebody else
+    /// changed it, so that it has to be made again.
+    ///
+    /// # Errors
+    /// As [`Publisher::put`].
+    pub fn keep(&self, path: &str) -> Result<bool, Failure> {
+        let place = self.destination.out.join(path);
+        let bytes = match fs::read(&place) {
+            Ok(bytes) => bytes,
+            Err(error) if is_absence(&error) => return Ok(false),
+            Err(source) => return Err(unwritable(&place, source)),
+        };
+        let hashes = self.known.hashes(path);
+        if !hashes.is_empty() && !hashes.contains(&Sha256::digest(&bytes).into()) {
+            return Ok(false);
+        }
+        self.put(path, &bytes)?;
+        Ok(true)
+    }
+
+    /// What the folder is called in the ledger: relative to the publication
+    /// where it lies in it, else its full path.
+    #[must_use]
+    pub fn folder(&self) -> &str {
+        &self.name
+    }
+
     /// Whether the file will change.
     fn publish(&self, path: &str, bytes: &[u8]) -> Result<bool, Failure> {
         if !self.claim(path, bytes)? {
@@ -338,4 +366,104 @@ fn unwritable(path: &Path, source: io::Error) -> Failure {
     Failure::of(Exit::Io, &WriteError { path, source }).hint(
         "what was published before is complete; free space or mend permissions and build again",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Utc};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::commands::{
+        Clock,
+        talk::{Format, Talk, Volume},
+    };
+
+    const SETTINGS: &str = "
+        [publication]
+        title = \"Tide\"
+        base_url = \"https://magazine.example.org/\"
+        id_authority = \"magazine.example.org,2026\"
+    ";
+
+    struct World {
+        folder: TempDir,
+        config: Config,
+        store: Store,
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+    }
+
+    impl World {
+        async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("letterpress.toml");
+            fs::write(&path, SETTINGS).unwrap();
+            let (config, _) = Config::load(&path).unwrap();
+            let store = Store::open(&config.store, now()).await.unwrap();
+            Self {
+                folder,
+                config,
+                store,
+            }
+        }
+
+        async fn publisher(&self) -> Publisher<'_> {
+            let context = Context {
+                config: None,
+                clock: Clock::new(now(), None),
+                talk: Talk::new(Format::Human, Volume::Quiet),
+            };
+            let destination = Destination::take(&context, &self.config, None, false).await;
+            Publisher::begin(&self.config, &self.store, destination.unwrap())
+                .await
+                .unwrap()
+        }
+
+        fn place(&self, path: &str) -> PathBuf {
+            self.folder.path().join("public").join(path)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_stays_with_its_copies_unless_somebody_changed_it() {
+        let world = World::new().await;
+        let long = "An article. ".repeat(200);
+        let publisher = world.publisher().await;
+        assert_eq!(publisher.folder(), "public");
+        publisher.put("archive/1.xml", long.as_bytes()).unwrap();
+        publisher.finish(now()).await.unwrap();
+
+        let publisher = world.publisher().await;
+        assert!(publisher.keep("archive/1.xml").unwrap());
+        assert!(!publisher.keep("archive/2.xml").unwrap());
+        let built = publisher.finish(now()).await.unwrap();
+        assert!(built.is_empty(), "{built:?}");
+        assert!(world.place("archive/1.xml.gz").exists());
+
+        fs::write(world.place("archive/1.xml"), "changed by hand").unwrap();
+        let publisher = world.publisher().await;
+        assert!(!publisher.keep("archive/1.xml").unwrap());
+        drop(publisher);
+        world.publisher().await.finish(now()).await.unwrap();
+        assert!(world.place("archive/1.xml").exists(), "it is not ours now");
+        assert!(!world.place("archive/1.xml.gz").exists());
+    }
+
+    #[tokio::test]
+    async fn one_path_is_for_one_file_below_the_folder() {
+        let world = World::new().await;
+        let publisher = world.publisher().await;
+        publisher.put("logo.png", b"one").unwrap();
+        publisher.put("logo.png", b"one").unwrap();
+        let twice = publisher.put("logo.png", b"two").unwrap_err();
+        assert_eq!(twice.exit, Exit::Data);
+        for path in ["../x", "/etc/x", "a//b", "a/./b", "", "a/"] {
+            assert_eq!(publisher.put(path, b"x").unwrap_err().exit, Exit::Data);
+        }
+        drop(publisher);
+        assert_eq!(fs::read_dir(world.place("")).unwrap().count(), 0);
+    }
 }

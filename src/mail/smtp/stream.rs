@@ -16,6 +16,7 @@ use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::Notify,
 };
 use tokio_rustls::client::TlsStream;
 
@@ -41,6 +42,8 @@ pub(super) struct Gate {
     dot_waits: AtomicBool,
     /// The point of no return: the dot may have reached the relay.
     dot_left: AtomicBool,
+    /// Wakes who waits for that.
+    leaves: Notify,
     /// Bytes were read beyond the reply's line.
     surplus: AtomicBool,
 }
@@ -63,6 +66,18 @@ impl Gate {
     /// has not: the kernel never took the dot's bytes.
     pub(super) fn dot_left(&self) -> bool {
         self.dot_left.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the dot may have reached the relay.
+    pub(super) async fn dot_leaves(&self) {
+        while !self.dot_left() {
+            self.leaves.notified().await;
+        }
+    }
+
+    fn mark_dot(&self) {
+        self.dot_left.store(true, Ordering::Relaxed);
+        self.leaves.notify_one();
     }
 
     /// Whether more was received than has been read.
@@ -137,7 +152,7 @@ impl RelayStream {
                     // TLS takes bytes before the kernel does: from here on the
                     // dot counts as gone.
                     if self.gate.dot_waits.load(Ordering::Relaxed) {
-                        self.gate.dot_left.store(true, Ordering::Relaxed);
+                        self.gate.mark_dot();
                     }
                     Pin::new(wire.as_mut()).poll_write(cx, rest)
                 }
@@ -148,7 +163,7 @@ impl RelayStream {
             self.written += count;
         }
         if self.gate.dot_waits.load(Ordering::Relaxed) && !self.outgoing.is_empty() {
-            self.gate.dot_left.store(true, Ordering::Relaxed);
+            self.gate.mark_dot();
         }
         self.outgoing.clear();
         self.written = 0;
