@@ -19,3 +19,4 @@ pub mod mail;
 pub mod outbox;
 pub mod store;
 pub mod templates;
+pub mod websub;

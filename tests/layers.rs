@@ -19,7 +19,7 @@ use source::{Source, Token};
 
 /// Each module of the crate with the modules it may import, lowest first.
 /// A module that is not here has no place yet: give it one deliberately.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("links", &["domain"]),
@@ -31,6 +31,8 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("feed", &["domain"]),
     ("mail", &["domain", "config", "links", "templates"]),
     ("store", &["domain", "config"]),
+    // Tells a hub; what is to be told stands in the ledger.
+    ("websub", &[]),
     ("inbound", &["domain", "links"]),
     ("import", &["domain"]),
     (
@@ -68,6 +70,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "import",
             "outbox",
             "web",
+            "websub",
         ],
     ),
     ("cli", &["commands"]),

@@ -1,20 +1,17 @@
 //! `build`: feeds and the pictures they show into `public/`; only files whose
 //! bytes differ are touched.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc};
 
 use clap::Args;
+use serde::Serialize;
 use url::Url;
 
 use super::{
     Context,
     exit::{Exit, Failure},
-    publisher::{Built, Publisher},
+    pings::{self, Round},
+    publisher::{Built, Destination, Publisher},
     workspace,
 };
 use crate::{
@@ -33,12 +30,30 @@ Examples:
   letterpress build --out /srv/www/magazine
 
 Writes rss.xml, atom.xml and feed.json for the publication and, below
-sections/, for each section. Files whose bytes would not change are not
-touched. While an article or template has an error, nothing is written.")]
+sections/, for each section, with compressed copies as `content.compress` says.
+Files whose bytes would not change are not touched; files that nothing makes any
+more are removed, unless somebody else changed them. Files of others are never
+touched. While an article or template has an error, nothing is written. The hub
+that `feeds.hub` names is told which feeds changed.
+
+Exit codes: 0 done; 65 articles have errors, or a file of somebody else stands
+where one of ours should; 74 the folder cannot be written; 75 another build is
+at work; 78 configuration.")]
 pub struct Build {
     /// Write here instead of public/
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace files that this publication did not write
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// What a build did, for `--format json`.
+#[derive(Serialize)]
+struct Done<'a> {
+    #[serde(flatten)]
+    built: &'a Built,
+    hub: &'a Round,
 }
 
 /// # Errors
@@ -47,25 +62,24 @@ pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
     // 1. Settings, ledger, articles; nothing is written while an error stands.
     let (config, warnings) = workspace::configuration(context)?;
     let store = workspace::ledger(context, &config).await?;
+    let out = args.out.as_deref();
+    let destination = Destination::take(context, &config, out, args.overwrite).await?;
     let loaded = load(context, &config, &store).await?;
     for warning in warnings {
         context.talk.say(warning);
     }
     // 2. Feeds and pictures.
-    let out = match &args.out {
-        Some(dir) => dir.clone(),
-        None => config.root.join(workspace::PUBLIC),
+    let built = publish(context, &config, &store, &loaded, destination).await?;
+    // 3. The hub hears of it.
+    let hub = pings::end(pings::start(context, &config, &store)).await?;
+    // 4. What changed.
+    let done = Done {
+        built: &built,
+        hub: &hub,
     };
-    let built = publish(context, &config, &loaded, &out)?;
-    // 3. What changed.
-    context.talk.data(&built, || {
-        let mut lines: Vec<String> = Vec::new();
-        lines.extend(built.created.iter().map(|name| format!("new      {name}")));
-        lines.extend(built.changed.iter().map(|name| format!("changed  {name}")));
-        lines.join("\n")
-    })?;
+    context.talk.data(&done, || built.lines())?;
     context.talk.say(built.summary());
-    Ok(Exit::Done)
+    Ok(built.tell_foreign(context))
 }
 
 /// Loads articles, refuses errors, and makes the ledger remember new ids.
@@ -89,26 +103,28 @@ pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<L
 }
 
 /// Makes every feed and copies every picture; both only where bytes differ.
+/// What an earlier build made and this one does not is removed.
 ///
 /// # Errors
 /// When a file cannot be written; what was there stays complete.
-pub fn publish(
+pub async fn publish(
     context: &Context,
     config: &Config,
+    store: &Store,
     loaded: &Loaded,
-    out: &Path,
+    destination: Destination,
 ) -> Result<Built, Failure> {
-    let mut publisher = Publisher::new(out);
-    feeds(context, config, loaded, &mut publisher)?;
-    pictures(config, &loaded.pictures, &mut publisher)?;
-    Ok(publisher.finish())
+    let publisher = Publisher::begin(config, store, destination).await?;
+    feeds(context, config, loaded, &publisher)?;
+    pictures(config, &loaded.pictures, &publisher)?;
+    publisher.finish(context.clock.now()).await
 }
 
 fn feeds(
     context: &Context,
     config: &Config,
     loaded: &Loaded,
-    publisher: &mut Publisher,
+    publisher: &Publisher<'_>,
 ) -> Result<(), Failure> {
     let publication = &config.publication;
     let collection = &loaded.collection;
@@ -133,7 +149,7 @@ fn feeds(
         .and_then(|feed| feed.files())
         .map_err(|error| Failure::of(Exit::Internal, &error))?;
         for file in made {
-            publisher.put(&file.path, &file.bytes)?;
+            publisher.put_feed(&file.path, &file.bytes)?;
         }
         bar.inc(1);
     }
@@ -141,7 +157,7 @@ fn feeds(
     Ok(())
 }
 
-fn pictures(config: &Config, pictures: &[Asset], publisher: &mut Publisher) -> Result<(), Failure> {
+fn pictures(config: &Config, pictures: &[Asset], publisher: &Publisher<'_>) -> Result<(), Failure> {
     let artwork = config.artwork.iter().map(|(file, url)| (file, url));
     let own = pictures.iter().map(|asset| (&asset.file, &asset.url));
     for (file, url) in artwork.chain(own) {

@@ -9,6 +9,7 @@ pub mod exit;
 pub mod freezing;
 pub mod init;
 pub mod issues;
+pub mod pings;
 pub mod plan;
 pub mod publisher;
 pub mod render;

@@ -11,7 +11,8 @@ use super::{
     deliver::Turn,
     exit::{Exit, Failure},
     freezing::{self, FrozenIssue},
-    publisher::Built,
+    pings::{self, Round},
+    publisher::{Built, Destination},
     subscribers,
     talk::{Format, count},
     workspace,
@@ -52,6 +53,7 @@ pub struct Run {
 #[derive(Debug, Default, Serialize)]
 struct Done {
     built: Option<Built>,
+    hub: Round,
     seeded: usize,
     recovered_uncertain: u64,
     issues: Vec<FrozenIssue>,
@@ -126,7 +128,8 @@ async fn steps(
         context.talk.must_say(&failure);
         exit = failure.exit;
     }
-    // 4. Deliver.
+    // 4. Deliver; the hub hears of the feeds meanwhile.
+    let round = pings::start(context, config, store);
     if config.mail.is_some() {
         exit = exit.worse(deliver::expire(context, store).await?);
         let report = deliver::drain(context, config, store, lock).await?;
@@ -138,7 +141,11 @@ async fn steps(
             .map_err(workspace::store_failure)?;
         exit = exit.worse(deliver::uncertain_held(context, store).await?);
     }
+    done.hub = pings::end(round).await?;
     // 5. What a person should know.
+    if let Some(built) = &done.built {
+        exit = exit.worse(built.tell_foreign(context));
+    }
     if done.issues.is_empty() && done.built.as_ref().is_some_and(Built::is_empty) {
         idle(context, config, store, done).await?;
     }
@@ -220,13 +227,9 @@ async fn publish_and_freeze(
     store: &Store,
     done: &mut Done,
 ) -> Result<(), Failure> {
+    let destination = Destination::take(context, config, None, false).await?;
     let loaded = build::load(context, config, store).await?;
-    let built = build::publish(
-        context,
-        config,
-        &loaded,
-        &config.root.join(workspace::PUBLIC),
-    )?;
+    let built = build::publish(context, config, store, &loaded, destination).await?;
     if !built.is_empty() {
         context.talk.say(format!("built: {}", built.summary()));
     }

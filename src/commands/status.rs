@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
 use clap::Args;
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ use crate::{
         digest::Digest,
         issue::{History, IssueState},
     },
-    store::{Run, Store},
+    store::{Run, Store, WaitingPings},
 };
 
 /// Show where everything stands, in one screen
@@ -36,6 +36,7 @@ struct Standing {
     digests: Vec<Next>,
     under_way: Vec<UnderWay>,
     uncertain: usize,
+    waiting_pings: Option<WaitingPings>,
     last_run: Option<Run>,
 }
 
@@ -73,6 +74,7 @@ pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
                 .collect(),
             under_way: Vec::new(),
             uncertain: 0,
+            waiting_pings: None,
             last_run: None,
         },
     };
@@ -117,6 +119,7 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
         digests,
         under_way,
         uncertain: store.uncertain().await.map_err(failed)?.len(),
+        waiting_pings: store.waiting_pings().await.map_err(failed)?,
         last_run: store.runs(1).await.map_err(failed)?.into_iter().next(),
     })
 }
@@ -186,6 +189,20 @@ fn text(config: &Config, standing: &Standing) -> String {
             "uncertain  {}: see `letterpress uncertain list`",
             standing.uncertain
         );
+    }
+    if let (Some(pings), Some(hub)) = (&standing.waiting_pings, &config.feeds.hub) {
+        let zone = config.publication.timezone;
+        let time = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
+        let _ = writeln!(
+            text,
+            "hub        {hub} is still to be told of {} (since {}), next at {}",
+            super::talk::count(usize::try_from(pings.count).unwrap_or(usize::MAX), "feed"),
+            time(pings.since),
+            time(pings.next_at)
+        );
+        if let Some(error) = &pings.last_error {
+            let _ = writeln!(text, "           {error}");
+        }
     }
     if let Some(run) = &standing.last_run {
         let started = run.started.with_timezone(&config.publication.timezone);

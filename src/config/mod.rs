@@ -4,6 +4,7 @@
 mod digests;
 mod findings;
 mod mailing;
+mod publishing;
 mod raw;
 pub mod secret;
 pub mod settings;
@@ -19,7 +20,7 @@ use url::Url;
 use self::{
     findings::Findings,
     raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore},
-    settings::{Durability, MailSettings, StoreSettings},
+    settings::{Compression, Durability, MailSettings, StoreSettings},
 };
 use crate::domain::{
     digest::Digest,
@@ -46,6 +47,8 @@ pub struct Config {
     pub content_dir: PathBuf,
     /// `[content]`.
     pub content: ContentRules,
+    /// `content.compress`: the copies beside each text file that is published.
+    pub compress: Vec<Compression>,
     /// `[feeds]`.
     pub feeds: FeedRules,
     /// `[[digest]]`, in the order written.
@@ -129,6 +132,7 @@ impl Config {
             publication(raw.publication, &raw.content, &root, &mut findings);
         let zone = publication.as_ref().map_or(chrono_tz::UTC, |p| p.timezone);
         let content = content_rules(&raw.content, &mut findings);
+        let compress = publishing::compressions(&raw.content, &mut findings);
         let feeds = feed_rules(&raw.feeds, &mut findings);
         let store = store(&raw.store, &root, &mut findings);
         let mail = raw
@@ -146,6 +150,7 @@ impl Config {
             artwork,
             content_dir,
             content,
+            compress,
             feeds,
             digests,
             mail,
@@ -412,7 +417,7 @@ fn feed_rules(raw: &RawFeeds, findings: &mut Findings) -> Option<FeedRules> {
         None => None,
         Some(text) => Some(findings.parsed(
             raw.hub.as_ref(),
-            Url::parse(text.get_ref()).map_err(|_| format!("`{}` is no URL", text.get_ref())),
+            publishing::hub_url(text.get_ref()),
             "write the hub's address in full, such as `https://hub.example.org/`",
         )?),
     };

@@ -49,6 +49,7 @@ pub(super) struct RawContent {
     pub(super) permalink: Text,
     #[serde(default)]
     pub(super) smart_punctuation: bool,
+    pub(super) compress: Option<Vec<Spanned<String>>>,
     pub(super) missing: Text,
 }
 
@@ -174,7 +175,13 @@ const KEYS: [(&str, &[&str]); 12] = [
     ("publication.authors", &["name", "email", "url"]),
     (
         "content",
-        &["dir", "permalink", "smart_punctuation", "missing"],
+        &[
+            "dir",
+            "permalink",
+            "smart_punctuation",
+            "compress",
+            "missing",
+        ],
     ),
     ("feeds", &["entries", "content", "hub", "archive"]),
     (

@@ -168,6 +168,34 @@ pub struct ListSettings {
     pub unsubscribe_address: Option<EmailAddress>,
 }
 
+/// A compressed copy beside each text file of the output folder, for web
+/// servers that hand out such copies (`gzip_static`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// `.gz` (RFC 1952).
+    Gzip,
+    /// `.br` (RFC 7932).
+    Brotli,
+    /// `.zst` (RFC 8878).
+    Zstandard,
+}
+
+impl Compression {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Gzip, Self::Brotli, Self::Zstandard];
+
+    /// The end of the copy's name, without the dot: also its name in
+    /// `content.compress`.
+    #[must_use]
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Gzip => "gz",
+            Self::Brotli => "br",
+            Self::Zstandard => "zst",
+        }
+    }
+}
+
 /// How safe a commit must be before a message may leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {

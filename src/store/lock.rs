@@ -1,5 +1,5 @@
-//! One sending process at a time: a lock on a file beside the database. The
-//! kernel frees it when the process ends, however it ends; what the file says
+//! One sending process at a time, and one that writes output: locks on files
+//! beside the database. The kernel frees one when the process ends, however it ends; what the file says
 //! is for messages only, and no lock is ever broken for its age.
 
 use std::{
@@ -73,16 +73,9 @@ impl RunLock {
     /// [`LockError::Held`] when another process has it; [`LockError::Store`]
     /// when the lock file cannot be used.
     pub fn acquire(db_path: &Path, now: DateTime<Utc>) -> Result<Self, LockError> {
-        let path = lock_path(db_path);
+        let path = beside(db_path, ".lock");
         let told = |error: io::Error| StoreError::system(path.clone(), error);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .map_err(told)?;
+        let mut file = open(&path).map_err(told)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -130,11 +123,47 @@ impl RunLock {
     }
 }
 
-/// `<database>.lock`, in the same folder. Two names of one database have one
+/// The right to write output. Given back when dropped or when the process
+/// dies. A lock of its own: a run that sends for an hour must not keep a build
+/// from publishing.
+#[derive(Debug)]
+pub struct BuildLock {
+    /// Holds the lock while it is open.
+    _file: File,
+}
+
+impl BuildLock {
+    /// Takes the lock that belongs to the database at `db_path`; `None` when
+    /// another process has it. Does not wait.
+    ///
+    /// # Errors
+    /// When the lock file cannot be used.
+    pub fn acquire(db_path: &Path) -> Result<Option<Self>, StoreError> {
+        let path = beside(db_path, ".build.lock");
+        let file = open(&path).map_err(|error| StoreError::system(path.clone(), error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(StoreError::system(path, error)),
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+}
+
+/// `<database><end>`, in the same folder. Two names of one database have one
 /// lock: what counts is where the file itself lies.
-fn lock_path(db_path: &Path) -> PathBuf {
+fn beside(db_path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(real_path(db_path));
-    name.push(".lock");
+    name.push(end);
     name.into()
 }
 
@@ -270,7 +299,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("letterpress.db");
         for left in ["", "garbage", "{\"pid\":1,\"host\":\"elsewhere\"}"] {
-            std::fs::write(lock_path(&db), left).unwrap();
+            std::fs::write(beside(&db, ".lock"), left).unwrap();
             let lock = RunLock::acquire(&db, at("2026-11-27T05:00:00Z")).unwrap();
             let again = held(RunLock::acquire(&db, at("2026-11-27T05:00:00Z")).unwrap_err());
             assert_eq!(again.pid, Some(std::process::id()));

@@ -12,6 +12,9 @@ mod error;
 mod freeze;
 mod issues;
 mod lock;
+mod outputs;
+mod pings;
+mod publishing;
 mod reports;
 mod requests;
 mod sqlite;
@@ -40,7 +43,9 @@ pub use self::{
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
     issues::{ChangeOutcome, Counts, FrozenEdition, IssueChange, IssueKey, IssueSummary},
-    lock::{Held, LockError, RunLock},
+    lock::{BuildLock, Held, LockError, RunLock},
+    outputs::{Manifest, Output},
+    pings::{News, Ping, PingFate, WaitingPings},
     reports::{Attempt, DeliveryStory, Event, Story, Suppression},
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
 };

@@ -27,6 +27,7 @@ mod process;
 mod receipt;
 mod sink;
 mod tools;
+mod websub;
 
 mod commands;
 mod crash;
@@ -36,6 +37,7 @@ mod harness_selftest;
 mod hostile;
 mod overlap;
 mod postfix_delivery;
+mod publishing;
 mod readme;
 mod relay_faults;
 mod volume;

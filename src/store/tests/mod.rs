@@ -5,6 +5,7 @@ mod freezing;
 mod killed;
 mod listing;
 mod opening;
+mod publishing;
 mod random;
 mod sending;
 mod storage;

@@ -1,6 +1,10 @@
 //! Files that are whole or not there: written to a temporary name in the same
 //! folder, synced, renamed, and the folder synced too.
 
+mod batch;
+
+pub use batch::{Batch, Waiting, sync_places};
+
 use std::{
     fs::{self, File, Permissions},
     io::{self, Write},

@@ -1,0 +1,93 @@
+//! What can be asked of the ledger about output folders and hubs, in the order
+//! of a build. Every request fails with a [`StoreError`] when the database
+//! cannot be read or written.
+
+use chrono::{DateTime, Utc};
+
+use crate::store::{
+    Manifest, News, Output, Ping, PingFate, Store, StoreError, WaitingPings, outputs, pings,
+};
+
+/// Output folders and hubs.
+impl Store {
+    /// What was written into an output folder.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn manifest(&self, out_dir: &str) -> Result<Manifest, StoreError> {
+        let out_dir = out_dir.to_owned();
+        self.read(move |tx| outputs::manifest(tx, &out_dir)).await
+    }
+
+    /// Notes, before it is done, what is going to be written into an output
+    /// folder and which hub is to hear of it.
+    ///
+    /// # Errors
+    /// See the head of this module; then nothing must be written.
+    pub async fn intend_outputs(
+        &self,
+        out_dir: &str,
+        written: Vec<Output>,
+        news: Option<News>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let out_dir = out_dir.to_owned();
+        self.write(move |tx| {
+            outputs::intend(tx, &out_dir, &written)?;
+            news.map_or(Ok(()), |news| pings::queue(tx, &news, now))
+        })
+        .await
+    }
+
+    /// Notes that what was intended is in its place, and what is gone; the
+    /// hubs may be told.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn settle_outputs(&self, out_dir: &str, gone: Vec<Output>) -> Result<(), StoreError> {
+        let out_dir = out_dir.to_owned();
+        self.write(move |tx| {
+            outputs::forget(tx, &out_dir, &gone)?;
+            pings::make_ready(tx)
+        })
+        .await
+    }
+
+    /// Takes the pings of the publication's hub that are due; each is given to
+    /// one process only. Without a hub, what waits is forgotten.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn take_pings(
+        &self,
+        hub: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Ping>, StoreError> {
+        let hub = hub.map(str::to_owned);
+        self.write(move |tx| pings::take(tx, hub.as_deref(), now))
+            .await
+    }
+
+    /// Records what became of pings that were taken.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn settle_pings(
+        &self,
+        hub: &str,
+        pings: Vec<(Ping, PingFate)>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let hub = hub.to_owned();
+        self.write(move |tx| pings::settle(tx, &hub, &pings, now))
+            .await
+    }
+
+    /// The pings that wait; `None` when every hub knows everything.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn waiting_pings(&self) -> Result<Option<WaitingPings>, StoreError> {
+        self.read(pings::waiting).await
+    }
+}
