@@ -377,15 +377,6 @@ fn content_rules(raw: &RawContent, findings: &mut Findings) -> ContentRules {
 }
 
 fn feed_rules(raw: &RawFeeds, findings: &mut Findings) -> Option<FeedRules> {
-    if let Some(archive) = &raw.archive
-        && *archive.get_ref()
-    {
-        findings.warning(
-            archive.span().start,
-            "archived feeds (RFC 5005) are not made by this version",
-            "leave `archive` out for now; the feeds carry the newest `entries`",
-        );
-    }
     let content = match raw.content.as_ref().map(|text| text.get_ref().as_str()) {
         None | Some("full") => FeedContent::Full,
         Some("summary") => FeedContent::Summary,
@@ -404,10 +395,17 @@ fn feed_rules(raw: &RawFeeds, findings: &mut Findings) -> Option<FeedRules> {
         )?),
     };
     let entries = findings.counted(raw.entries.as_ref(), "feeds.entries", 20, 1..=10_000)?;
+    let archive_size = findings.counted(
+        raw.archive_size.as_ref(),
+        "feeds.archive_size",
+        100,
+        1..=10_000,
+    )?;
     Some(FeedRules {
         entries,
         content,
         hub,
+        archive_size: raw.archive.unwrap_or(true).then_some(archive_size),
     })
 }
 

@@ -56,7 +56,8 @@ pub(super) struct RawFeeds {
     pub(super) entries: Option<Spanned<usize>>,
     pub(super) content: Text,
     pub(super) hub: Text,
-    pub(super) archive: Option<Spanned<bool>>,
+    pub(super) archive: Option<bool>,
+    pub(super) archive_size: Option<Spanned<usize>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,7 +173,10 @@ const KEYS: [(&str, &[&str]); 12] = [
     ),
     ("publication.authors", &["name", "email", "url"]),
     ("content", &["dir", "permalink", "smart_punctuation"]),
-    ("feeds", &["entries", "content", "hub", "archive"]),
+    (
+        "feeds",
+        &["entries", "content", "hub", "archive", "archive_size"],
+    ),
     (
         "digest",
         &[

@@ -12,6 +12,7 @@ mod error;
 mod freeze;
 mod issues;
 mod lock;
+mod published;
 mod reports;
 mod requests;
 mod sqlite;

@@ -5,6 +5,7 @@ pub(super) mod fields;
 mod front_matter;
 mod keys;
 pub(super) mod list;
+mod media;
 pub(super) mod scan;
 mod values;
 

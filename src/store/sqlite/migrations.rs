@@ -11,7 +11,10 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 1] = [include_str!("../migrations/0001_ledger.sql")];
+const SCRIPTS: [&str; 2] = [
+    include_str!("../migrations/0001_ledger.sql"),
+    include_str!("../migrations/0002_history.sql"),
+];
 
 /// Version this program works with.
 const KNOWN: i64 = SCRIPTS.len() as i64;
