@@ -2,10 +2,8 @@
 //! bytes differ are touched.
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use clap::Args;
@@ -14,14 +12,13 @@ use url::Url;
 use super::{
     Context,
     exit::{Exit, Failure},
+    feeds,
     publisher::{Built, Publisher},
     workspace,
 };
 use crate::{
     config::Config,
-    content::{Asset, Loaded, Renderer},
-    domain::article::ArticleId,
-    feed::{self, Feed},
+    content::{Asset, Loaded},
     store::Store,
 };
 
@@ -33,8 +30,10 @@ Examples:
   letterpress build --out /srv/www/magazine
 
 Writes rss.xml, atom.xml and feed.json for the publication and, below
-sections/, for each section. Files whose bytes would not change are not
-touched. While an article or template has an error, nothing is written.")]
+sections/, tags/ and authors/, for each of those; podcast.xml for sections with
+a podcast; older articles into archive/; and feeds.opml, which lists all feeds.
+Files whose bytes would not change are not touched. While an article or
+template has an error, nothing is written.")]
 pub struct Build {
     /// Write here instead of public/
     #[arg(long, value_name = "DIR")]
@@ -56,7 +55,7 @@ pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
         Some(dir) => dir.clone(),
         None => config.root.join(workspace::PUBLIC),
     };
-    let built = publish(context, &config, &loaded, &out)?;
+    let built = publish(context, &config, &store, &loaded, &out).await?;
     // 3. What changed.
     context.talk.data(&built, || {
         let mut lines: Vec<String> = Vec::new();
@@ -89,56 +88,21 @@ pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<L
 }
 
 /// Makes every feed and copies every picture; both only where bytes differ.
+/// The ledger learns what readers are shown before they are shown it.
 ///
 /// # Errors
 /// When a file cannot be written; what was there stays complete.
-pub fn publish(
+pub async fn publish(
     context: &Context,
     config: &Config,
+    store: &Store,
     loaded: &Loaded,
     out: &Path,
 ) -> Result<Built, Failure> {
     let mut publisher = Publisher::new(out);
-    feeds(context, config, loaded, &mut publisher)?;
+    feeds::publish(context, config, store, loaded, &mut publisher).await?;
     pictures(config, &loaded.pictures, &mut publisher)?;
     Ok(publisher.finish())
-}
-
-fn feeds(
-    context: &Context,
-    config: &Config,
-    loaded: &Loaded,
-    publisher: &mut Publisher,
-) -> Result<(), Failure> {
-    let publication = &config.publication;
-    let collection = &loaded.collection;
-    let streams = feed::streams(collection);
-    let chosen: Vec<_> = streams
-        .iter()
-        .map(|stream| feed::select(collection, stream, &config.feeds))
-        .collect();
-    let renderer = Renderer::new(Arc::clone(&loaded.site));
-    let shown: BTreeSet<&ArticleId> = chosen.iter().flatten().map(|a| &a.id).collect();
-    let bodies = renderer.render_all(shown.iter().filter_map(|id| collection.get(id)));
-    let bar = context.talk.bar("building", streams.len() as u64);
-    for (stream, articles) in streams.iter().zip(chosen) {
-        let made = Feed::assemble(
-            publication,
-            &config.feeds,
-            collection,
-            stream,
-            &articles,
-            &bodies,
-        )
-        .and_then(|feed| feed.files())
-        .map_err(|error| Failure::of(Exit::Internal, &error))?;
-        for file in made {
-            publisher.put(&file.path, &file.bytes)?;
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok(())
 }
 
 fn pictures(config: &Config, pictures: &[Asset], publisher: &mut Publisher) -> Result<(), Failure> {

@@ -64,6 +64,13 @@ impl Publisher {
         }
     }
 
+    /// The output folder by its full path, as the ledger names it.
+    #[must_use]
+    pub fn folder(&self) -> String {
+        let full = std::path::absolute(&self.out).unwrap_or_else(|_| self.out.clone());
+        full.to_string_lossy().into_owned()
+    }
+
     /// Writes a file below the folder unless it has these bytes already.
     ///
     /// # Errors
@@ -79,6 +86,16 @@ impl Publisher {
             })?;
         self.built.note(path, written);
         Ok(())
+    }
+
+    /// Says that a file written by an earlier build still belongs here as it
+    /// is; `false` when it is not there.
+    pub fn keep(&mut self, path: &str) -> bool {
+        let is_there = self.out.join(path).is_file();
+        if is_there {
+            self.built.note(path, Written::Unchanged);
+        }
+        is_there
     }
 
     /// What was done.

@@ -89,9 +89,10 @@ impl Documents {
         self.by_number.iter().map(|(n, ids)| (*n, ids.as_slice()))
     }
 
-    /// Every archived article with its last change when its document was completed.
-    pub fn articles(&self) -> impl Iterator<Item = (&ArticleId, DateTime<Utc>)> {
-        self.updated.iter().map(|(id, updated)| (id, *updated))
+    /// An archived article's last change when its document was completed.
+    #[must_use]
+    pub fn updated(&self, id: &ArticleId) -> Option<DateTime<Utc>> {
+        self.updated.get(id).copied()
     }
 
     fn forget(&mut self, id: &ArticleId) {

@@ -169,6 +169,11 @@ impl Collection {
         &self.sections
     }
 
+    /// The sections that have articles, in the order of their slugs.
+    pub fn sections_with_articles(&self) -> impl Iterator<Item = &Slug> {
+        self.by_section.keys()
+    }
+
     /// Every tag that an article has, by slug, with the label it had first.
     pub fn tags(&self) -> impl Iterator<Item = &Tag> {
         self.by_tag.values().map(|(tag, _)| tag)
