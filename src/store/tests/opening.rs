@@ -135,7 +135,7 @@ async fn a_newer_schema_is_refused_with_both_versions() {
             error,
             StoreError::Version {
                 found: 99,
-                known: 1,
+                known: 2,
                 ..
             }
         ),
