@@ -52,6 +52,7 @@ pub async fn publish(
         config,
         loaded,
         chronicle: &chronicle,
+        tombstones: chronicle.tombstones(),
         streams: feed::streams(&loaded.collection),
     };
     maker.subscriptions(context, publisher)?;
@@ -136,6 +137,8 @@ struct Maker<'a> {
     config: &'a Config,
     loaded: &'a Loaded,
     chronicle: &'a Chronicle,
+    /// By the folder of the stream that showed them.
+    tombstones: HashMap<&'a str, Vec<Tombstone>>,
     streams: Vec<Stream>,
 }
 
@@ -172,8 +175,8 @@ impl Maker<'_> {
         let has_archive = self.config.feeds.archive_size.is_some() && stream.is_archived();
         let documents = self.chronicle.archives.get(&path);
         let documents = documents.filter(|_| has_archive).unwrap_or(&none);
-        let mut withdrawn = self.chronicle.tombstones(&path);
-        withdrawn.truncate(MOST_TOMBSTONES);
+        let stones = self.tombstones.get(path.as_str());
+        let stones = stones.into_iter().flatten().take(MOST_TOMBSTONES);
         Plan {
             stream,
             articles: feed::subscription(
@@ -185,7 +188,7 @@ impl Maker<'_> {
             part: Part::Subscription {
                 newest: documents.newest(),
             },
-            withdrawn,
+            withdrawn: stones.cloned().collect(),
         }
     }
 

@@ -121,7 +121,7 @@ fn sort_out(
         problems.append(&mut file.problems);
         match file.kind {
             Some(Kind::Article(article)) => articles.push(*article),
-            Some(Kind::Section(section)) => indexes.push((file.file, section)),
+            Some(Kind::Section(section)) => indexes.push((file.file, *section)),
             None => {}
         }
     }

@@ -327,6 +327,36 @@ pub struct Remembered {
 }
 
 #[cfg(test)]
+impl Article {
+    /// An article for unit tests, published at 08:00 on a day of November 2026.
+    pub(crate) fn sample(slug: &str, day: u32, author: &str) -> Self {
+        let published: DateTime<FixedOffset> =
+            format!("2026-11-{day:02}T08:00:00+02:00").parse().unwrap();
+        Self {
+            id: ArticleId::new(&format!("tag:example.org,2026:{slug}")).unwrap(),
+            source: PathBuf::from(format!("content/{slug}.md")),
+            slug: slug.parse().unwrap(),
+            url: format!("https://example.org/{slug}/").parse().unwrap(),
+            is_elsewhere: false,
+            section: None,
+            kicker: None,
+            title: format!("About {slug}"),
+            standfirst: None,
+            authors: vec![Author::named(author)],
+            tags: Vec::new(),
+            hero: None,
+            enclosure: None,
+            published,
+            updated: published,
+            aliases: Vec::new(),
+            language: None,
+            markdown: String::new(),
+            markdown_line: 1,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -200,21 +200,24 @@ impl Chronicle {
         }
     }
 
-    /// What was taken back from a stream, newest first. `stream` is its folder.
+    /// What was taken back, newest first, by the folder of each stream that
+    /// ever showed it; the whole publication's is empty.
     #[must_use]
-    pub fn tombstones(&self, stream: &str) -> Vec<Tombstone> {
-        let mut stones: Vec<Tombstone> = self
-            .published
-            .iter()
-            .filter(|(_, row)| stream.is_empty() || row.streams.iter().any(|s| s == stream))
-            .filter_map(|(id, row)| {
-                Some(Tombstone {
-                    id: id.clone(),
-                    at: row.gone_at?,
-                })
-            })
-            .collect();
-        stones.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+    pub fn tombstones(&self) -> HashMap<&str, Vec<Tombstone>> {
+        let mut stones: HashMap<&str, Vec<Tombstone>> = HashMap::new();
+        for (id, row) in &self.published {
+            let Some(at) = row.gone_at else {
+                continue;
+            };
+            let streams = row.streams.iter().map(String::as_str);
+            for stream in std::iter::once("").chain(streams) {
+                let id = id.clone();
+                stones.entry(stream).or_default().push(Tombstone { id, at });
+            }
+        }
+        for list in stones.values_mut() {
+            list.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+        }
         stones
     }
 }
@@ -229,5 +232,85 @@ fn published(article: &Article, known: Option<&Published>, streams: Vec<String>)
         url: article.url.to_string(),
         streams: all,
         gone_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::collection::HeldBack;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-27T06:00:00Z".parse().unwrap()
+    }
+
+    fn held(article: &Article, reason: Withheld) -> HeldBack {
+        HeldBack {
+            id: article.id.clone(),
+            source: article.source.clone(),
+            title: article.title.clone(),
+            reason,
+        }
+    }
+
+    fn no_streams(_: &Article) -> Vec<String> {
+        Vec::new()
+    }
+
+    #[test]
+    fn what_was_shown_and_is_not_any_more_is_gone_unless_it_only_waits() {
+        let [kept, removed, draft, waiting, withdrawn] =
+            ["kept", "removed", "draft", "waiting", "withdrawn"]
+                .map(|slug| Article::sample(slug, 1, "A"));
+        let all = [&kept, &removed, &draft, &waiting, &withdrawn].map(Clone::clone);
+        let mut chronicle = Chronicle::default();
+        let first = Collection::new(all.to_vec(), [], Vec::new());
+        let changes = chronicle.changes(&first, no_streams, now());
+        assert_eq!(changes.published.len(), 5);
+        chronicle.apply(&changes);
+        assert!(chronicle.changes(&first, no_streams, now()).is_empty());
+
+        let at = "2026-11-20T00:00:00+02:00".parse().unwrap();
+        let held_back = vec![
+            held(&draft, Withheld::Draft),
+            held(&waiting, Withheld::Future(at)),
+            held(&withdrawn, Withheld::Withdrawn(at)),
+        ];
+        let second = Collection::new(vec![kept], [], held_back);
+        chronicle.apply(&chronicle.changes(&second, no_streams, now()));
+        let gone: Vec<(String, DateTime<Utc>)> = chronicle.tombstones()[""]
+            .iter()
+            .map(|stone| (stone.id.to_string(), stone.at))
+            .collect();
+        let named = |slug: &str, at| (format!("tag:example.org,2026:{slug}"), at);
+        assert_eq!(
+            gone,
+            [
+                named("draft", now()),
+                named("removed", now()),
+                named("withdrawn", at.to_utc())
+            ]
+        );
+
+        let back = chronicle.changes(&first, no_streams, now());
+        assert_eq!(back.returned.len(), 3);
+        chronicle.apply(&back);
+        assert!(chronicle.tombstones().is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_showed_an_article_once_is_told_that_it_is_gone() {
+        let article = Article::sample("a", 1, "A");
+        let collection = Collection::new(vec![article], [], Vec::new());
+        let mut chronicle = Chronicle::default();
+        for folder in ["tags/old/", "tags/new/"] {
+            let changes = chronicle.changes(&collection, |_| vec![folder.to_owned()], now());
+            chronicle.apply(&changes);
+        }
+        let changes = chronicle.changes(&Collection::default(), no_streams, now());
+        chronicle.apply(&changes);
+        let mut streams: Vec<_> = chronicle.tombstones().into_keys().collect();
+        streams.sort_unstable();
+        assert_eq!(streams, ["", "tags/new/", "tags/old/"]);
     }
 }

@@ -269,3 +269,47 @@ fn author_slugs(newest_first: &[Article]) -> HashMap<String, Slug> {
     }
     slugs
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_authors_of_one_slug_are_told_apart_and_the_older_one_keeps_it() {
+        let mut articles = vec![
+            Article::sample("a", 2, "Zoë Adams"),
+            Article::sample("b", 1, "Zoe Adams"),
+            Article::sample("c", 3, "王"),
+        ];
+        let slugs = |articles: &[Article]| -> Vec<String> {
+            let collection = Collection::new(articles.to_vec(), [], Vec::new());
+            let slug = |name: &str| collection.author_slug(&Author::named(name)).cloned();
+            let names = ["Zoe Adams", "Zoë Adams", "王"];
+            names.map(|name| slug(name).unwrap().to_string()).to_vec()
+        };
+        let before = slugs(&articles);
+        assert_eq!(before[..2], ["zoe-adams", "zoe-adams-2"]);
+        assert!(before[2].starts_with("author-"), "{before:?}");
+        articles.push(Article::sample("d", 4, "ZOE ADAMS"));
+        assert_eq!(
+            slugs(&articles),
+            before,
+            "newcomers change nobody's address"
+        );
+    }
+
+    #[test]
+    fn an_author_is_one_person_whatever_else_is_said_of_them() {
+        let mut newer = Article::sample("a", 2, "Thandi");
+        newer.authors[0].url = Some("https://example.org/thandi".to_owned());
+        let mut older = Article::sample("b", 1, " Thandi ");
+        older.authors[0].email = Some("thandi@example.org".to_owned());
+        let collection = Collection::new(vec![newer, older], [], Vec::new());
+        let bylines: Vec<&Byline> = collection.bylines().collect();
+        let [thandi] = bylines[..] else {
+            panic!("{bylines:?}")
+        };
+        assert_eq!(collection.by_author(&thandi.slug).count(), 2);
+        assert!(thandi.author.email.is_some() && thandi.author.url.is_some());
+    }
+}

@@ -112,7 +112,10 @@ fn edited<'a>(
     limit: usize,
     documents: &Documents,
 ) -> HashSet<&'a ArticleId> {
-    let Some(oldest) = articles.iter().take(limit).last().map(|a| a.published) else {
+    let Some(oldest) = articles[..limit.min(articles.len())]
+        .last()
+        .map(|a| a.published)
+    else {
         return HashSet::new();
     };
     let mut edited: Vec<&&Article> = articles
@@ -137,4 +140,93 @@ pub fn document<'a>(collection: &'a Collection, ids: &[ArticleId]) -> Vec<&'a Ar
     let mut articles: Vec<&Article> = ids.iter().filter_map(|id| collection.get(id)).collect();
     articles.sort_by(|a, b| b.published.cmp(&a.published).then_with(|| a.id.cmp(&b.id)));
     articles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::publication::FeedContent;
+
+    const RULES: FeedRules = FeedRules {
+        entries: 3,
+        content: FeedContent::Full,
+        hub: None,
+        archive_size: Some(4),
+    };
+
+    /// Articles of the days from 1 up, and the documents that they make.
+    fn world(days: u32) -> (Collection, Documents) {
+        let articles = (1..=days).map(|day| Article::sample(&format!("a{day}"), day, "A"));
+        let collection = Collection::new(articles.collect(), [], Vec::new());
+        let mut documents = Documents::default();
+        let new = complete(&collection, &Stream::Whole, &RULES, &documents);
+        for (number, articles) in (1..).zip(new) {
+            for article in articles {
+                documents.add(number, article.id.clone(), article.updated.to_utc());
+            }
+        }
+        (collection, documents)
+    }
+
+    fn slugs(articles: &[&Article]) -> Vec<String> {
+        articles.iter().map(|a| a.slug.to_string()).collect()
+    }
+
+    #[test]
+    fn every_article_is_in_exactly_one_document_whatever_their_number() {
+        for days in 0..=28 {
+            let (collection, documents) = world(days);
+            let open = subscription(&collection, &Stream::Whole, &RULES, &documents);
+            let mut all = slugs(&open);
+            for (_, ids) in documents.iter() {
+                assert_eq!(ids.len(), 4);
+                all.extend(slugs(&document(&collection, ids)));
+            }
+            assert!(
+                open.len() >= 3.min(days as usize) && open.len() < 7,
+                "{days}"
+            );
+            let newest_first = collection.articles().iter().map(|a| a.slug.to_string());
+            let mut expected: Vec<String> = newest_first.collect();
+            all.sort();
+            expected.sort();
+            assert_eq!(all, expected, "{days}");
+        }
+    }
+
+    #[test]
+    fn older_articles_that_come_late_do_not_push_the_newest_out() {
+        let (_, documents) = world(9);
+        let old = (20..=24).map(|n| {
+            let mut article = Article::sample(&format!("old{n}"), 1, "A");
+            article.published -= chrono::TimeDelta::days(i64::from(n));
+            article
+        });
+        let known = (1..=9).map(|day| Article::sample(&format!("a{day}"), day, "A"));
+        let collection = Collection::new(known.chain(old).collect(), [], Vec::new());
+        let new = complete(&collection, &Stream::Whole, &RULES, &documents);
+        assert_eq!(new.len(), 1);
+        assert!(slugs(&new[0]).iter().all(|slug| slug.starts_with("old")));
+    }
+
+    #[test]
+    fn a_late_edit_is_shown_again_until_newer_articles_push_it_out() {
+        let (collection, documents) = world(9);
+        let mut articles = collection.articles().to_vec();
+        let old = articles.last_mut().unwrap();
+        assert!(documents.contains(&old.id));
+        old.updated += chrono::TimeDelta::days(8);
+        let shown = |articles: Vec<Article>| {
+            let collection = Collection::new(articles, [], Vec::new());
+            slugs(&subscription(
+                &collection,
+                &Stream::Whole,
+                &RULES,
+                &documents,
+            ))
+        };
+        assert_eq!(shown(articles.clone()).last().unwrap(), "a1");
+        articles.extend((10..=12).map(|day| Article::sample(&format!("a{day}"), day, "A")));
+        assert_ne!(shown(articles).last().unwrap(), "a1");
+    }
 }
