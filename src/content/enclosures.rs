@@ -124,6 +124,7 @@ fn told_length(
                 format!("nobody knows how long the enclosure `{}` is", field.src),
                 "add `length = …` in bytes; players need it",
             )
+            .at(beside.missing)
         } else {
             no_file(&field.src, field.line, beside)
         });
@@ -139,6 +140,7 @@ fn no_file(src: &str, line: u32, beside: Beside<'_>) -> Problem {
         "put the file there, or correct the path; it is relative to this file, or with `/` to the \
          content folder",
     )
+    .at(beside.missing)
 }
 
 #[derive(Clone, Copy)]

@@ -4,6 +4,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::problem::Level;
+
 /// A person who writes; all of them appear in every format.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,6 +76,8 @@ pub struct ContentRules {
     pub permalink: String,
     /// Whether straight quotes, `--` and `...` in Markdown become typographic.
     pub smart_punctuation: bool,
+    /// How much a picture, enclosure or linked article matters that is not there.
+    pub missing: Level,
 }
 
 /// How much of an article a feed carries.
