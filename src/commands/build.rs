@@ -100,9 +100,11 @@ pub async fn publish(
     out: &Path,
 ) -> Result<Built, Failure> {
     let mut publisher = Publisher::new(out);
-    feeds::publish(context, config, store, loaded, &mut publisher).await?;
+    let archives = feeds::publish(context, config, store, loaded, &mut publisher).await?;
     pictures(config, &loaded.pictures, &mut publisher)?;
-    Ok(publisher.finish())
+    let built = publisher.finish();
+    archives.note(store).await?;
+    Ok(built)
 }
 
 fn pictures(config: &Config, pictures: &[Asset], publisher: &mut Publisher) -> Result<(), Failure> {

@@ -34,6 +34,29 @@ const MOST_TOMBSTONES: usize = 100;
 /// older versions are made anew.
 const ARCHIVE_VERSION: &str = "1";
 
+/// What new archive documents were made of. The ledger may know it once they
+/// stand in their places, not before.
+#[must_use]
+pub struct Made {
+    folder: String,
+    files: Vec<(String, String)>,
+}
+
+impl Made {
+    /// Tells the ledger; for when the publisher has finished.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written; then the next build makes the same
+    /// documents again.
+    pub async fn note(self, store: &Store) -> Result<(), Failure> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        let noting = store.note_archive_files(&self.folder, self.files).await;
+        noting.map_err(workspace::store_failure)
+    }
+}
+
 /// Makes every feed.
 ///
 /// # Errors
@@ -44,7 +67,7 @@ pub async fn publish(
     store: &Store,
     loaded: &Loaded,
     publisher: &mut Publisher,
-) -> Result<(), Failure> {
+) -> Result<Made, Failure> {
     // 1. What readers are shown from now on.
     let chronicle = record(context, config, store, loaded).await?;
     // 2. What they subscribe to.
@@ -64,12 +87,8 @@ pub async fn publish(
     let folder = publisher.folder();
     let known = store.archive_files(&folder).await;
     let known = known.map_err(workspace::store_failure)?;
-    let noted = maker.archives(context, &known, publisher)?;
-    if !noted.is_empty() {
-        let noting = store.note_archive_files(&folder, noted).await;
-        noting.map_err(workspace::store_failure)?;
-    }
-    Ok(())
+    let files = maker.archives(context, &known, publisher)?;
+    Ok(Made { folder, files })
 }
 
 /// Tells the ledger which articles are new, gone or back, and which archive
