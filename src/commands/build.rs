@@ -1,7 +1,7 @@
 //! `build`: feeds and the pictures they show into `public/`; only files whose
 //! bytes differ are touched.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
@@ -10,15 +10,14 @@ use url::Url;
 use super::{
     Context,
     exit::{Exit, Failure},
+    feeds,
     pings::{self, Round},
     publisher::{Built, Destination, Publisher},
     workspace,
 };
 use crate::{
     config::Config,
-    content::{Asset, Loaded, Renderer},
-    domain::article::ArticleId,
-    feed::{self, Feed},
+    content::{Asset, Loaded},
     store::Store,
 };
 
@@ -30,7 +29,9 @@ Examples:
   letterpress build --out /srv/www/magazine
 
 Writes rss.xml, atom.xml and feed.json for the publication and, below
-sections/, for each section, with compressed copies as `content.compress` says.
+sections/, tags/ and authors/, for each of those; podcast.xml for sections with
+a podcast; older articles into archive/; and feeds.opml, which lists all feeds;
+each with compressed copies as `content.compress` says.
 Files whose bytes would not change are not touched; files that nothing makes any
 more are removed, unless somebody else changed them. Files of others are never
 touched. While an article or template has an error, nothing is written. The hub
@@ -104,6 +105,7 @@ pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<L
 
 /// Makes every feed and copies every picture; both only where bytes differ.
 /// What an earlier build made and this one does not is removed.
+/// The ledger learns what readers are shown before they are shown it.
 ///
 /// # Errors
 /// When a file cannot be written; what was there stays complete.
@@ -115,46 +117,11 @@ pub async fn publish(
     destination: Destination,
 ) -> Result<Built, Failure> {
     let publisher = Publisher::begin(config, store, destination).await?;
-    feeds(context, config, loaded, &publisher)?;
+    let archives = feeds::publish(context, config, store, loaded, &publisher).await?;
     pictures(config, &loaded.pictures, &publisher)?;
-    publisher.finish(context.clock.now()).await
-}
-
-fn feeds(
-    context: &Context,
-    config: &Config,
-    loaded: &Loaded,
-    publisher: &Publisher<'_>,
-) -> Result<(), Failure> {
-    let publication = &config.publication;
-    let collection = &loaded.collection;
-    let streams = feed::streams(collection);
-    let chosen: Vec<_> = streams
-        .iter()
-        .map(|stream| feed::select(collection, stream, &config.feeds))
-        .collect();
-    let renderer = Renderer::new(Arc::clone(&loaded.site));
-    let shown: BTreeSet<&ArticleId> = chosen.iter().flatten().map(|a| &a.id).collect();
-    let bodies = renderer.render_all(shown.iter().filter_map(|id| collection.get(id)));
-    let bar = context.talk.bar("building", streams.len() as u64);
-    for (stream, articles) in streams.iter().zip(chosen) {
-        let made = Feed::assemble(
-            publication,
-            &config.feeds,
-            collection,
-            stream,
-            &articles,
-            &bodies,
-        )
-        .and_then(|feed| feed.files())
-        .map_err(|error| Failure::of(Exit::Internal, &error))?;
-        for file in made {
-            publisher.put_feed(&file.path, &file.bytes)?;
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    Ok(())
+    let built = publisher.finish(context.clock.now()).await?;
+    archives.note(store).await?;
+    Ok(built)
 }
 
 fn pictures(config: &Config, pictures: &[Asset], publisher: &Publisher<'_>) -> Result<(), Failure> {

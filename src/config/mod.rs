@@ -395,15 +395,6 @@ fn missing(raw: Option<&toml::Spanned<String>>, findings: &mut Findings) -> Leve
 }
 
 fn feed_rules(raw: &RawFeeds, findings: &mut Findings) -> Option<FeedRules> {
-    if let Some(archive) = &raw.archive
-        && *archive.get_ref()
-    {
-        findings.warning(
-            archive.span().start,
-            "archived feeds (RFC 5005) are not made by this version",
-            "leave `archive` out for now; the feeds carry the newest `entries`",
-        );
-    }
     let content = match raw.content.as_ref().map(|text| text.get_ref().as_str()) {
         None | Some("full") => FeedContent::Full,
         Some("summary") => FeedContent::Summary,
@@ -422,10 +413,17 @@ fn feed_rules(raw: &RawFeeds, findings: &mut Findings) -> Option<FeedRules> {
         )?),
     };
     let entries = findings.counted(raw.entries.as_ref(), "feeds.entries", 20, 1..=10_000)?;
+    let archive_size = findings.counted(
+        raw.archive_size.as_ref(),
+        "feeds.archive_size",
+        100,
+        1..=10_000,
+    )?;
     Some(FeedRules {
         entries,
         content,
         hub,
+        archive_size: raw.archive.unwrap_or(true).then_some(archive_size),
     })
 }
 

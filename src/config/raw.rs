@@ -58,7 +58,8 @@ pub(super) struct RawFeeds {
     pub(super) entries: Option<Spanned<usize>>,
     pub(super) content: Text,
     pub(super) hub: Text,
-    pub(super) archive: Option<Spanned<bool>>,
+    pub(super) archive: Option<bool>,
+    pub(super) archive_size: Option<Spanned<usize>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -183,7 +184,10 @@ const KEYS: [(&str, &[&str]); 12] = [
             "missing",
         ],
     ),
-    ("feeds", &["entries", "content", "hub", "archive"]),
+    (
+        "feeds",
+        &["entries", "content", "hub", "archive", "archive_size"],
+    ),
     (
         "digest",
         &[

@@ -39,6 +39,7 @@ fn a_short_file_has_every_default() {
         "https://magazine.example.org/"
     );
     assert_eq!(config.feeds.entries, 20);
+    assert_eq!(config.feeds.archive_size, Some(100));
     assert_eq!(config.store.path, PathBuf::from("/site/letterpress.db"));
     let weekly = config.digest("weekly").unwrap();
     assert_eq!(weekly.max_articles, 12);
@@ -55,6 +56,15 @@ fn a_short_file_has_every_default() {
             ..
         })
     ));
+}
+
+#[test]
+fn archives_can_be_sized_and_left_out() {
+    let with = |feeds: &str| parse(&format!("{GOOD}\n[feeds]\n{feeds}\n"));
+    let size = |feeds: &str| with(feeds).unwrap().0.feeds.archive_size;
+    assert_eq!(size("archive_size = 50"), Some(50));
+    assert_eq!(size("archive = false\narchive_size = 50"), None);
+    assert!(with("archive_size = 0").unwrap_err()[0].contains("feeds.archive_size is 0"));
 }
 
 #[test]

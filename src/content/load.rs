@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     content::{
-        Asset, LoadError, Loaded, Source, checks,
+        Asset, LoadError, Loaded, Source, checks, enclosures,
         file::{
             self, Kind, Parsed, ParsedArticle,
             fields::SectionFields,
@@ -23,6 +23,7 @@ use crate::{
         },
         pictures::{self, Beside},
         plan::{self, Planned},
+        podcast,
         site::{self, Origin, Page, Site},
         urls,
     },
@@ -63,7 +64,7 @@ pub fn load(
         .map(|file| slashed(&source.dir.join(file)))
         .collect();
     let planned = plan::plan(articles, source, &present, &mut problems);
-    let sections = sections(indexes, &planned);
+    let (mut sections, podcasts) = sections(indexes, source.dir, &planned);
     let section_urls = section_urls(&sections, &source.publication.base_url);
     let planned = plan::without_doubles(planned, source, &section_urls, &mut problems);
 
@@ -74,8 +75,17 @@ pub fn load(
         .map(|article| finish(article, source, &site, &folder))
         .collect();
 
+    let mut files = BTreeSet::new();
+    for (slug, said) in podcasts {
+        let made = podcast::check(&said, &site, &folder, &mut problems);
+        files.extend(made.file);
+        if let Some(section) = sections.get_mut(&slug) {
+            section.podcast = made.podcast;
+        }
+    }
+
     // 4. The collection.
-    let mut result = gather(finished, sections, source, &site);
+    let mut result = gather(finished, sections, files, source, &site);
     result.problems.append(&mut problems);
     result.problems.sort();
     Ok(result)
@@ -111,16 +121,24 @@ fn sort_out(
         problems.append(&mut file.problems);
         match file.kind {
             Some(Kind::Article(article)) => articles.push(*article),
-            Some(Kind::Section(section)) => indexes.push((file.file, section)),
+            Some(Kind::Section(section)) => indexes.push((file.file, *section)),
             None => {}
         }
     }
     (articles, indexes)
 }
 
-/// Sections by slug: those with an index and those with a published article.
-fn sections(indexes: Vec<(String, SectionFields)>, planned: &[Planned]) -> BTreeMap<Slug, Section> {
+type Podcasts = Vec<(Slug, podcast::Said)>;
+
+/// Sections by slug: those with an index and those with a published article;
+/// and what indexes say about podcasts.
+fn sections(
+    indexes: Vec<(String, SectionFields)>,
+    dir: &Path,
+    planned: &[Planned],
+) -> (BTreeMap<Slug, Section>, Podcasts) {
     let mut sections = BTreeMap::new();
+    let mut podcasts = Vec::new();
     for (file, fields) in indexes {
         // The root's index is the publication itself; deeper ones divide a
         // section further, which feeds do not show.
@@ -134,7 +152,17 @@ fn sections(indexes: Vec<(String, SectionFields)>, planned: &[Planned]) -> BTree
             description: fields.description,
             entries: fields.entries,
             language: fields.language,
+            podcast: None,
         };
+        if let Some(fields) = fields.podcast {
+            let source = dir.join(&file);
+            let said = podcast::Said {
+                file,
+                source,
+                fields,
+            };
+            podcasts.push((slug.clone(), said));
+        }
         sections.insert(slug, section);
     }
     for article in planned.iter().filter(|article| article.withheld.is_none()) {
@@ -145,10 +173,11 @@ fn sections(indexes: Vec<(String, SectionFields)>, planned: &[Planned]) -> BTree
                 description: None,
                 entries: None,
                 language: None,
+                podcast: None,
             });
         }
     }
-    sections
+    (sections, podcasts)
 }
 
 fn section_urls(sections: &BTreeMap<Slug, Section>, base: &Url) -> HashMap<Slug, Url> {
@@ -273,13 +302,14 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> 
     let enclosure = fields
         .enclosure
         .as_ref()
-        .and_then(|enclosure| pictures::enclosure(enclosure, beside, &mut problems));
-    let own = [
-        hero.as_ref().and_then(|p| p.file.as_deref()),
-        enclosure.as_ref().and_then(|e| e.file.as_deref()),
-    ];
+        .and_then(|enclosure| enclosures::enclosure(enclosure, beside, &mut problems));
+    let own = hero.iter().map(|picture| picture.file.as_deref());
+    let heard = enclosure.iter().flat_map(|enclosure| {
+        let beside = enclosure.transcript.iter().chain(&enclosure.chapters);
+        std::iter::once(enclosure.file.as_deref()).chain(beside.map(|c| c.file.as_deref()))
+    });
     files.extend(
-        own.into_iter()
+        own.chain(heard)
             .flatten()
             .map(|file| site.in_content(&slashed(file)).to_owned()),
     );
@@ -289,6 +319,7 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> 
         body_hash: parsed.body_hash.clone(),
     };
     let held_back = planned.withheld.clone().map(|reason| HeldBack {
+        id: planned.id.clone(),
         source: parsed.source.clone(),
         title: fields.title.clone(),
         reason,
@@ -349,6 +380,7 @@ fn speakers(publication: &Publication) -> Vec<Author> {
 fn gather(
     finished: Vec<Finished>,
     sections: BTreeMap<Slug, Section>,
+    mut used: BTreeSet<String>,
     source: &Source<'_>,
     site: &Arc<Site>,
 ) -> Loaded {
@@ -361,7 +393,6 @@ fn gather(
     let mut held_back = Vec::new();
     let mut problems = Vec::new();
     let mut remember = Vec::new();
-    let mut used = BTreeSet::new();
     for mut one in finished {
         problems.append(&mut one.problems);
         if let Some(reason) = one.held_back {

@@ -4,12 +4,14 @@
 //! [`Renderer`] makes HTML and text of the articles that are output.
 
 mod checks;
+mod enclosures;
 mod file;
 mod html;
 mod ids;
 mod load;
 mod pictures;
 mod plan;
+mod podcast;
 mod render;
 mod site;
 #[cfg(test)]

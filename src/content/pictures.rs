@@ -11,12 +11,12 @@ use url::Url;
 
 use crate::{
     content::{
-        file::fields::{EnclosureField, HeroField},
+        file::fields::HeroField,
         html::{self, Kind},
         site::{Lead, Origin, Site},
     },
     domain::{
-        article::{Enclosure, Picture, PictureType},
+        article::{Picture, PictureType},
         problem::{Level, Problem},
     },
 };
@@ -255,77 +255,6 @@ fn kind_by_name(url: &Url) -> PictureType {
     .unwrap_or(PictureType::Jpeg)
 }
 
-/// The enclosure; without a file or media type, `None` and a problem.
-pub(super) fn enclosure(
-    field: &EnclosureField,
-    beside: Beside<'_>,
-    problems: &mut Vec<Problem>,
-) -> Option<Enclosure> {
-    let followed = beside.site.follow(beside.origin, &field.src);
-    let mut report = |problem| problems.push(problem);
-    let (file, bytes) = match &followed.lead {
-        Lead::File(file) => {
-            let bytes = std::fs::metadata(beside.folder.join(file)).map(|data| data.len());
-            (
-                Some(Path::new(&beside.site.dir).join(file)),
-                bytes.unwrap_or_default(),
-            )
-        }
-        Lead::Away | Lead::OnSite | Lead::Nowhere { is_relative: false } => {
-            if field.bytes.is_none() {
-                let what = format!("nobody knows how long the enclosure `{}` is", field.src);
-                let remedy = "add `length = …` in bytes; players need it";
-                report(Problem::warning(beside.source, field.line, what, remedy));
-            }
-            (None, field.bytes.unwrap_or_default())
-        }
-        _ => {
-            let what = format!("there is no file `{}`", field.src);
-            let remedy = "put the file beside the article, or correct the path";
-            report(Problem::error(beside.source, field.line, what, remedy).at(beside.missing));
-            return None;
-        }
-    };
-    let url = followed.url?;
-    let Some(media_type) = field.media_type.clone().or_else(|| media_type(&url)) else {
-        report(Problem::error(
-            beside.source,
-            field.line,
-            format!("the kind of the enclosure `{}` is unknown", field.src),
-            "add `type = \"audio/mpeg\"` or what it is",
-        ));
-        return None;
-    };
-    Some(Enclosure {
-        url,
-        file,
-        bytes,
-        media_type,
-        duration_seconds: field.duration_seconds,
-    })
-}
-
-/// The media type that a file name promises (IANA media types).
-fn media_type(url: &Url) -> Option<String> {
-    let (_, end) = url.path().rsplit_once('.')?;
-    let media_type = match end.to_ascii_lowercase().as_str() {
-        "mp3" => "audio/mpeg",
-        "m4a" => "audio/mp4",
-        "ogg" | "oga" | "opus" => "audio/ogg",
-        "flac" => "audio/flac",
-        "wav" => "audio/wav",
-        "mp4" | "m4v" => "video/mp4",
-        "webm" => "video/webm",
-        "pdf" => "application/pdf",
-        "epub" => "application/epub+zip",
-        "zip" => "application/zip",
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        _ => return None,
-    };
-    Some(media_type.to_owned())
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -387,13 +316,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn names_promise_media_types() {
+    fn the_name_of_a_far_picture_promises_its_kind() {
         let url = |text: &str| Url::parse(text).unwrap();
-        assert_eq!(
-            media_type(&url("https://example.org/a.MP3?x")).as_deref(),
-            Some("audio/mpeg")
-        );
-        assert_eq!(media_type(&url("https://example.org/a")), None);
         assert_eq!(
             kind_by_name(&url("https://example.org/a.webp")),
             PictureType::Webp

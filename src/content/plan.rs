@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use chrono::{DateTime, Duration, FixedOffset, Utc};
+use chrono::{DateTime, Duration, FixedOffset};
 use url::Url;
 
 use crate::{
@@ -83,17 +83,23 @@ pub(super) fn plan(
     set_apart(&mut planned);
     for article in &mut planned {
         update(article, source, problems);
-        article.withheld = withheld(article, source.now);
+        article.withheld = withheld(article, source);
     }
     set_updates_apart(&mut planned);
     planned
 }
 
 /// The one gate: what may be shown, anywhere.
-fn withheld(article: &Planned, now: DateTime<Utc>) -> Option<Withheld> {
-    if article.parsed.fields.is_draft {
+fn withheld(article: &Planned, source: &Source<'_>) -> Option<Withheld> {
+    let fields = &article.parsed.fields;
+    let zone = source.publication.timezone;
+    let withdrawn = fields.withdrawn.map(|written| written.start(zone));
+    if let Some(at) = withdrawn.filter(|at| *at <= source.now) {
+        // A tombstone older than the article's last change would not count.
+        Some(Withheld::Withdrawn(at.max(article.updated)))
+    } else if fields.is_draft {
         Some(Withheld::Draft)
-    } else if article.published > now {
+    } else if article.published > source.now {
         Some(Withheld::Future(article.published))
     } else {
         None

@@ -217,7 +217,32 @@ fn every_fault_is_named_with_file_line_and_remedy() {
         (
             "enclosure = \"https://example.net/a.mp3\"",
             "",
-            "a.md:4: warning: nobody knows how long",
+            "a.md:4: error: nobody knows how long",
+        ),
+        (
+            "enclosure = \"/audio/none.mp3\"",
+            "",
+            "a.md:4: error: there is no file `/audio/none.mp3`",
+        ),
+        (
+            "[enclosure]\nsrc = \"no.jpg\"\nlength = 5",
+            "",
+            "a.md:4: warning: the enclosure `no.jpg` has 12 bytes, not 5",
+        ),
+        (
+            "[enclosure]\nsrc = \"no.jpg\"\ntranscript = \"p.xyz\"",
+            "",
+            "a.md:4: error: players cannot read the transcript `p.xyz`",
+        ),
+        (
+            "[enclosure]\nsrc = \"no.jpg\"\nepisodes = 5",
+            "",
+            "a.md:6: error: unknown key `enclosure.episodes`; did you mean `episode`?",
+        ),
+        (
+            "withdrawn = \"soon\"",
+            "",
+            "a.md:4: error: `soon` is not a date",
         ),
         (
             "enclosure = \"p.xyz\"",

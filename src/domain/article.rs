@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::domain::publication::Author;
@@ -72,6 +73,21 @@ impl Slug {
         }
         slug.truncate(slug.trim_end_matches(['-', '.', '_']).len());
         (!slug.is_empty()).then_some(Self(slug))
+    }
+
+    /// A slug for a text that has no Latin letters: `prefix` and eight digits
+    /// that depend on the text only.
+    #[must_use]
+    pub fn hashed(prefix: &str, text: &str) -> Option<Self> {
+        let hash = Sha256::digest(text.as_bytes());
+        let digits = data_encoding::HEXLOWER.encode(&hash[..4]);
+        Self::of(&format!("{prefix}-{digits}"))
+    }
+
+    /// This slug with `-n` at its end.
+    #[must_use]
+    pub fn numbered(&self, n: u32) -> Self {
+        Self(format!("{}-{n}", self.0))
     }
 
     /// The slug as text.
@@ -188,6 +204,36 @@ pub struct Enclosure {
     pub media_type: String,
     /// Length in seconds, where it is known.
     pub duration_seconds: Option<u64>,
+    /// What is said in it, as a file of its own.
+    pub transcript: Option<Companion>,
+    /// Where its chapters begin, as a file of its own.
+    pub chapters: Option<Companion>,
+    /// Number of the episode, from 1.
+    pub episode: Option<u32>,
+    /// Number of the season, from 1.
+    pub season: Option<u32>,
+    /// Whether it needs the warning of explicit content, where it differs from
+    /// its podcast.
+    pub is_explicit: Option<bool>,
+}
+
+impl Enclosure {
+    /// Whether it is something that a podcast player plays.
+    #[must_use]
+    pub fn is_audio_or_video(&self) -> bool {
+        self.media_type.starts_with("audio/") || self.media_type.starts_with("video/")
+    }
+}
+
+/// A file that goes with an enclosure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Companion {
+    /// Absolute URL.
+    pub url: Url,
+    /// The file, if it is ours.
+    pub file: Option<PathBuf>,
+    /// Media type, such as `text/vtt`.
+    pub media_type: String,
 }
 
 /// One published article: complete and valid when it exists.
@@ -278,6 +324,36 @@ pub struct Remembered {
     pub id: ArticleId,
     /// SHA-256 of the Markdown in hexadecimal: recognises a renamed file.
     pub body_hash: String,
+}
+
+#[cfg(test)]
+impl Article {
+    /// An article for unit tests, published at 08:00 on a day of November 2026.
+    pub(crate) fn sample(slug: &str, day: u32, author: &str) -> Self {
+        let published: DateTime<FixedOffset> =
+            format!("2026-11-{day:02}T08:00:00+02:00").parse().unwrap();
+        Self {
+            id: ArticleId::new(&format!("tag:example.org,2026:{slug}")).unwrap(),
+            source: PathBuf::from(format!("content/{slug}.md")),
+            slug: slug.parse().unwrap(),
+            url: format!("https://example.org/{slug}/").parse().unwrap(),
+            is_elsewhere: false,
+            section: None,
+            kicker: None,
+            title: format!("About {slug}"),
+            standfirst: None,
+            authors: vec![Author::named(author)],
+            tags: Vec::new(),
+            hero: None,
+            enclosure: None,
+            published,
+            updated: published,
+            aliases: Vec::new(),
+            language: None,
+            markdown: String::new(),
+            markdown_line: 1,
+        }
+    }
 }
 
 #[cfg(test)]

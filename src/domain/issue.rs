@@ -102,6 +102,8 @@ pub enum Choice {
     Draft,
     /// Its date is still to come.
     Future,
+    /// `withdrawn = …`.
+    Withdrawn,
 }
 
 impl Choice {
@@ -117,6 +119,7 @@ impl Choice {
             Self::NotSelected => "not in this digest’s sections or tags".to_owned(),
             Self::Draft => "draft".to_owned(),
             Self::Future => "dated in the future".to_owned(),
+            Self::Withdrawn => "withdrawn".to_owned(),
         }
     }
 }
@@ -206,6 +209,7 @@ impl<'a> IssuePlan<'a> {
                 choice: match held.reason {
                     Withheld::Draft => Choice::Draft,
                     Withheld::Future(_) => Choice::Future,
+                    Withheld::Withdrawn(_) => Choice::Withdrawn,
                 },
             }));
         plan

@@ -4,10 +4,12 @@
 
 pub mod address;
 pub mod article;
+pub mod chronicle;
 pub mod collection;
 pub mod delivery;
 pub mod digest;
 pub mod issue;
+pub mod podcast;
 pub mod problem;
 pub mod publication;
 pub mod schedule;

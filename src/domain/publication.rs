@@ -92,12 +92,16 @@ pub enum FeedContent {
 /// How feeds are made: `[feeds]`.
 #[derive(Debug, Clone)]
 pub struct FeedRules {
-    /// At most so many entries in a feed.
+    /// So many of the newest articles are in a feed; with archives also those
+    /// that no archive document holds yet.
     pub entries: usize,
     /// Whole articles or summaries.
     pub content: FeedContent,
     /// WebSub hub that the feeds announce, if any.
     pub hub: Option<Url>,
+    /// Articles in each archive document (RFC 5005, 4), at least one; `None`
+    /// where older articles are left out of the feeds.
+    pub archive_size: Option<usize>,
 }
 
 /// Why a base URL is refused.

@@ -7,12 +7,13 @@ use atom_syndication::{
     Text,
     extension::{Extension, ExtensionMap},
 };
+use chrono::SecondsFormat;
 use quick_xml::escape::escape;
 
 use crate::{
     domain::article::Picture,
     feed::{
-        Feed, Format, GENERATOR, WriterError,
+        Feed, Format, GENERATOR, HISTORY_NAMESPACE, WriterError,
         entry::{Entry, MEDIA_NAMESPACE, Media, Person, address},
         xml,
     },
@@ -24,12 +25,19 @@ pub(super) const FORMAT: Format = Format {
     media_type: "application/atom+xml",
 };
 
+/// The namespace of RFC 6721.
+const TOMBSTONES_NAMESPACE: &str = "http://purl.org/atompub/tombstones/1.0";
+
 pub(super) fn write(feed: &Feed<'_>) -> Result<Vec<u8>, WriterError> {
-    let namespaces = if feed.has_pictures() {
-        BTreeMap::from([("media".to_owned(), MEDIA_NAMESPACE.to_owned())])
-    } else {
-        BTreeMap::new()
-    };
+    let namespaces = [
+        ("media", MEDIA_NAMESPACE, feed.has_pictures()),
+        ("fh", HISTORY_NAMESPACE, feed.is_archive()),
+        ("at", TOMBSTONES_NAMESPACE, !feed.withdrawn.is_empty()),
+    ]
+    .into_iter()
+    .filter(|(_, _, is_used)| *is_used)
+    .map(|(prefix, uri, _)| (prefix.to_owned(), uri.to_owned()))
+    .collect();
     let document = AtomFeed {
         title: Text::plain(feed.title.as_str()),
         subtitle: some_text(&feed.description, None),
@@ -47,6 +55,7 @@ pub(super) fn write(feed: &Feed<'_>) -> Result<Vec<u8>, WriterError> {
         lang: Some(feed.language.clone()),
         entries: feed.entries.iter().map(|e| entry(e, feed)).collect(),
         namespaces,
+        extensions: feed_extensions(feed),
         ..AtomFeed::default()
     };
     xml::finish(&document.write_to(Vec::new())?)
@@ -55,8 +64,45 @@ pub(super) fn write(feed: &Feed<'_>) -> Result<Vec<u8>, WriterError> {
 fn feed_links(feed: &Feed<'_>) -> Vec<Link> {
     let own = link("self", feed.address(&FORMAT), Some(FORMAT.media_type));
     let page = link("alternate", address(&feed.home_page), Some("text/html"));
-    let hub = feed.hub.map(|hub| link("hub", address(hub), None));
-    [own, page].into_iter().chain(hub).collect()
+    // Archive documents do not change, so there is nothing to be told of.
+    let hub = feed.hub.filter(|_| !feed.is_archive());
+    let hub = hub.map(|hub| link("hub", address(hub), None));
+    let history = feed.history(&FORMAT).into_iter();
+    let history = history.map(|(rel, href)| link(rel, href, Some(FORMAT.media_type)));
+    [own, page].into_iter().chain(hub).chain(history).collect()
+}
+
+/// What an archive is (RFC 5005, 4) and what was taken back (RFC 6721, 3).
+fn feed_extensions(feed: &Feed<'_>) -> ExtensionMap {
+    let mut map = ExtensionMap::new();
+    let mut add = |prefix: &str, name: &str, elements: Vec<Extension>| {
+        if !elements.is_empty() {
+            let by_name = BTreeMap::from([(name.to_owned(), elements)]);
+            map.insert(prefix.to_owned(), by_name);
+        }
+    };
+    let archive = Extension {
+        name: "fh:archive".to_owned(),
+        ..Extension::default()
+    };
+    add(
+        "fh",
+        "archive",
+        feed.is_archive().then_some(archive).into_iter().collect(),
+    );
+    let stones = feed.withdrawn.iter().map(|stone| Extension {
+        name: "at:deleted-entry".to_owned(),
+        attrs: BTreeMap::from([
+            ("ref".to_owned(), escape(stone.id.as_str()).into_owned()),
+            (
+                "when".to_owned(),
+                stone.at.to_rfc3339_opts(SecondsFormat::Secs, true),
+            ),
+        ]),
+        ..Extension::default()
+    });
+    add("at", "deleted-entry", stones.collect());
+    map
 }
 
 fn entry(entry: &Entry<'_>, feed: &Feed<'_>) -> AtomEntry {
@@ -70,6 +116,13 @@ fn entry(entry: &Entry<'_>, feed: &Feed<'_>) -> AtomEntry {
             "enclosure",
             address(&enclosure.url),
             Some(&enclosure.media_type),
+        )
+    });
+    let related = entry.companions().map(|companion| {
+        link(
+            "related",
+            address(&companion.url),
+            Some(&companion.media_type),
         )
     });
     AtomEntry {
@@ -90,7 +143,10 @@ fn entry(entry: &Entry<'_>, feed: &Feed<'_>) -> AtomEntry {
                 label: Some(category.label.clone()),
             })
             .collect(),
-        links: std::iter::once(page).chain(enclosure).collect(),
+        links: std::iter::once(page)
+            .chain(enclosure)
+            .chain(related)
+            .collect(),
         summary: some_text(&entry.summary(), language.clone()),
         content: entry.html().map(|html| Content {
             value: Some(html.into_owned()),

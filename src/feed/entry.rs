@@ -10,7 +10,7 @@ use url::{Position, Url};
 use crate::{
     domain::{
         address::EmailAddress,
-        article::{Article, Body, Picture},
+        article::{Article, Body, Companion, Picture},
         collection::Collection,
         publication::{Author, FeedContent},
         text::{many_lines, one_line},
@@ -104,6 +104,15 @@ impl<'a> Entry<'a> {
     #[must_use]
     pub fn categories(&self) -> &[Category] {
         &self.categories
+    }
+
+    /// Transcript and chapters of its enclosure.
+    pub(super) fn companions(&self) -> impl Iterator<Item = &'a Companion> {
+        let enclosure = self.article.enclosure.as_ref();
+        enclosure.into_iter().flat_map(|enclosure| {
+            let transcript = enclosure.transcript.as_ref();
+            transcript.into_iter().chain(&enclosure.chapters)
+        })
     }
 
     /// When it was published, to the second.

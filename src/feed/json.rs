@@ -1,9 +1,10 @@
 //! JSON Feed 1.1 (jsonfeed.org/version/1.1).
 //!
 //! What the format has no key for stands under `_letterpress`: on the feed
-//! `rights` and `logo` (URL); on an item `section` (`slug`, `title`) and
-//! `picture` (the `image` with `media_type`, `width`, `height`, `size_in_bytes`,
-//! `alt`, `caption`, `credit`). What is unknown is left out.
+//! `rights` and `logo` (URL); on an item `section` (`slug`, `title`), `picture`
+//! (the `image` with `media_type`, `width`, `height`, `size_in_bytes`, `alt`,
+//! `caption`, `credit`) and `related` (transcript and chapters of the
+//! attachment: `url`, `mime_type`). What is unknown is left out.
 
 use std::borrow::Cow;
 
@@ -82,6 +83,8 @@ struct Item<'a> {
     summary: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    banner_image: Option<String>,
     date_published: String,
     date_modified: String,
     authors: Vec<Author>,
@@ -111,6 +114,14 @@ struct ItemExtension<'a> {
     section: Option<Section<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     picture: Option<PictureFacts>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related: Vec<Related<'a>>,
+}
+
+#[derive(Serialize)]
+struct Related<'a> {
+    url: String,
+    mime_type: &'a str,
 }
 
 #[derive(Serialize)]
@@ -181,6 +192,8 @@ fn item<'a>(entry: &'a Entry<'_>, feed: &Feed<'_>) -> Item<'a> {
         content_text,
         summary,
         image: article.hero.as_ref().map(|hero| address(&hero.url)),
+        // It stands above the article and is not part of its text.
+        banner_image: article.hero.as_ref().map(|hero| address(&hero.url)),
         date_published: rfc_3339(entry.published()),
         date_modified: rfc_3339(entry.updated()),
         authors: authors(&entry.authors()),
@@ -248,7 +261,19 @@ fn extension<'a>(entry: &'a Entry<'_>) -> Option<ItemExtension<'a>> {
         })
     });
     let picture = article.hero.as_ref().map(picture_facts);
-    (section.is_some() || picture.is_some()).then_some(ItemExtension { section, picture })
+    let related: Vec<_> = entry
+        .companions()
+        .map(|companion| Related {
+            url: address(&companion.url),
+            mime_type: &companion.media_type,
+        })
+        .collect();
+    let is_worth_it = section.is_some() || picture.is_some() || !related.is_empty();
+    is_worth_it.then_some(ItemExtension {
+        section,
+        picture,
+        related,
+    })
 }
 
 fn picture_facts(picture: &Picture) -> PictureFacts {

@@ -3,9 +3,12 @@
 //! [`Feed::assemble`] gathers what all three formats say; one file per format
 //! says it. No clock and no files: equal input gives equal bytes.
 
+mod archive;
 mod atom;
 mod entry;
 mod json;
+mod opml;
+mod podcast;
 mod rss;
 mod stream;
 mod xml;
@@ -15,12 +18,17 @@ use std::{collections::HashMap, error::Error, sync::Arc};
 use chrono::{DateTime, FixedOffset};
 use url::Url;
 
+pub use archive::{Part, complete, document, subscription};
 pub use entry::{Category, Entry, Person};
-pub use stream::{Stream, select, streams};
+pub use opml::opml;
+pub use podcast::{episodes, of as podcast_of};
+pub use stream::{Stream, select, streams, streams_of};
 
 use crate::domain::{
     article::{Article, ArticleId, Body},
+    chronicle::Tombstone,
     collection::Collection,
+    podcast::Podcast,
     publication::{FeedRules, Logo, Publication},
 };
 
@@ -59,6 +67,10 @@ pub struct Feed<'a> {
     pub id: String,
     /// Newest first.
     pub entries: Vec<Entry<'a>>,
+    /// Where this document stands in the feed's history.
+    pub part: Part,
+    /// What was taken back, newest first (RFC 6721); only Atom can say it.
+    pub withdrawn: Vec<Tombstone>,
 }
 
 /// One output file, complete in memory.
@@ -81,7 +93,7 @@ pub enum FeedError {
     /// The typed writer failed.
     #[error("cannot write {path} as {format}")]
     Write {
-        /// `RSS`, `Atom` or `JSON Feed`.
+        /// `RSS`, `Atom`, `JSON Feed` and the like.
         format: &'static str,
         /// The file below `public/`.
         path: String,
@@ -93,14 +105,16 @@ pub enum FeedError {
 
 impl<'a> Feed<'a> {
     /// Gathers what the feed of `stream` says about `articles`, which
-    /// [`select`] chose and the caller rendered into `bodies`.
+    /// [`select`] or [`subscription`] chose and the caller rendered into
+    /// `bodies`. It is a subscription document without archives, of which
+    /// nothing was taken back, unless [`Feed::in_history`] says otherwise.
     ///
     /// # Errors
     /// When an article has no body.
     pub fn assemble(
         publication: &'a Publication,
         rules: &'a FeedRules,
-        collection: &Collection,
+        collection: &'a Collection,
         stream: &Stream,
         articles: &[&'a Article],
         bodies: &HashMap<ArticleId, Arc<Body>>,
@@ -130,7 +144,7 @@ impl<'a> Feed<'a> {
             folder: entry::below(&publication.base_url, &path),
             id: stream.feed_id(&publication.id_authority),
             path,
-            authors: Person::all(&publication.authors),
+            authors: Person::all(stream.authors(publication, collection)),
             icon: publication.icon.as_ref(),
             logo: publication.logo.as_ref(),
             hub: rules.hub.as_ref(),
@@ -141,19 +155,48 @@ impl<'a> Feed<'a> {
                 .filter(|line| !line.is_empty()),
             updated: updated.unwrap_or_else(|| DateTime::UNIX_EPOCH.fixed_offset()),
             entries,
+            part: Part::Subscription { newest: None },
+            withdrawn: Vec::new(),
         })
     }
 
-    /// The feed in its three formats: RSS, Atom, JSON Feed.
+    /// The same document at its place in the feed's history, with what was
+    /// taken back from it.
+    #[must_use]
+    pub fn in_history(mut self, part: Part, withdrawn: Vec<Tombstone>) -> Self {
+        if self.entries.is_empty()
+            && let Some(newest) = withdrawn.first()
+        {
+            self.updated = newest.at.fixed_offset();
+        }
+        self.part = part;
+        self.withdrawn = withdrawn;
+        self
+    }
+
+    /// The document in its formats: RSS, Atom, and but for an archive document
+    /// JSON Feed, which has no archives.
     ///
     /// # Errors
     /// When a writer fails; none does for want of a fact.
-    pub fn files(&self) -> Result<[File; 3], FeedError> {
-        Ok([
+    pub fn files(&self) -> Result<Vec<File>, FeedError> {
+        let mut files = vec![
             self.file(&rss::FORMAT, rss::write(self))?,
             self.file(&atom::FORMAT, atom::write(self))?,
-            self.file(&json::FORMAT, json::write(self))?,
-        ])
+        ];
+        if let Part::Subscription { .. } = self.part {
+            files.push(self.file(&json::FORMAT, json::write(self))?);
+        }
+        Ok(files)
+    }
+
+    /// The podcast feed, if `self` holds the [`episodes`] of the section that
+    /// `podcast` belongs to.
+    ///
+    /// # Errors
+    /// When the writer fails.
+    pub fn podcast(&self, podcast: &Podcast) -> Result<File, FeedError> {
+        self.file(&podcast::FORMAT, podcast::write(self, podcast))
     }
 
     fn file(
@@ -161,7 +204,7 @@ impl<'a> Feed<'a> {
         format: &Format,
         written: Result<Vec<u8>, WriterError>,
     ) -> Result<File, FeedError> {
-        let path = format!("{}{}", self.path, format.file);
+        let path = format!("{}{}", self.path, format.place(self.part));
         match written {
             Ok(bytes) => Ok(File {
                 path,
@@ -176,9 +219,46 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// The public URL of this feed in `format`: what its self link says.
+    /// The public URL of this document in `format`: what its self link says.
     fn address(&self, format: &Format) -> String {
-        entry::address(&entry::below(&self.folder, format.file))
+        self.address_of(format, self.part)
+    }
+
+    fn address_of(&self, format: &Format, part: Part) -> String {
+        entry::address(&entry::below(&self.folder, &format.place(part)))
+    }
+
+    /// Relations and addresses of the other documents of the feed's history
+    /// (RFC 5005, 4.1).
+    fn history(&self, format: &Format) -> Vec<(&'static str, String)> {
+        let archive = |number: u32| {
+            let (older, newer) = (None, None);
+            let part = Part::Archive {
+                number,
+                older,
+                newer,
+            };
+            self.address_of(format, part)
+        };
+        match self.part {
+            Part::Subscription { newest } => newest
+                .map(|number| ("prev-archive", archive(number)))
+                .into_iter()
+                .collect(),
+            Part::Archive { older, newer, .. } => {
+                let current = Part::Subscription { newest: None };
+                let older = older.map(|number| ("prev-archive", archive(number)));
+                let newer = newer.map(|number| ("next-archive", archive(number)));
+                std::iter::once(("current", self.address_of(format, current)))
+                    .chain(older)
+                    .chain(newer)
+                    .collect()
+            }
+        }
+    }
+
+    fn is_archive(&self) -> bool {
+        matches!(self.part, Part::Archive { .. })
     }
 
     fn has_pictures(&self) -> bool {
@@ -192,6 +272,35 @@ struct Format {
     file: &'static str,
     media_type: &'static str,
 }
+
+impl Format {
+    /// The file of a document, below the folder of its stream.
+    fn place(&self, part: Part) -> String {
+        match part {
+            Part::Subscription { .. } => self.file.to_owned(),
+            Part::Archive { number, .. } => {
+                let stem = self.file.trim_end_matches(".xml");
+                format!("archive/{stem}-{number:04}.xml")
+            }
+        }
+    }
+}
+
+/// Where the archive document of this number stands below `public/`: as RSS
+/// and as Atom.
+#[must_use]
+pub fn archive_paths(stream: &Stream, number: u32) -> [String; 2] {
+    let (older, newer) = (None, None);
+    let part = Part::Archive {
+        number,
+        older,
+        newer,
+    };
+    [&rss::FORMAT, &atom::FORMAT].map(|format| format!("{}{}", stream.path(), format.place(part)))
+}
+
+/// The namespace of RFC 5005.
+const HISTORY_NAMESPACE: &str = "http://purl.org/syndication/history/1.0";
 
 /// Whatever the writer of a format had to say; boxed because each has its own type.
 type WriterError = Box<dyn Error + Send + Sync>;

@@ -15,7 +15,7 @@ use rss::{
 use crate::{
     domain::publication::Logo,
     feed::{
-        Feed, Format, GENERATOR, WriterError,
+        Feed, Format, GENERATOR, HISTORY_NAMESPACE, WriterError,
         entry::{Entry, MEDIA_NAMESPACE, Media, Person, address},
         xml,
     },
@@ -32,7 +32,39 @@ const WIDEST_IMAGE: u32 = 144;
 /// Readers refuse higher channel images (RSS 2.0, `image`).
 const HIGHEST_IMAGE: u32 = 400;
 
+/// Readers may ask every hour: a hub or the reader's own judgement makes it less.
+const PERIOD: [(&str, &str); 2] = [("updatePeriod", "hourly"), ("updateFrequency", "1")];
+const SYNDICATION_NAMESPACE: &str = "http://purl.org/rss/1.0/modules/syndication/";
+
 pub(super) fn write(feed: &Feed<'_>) -> Result<Vec<u8>, WriterError> {
+    let mut channel = channel(feed, feed.address(&FORMAT));
+    let links = channel.atom_ext.get_or_insert_default();
+    links
+        .links
+        .extend(feed.history(&FORMAT).into_iter().map(|(rel, href)| Link {
+            href,
+            rel: rel.to_owned(),
+            mime_type: Some(FORMAT.media_type.to_owned()),
+            ..Link::default()
+        }));
+    let namespace = |channel: &mut Channel, prefix: &str, uri: &str| {
+        let namespaces = &mut channel.namespaces;
+        namespaces.insert(prefix.to_owned(), uri.to_owned());
+    };
+    if feed.is_archive() {
+        namespace(&mut channel, "fh", HISTORY_NAMESPACE);
+        add(&mut channel.extensions, plain("fh:archive", ""));
+    } else {
+        namespace(&mut channel, "sy", SYNDICATION_NAMESPACE);
+        for (name, value) in PERIOD {
+            add(&mut channel.extensions, plain(&format!("sy:{name}"), value));
+        }
+    }
+    xml::finish(&channel.write_to(Vec::new())?)
+}
+
+/// The channel with its items, under its own address.
+pub(super) fn channel(feed: &Feed<'_>, own: String) -> Channel {
     let last_change = (!feed.entries.is_empty()).then(|| rfc_2822(feed.updated));
     let mut channel = Channel {
         title: feed.title.clone(),
@@ -44,7 +76,7 @@ pub(super) fn write(feed: &Feed<'_>) -> Result<Vec<u8>, WriterError> {
         last_build_date: last_change,
         generator: Some(GENERATOR.to_owned()),
         image: feed.logo.and_then(|logo| image(logo, feed)),
-        atom_ext: Some(links(feed)),
+        atom_ext: Some(links(feed, own)),
         dublin_core_ext: creators(&feed.authors),
         items: feed.entries.iter().map(|entry| item(entry, feed)).collect(),
         ..Channel::default()
@@ -54,17 +86,17 @@ pub(super) fn write(feed: &Feed<'_>) -> Result<Vec<u8>, WriterError> {
             .namespaces
             .insert("media".to_owned(), MEDIA_NAMESPACE.to_owned());
     }
-    xml::finish(&channel.write_to(Vec::new())?)
+    channel
 }
 
-fn links(feed: &Feed<'_>) -> AtomExtension {
+fn links(feed: &Feed<'_>, own: String) -> AtomExtension {
     let own = Link {
-        href: feed.address(&FORMAT),
+        href: own,
         rel: "self".to_owned(),
         mime_type: Some(FORMAT.media_type.to_owned()),
         ..Link::default()
     };
-    let hub = feed.hub.map(|hub| Link {
+    let hub = feed.hub.filter(|_| !feed.is_archive()).map(|hub| Link {
         href: address(hub),
         rel: "hub".to_owned(),
         ..Link::default()
@@ -136,6 +168,7 @@ fn item(entry: &Entry<'_>, feed: &Feed<'_>) -> Item {
             mime_type: enclosure.media_type.clone(),
         }),
         extensions: extensions(entry),
+        atom_ext: related(entry),
         dublin_core_ext: dublin_core,
         ..Item::default()
     }
@@ -149,23 +182,40 @@ fn creators(people: &[Person]) -> Option<DublinCoreExtension> {
     })
 }
 
+/// What goes with an enclosure: RSS has no element for it.
+fn related(entry: &Entry<'_>) -> Option<AtomExtension> {
+    let links: Vec<Link> = entry
+        .companions()
+        .map(|companion| Link {
+            href: address(&companion.url),
+            rel: "related".to_owned(),
+            mime_type: Some(companion.media_type.clone()),
+            ..Link::default()
+        })
+        .collect();
+    (!links.is_empty()).then_some(AtomExtension { links })
+}
+
 /// What RSS itself has no element for: the hero picture and a later change.
 fn extensions(entry: &Entry<'_>) -> ExtensionMap {
     let mut map = ExtensionMap::new();
-    let mut add = |prefix: &str, extension: Extension| {
-        let name = extension.name.clone();
-        map.entry(prefix.to_owned())
-            .or_default()
-            .insert(name, vec![extension]);
-    };
     if let Some(picture) = &entry.article.hero {
-        add("media", media(&Media::of(picture)));
+        add(&mut map, media(&Media::of(picture)));
     }
     if entry.updated() != entry.published() {
         let updated = entry.updated().to_rfc3339_opts(SecondsFormat::Secs, false);
-        add("atom", plain("atom:updated", &updated));
+        add(&mut map, plain("atom:updated", &updated));
     }
     map
+}
+
+fn add(map: &mut ExtensionMap, extension: Extension) {
+    let prefix = extension.name.split(':').next().unwrap_or_default();
+    map.entry(prefix.to_owned())
+        .or_default()
+        .entry(extension.name.clone())
+        .or_default()
+        .push(extension);
 }
 
 fn media(media: &Media) -> Extension {
@@ -191,7 +241,7 @@ fn media(media: &Media) -> Extension {
 fn plain(name: &str, text: &str) -> Extension {
     Extension {
         name: name.to_owned(),
-        value: Some(text.to_owned()),
+        value: Some(text.to_owned()).filter(|text| !text.is_empty()),
         ..Extension::default()
     }
 }

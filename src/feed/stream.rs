@@ -1,15 +1,13 @@
 //! Which feeds a publication has, which articles each is about, and what each
 //! is called.
 
-use std::collections::BTreeSet;
-
 use url::Url;
 
 use crate::{
     domain::{
         article::{Article, Slug},
         collection::{Collection, Section},
-        publication::{FeedRules, Publication},
+        publication::{Author, FeedRules, Publication},
     },
     feed::entry::below,
 };
@@ -21,40 +19,53 @@ pub enum Stream {
     Whole,
     /// One section.
     Section(Slug),
+    /// One tag.
+    Tag(Slug),
+    /// One author.
+    Author(Slug),
 }
 
-/// Every stream that has a feed: the whole publication, then each section that
-/// has articles, by slug.
+/// Every stream that has a feed: the whole publication, then each section, tag
+/// and author that has articles, each by slug.
 #[must_use]
 pub fn streams(collection: &Collection) -> Vec<Stream> {
-    let sections: BTreeSet<&Slug> = collection
-        .articles()
-        .iter()
-        .filter_map(|article| article.section.as_ref())
-        .collect();
+    let sections = collection.sections_with_articles().cloned();
+    let tags = collection.tags().map(|tag| tag.slug.clone());
+    let authors = collection.bylines().map(|byline| byline.slug.clone());
     std::iter::once(Stream::Whole)
-        .chain(sections.into_iter().cloned().map(Stream::Section))
+        .chain(sections.map(Stream::Section))
+        .chain(tags.map(Stream::Tag))
+        .chain(authors.map(Stream::Author))
         .collect()
 }
 
-/// The articles of a stream, newest first, at most as many as the section's
-/// own limit, else the rules, allow.
+/// The streams that show an article of the collection.
+#[must_use]
+pub fn streams_of(article: &Article, collection: &Collection) -> Vec<Stream> {
+    let section = article.section.iter().cloned();
+    let tags = article.tags.iter().map(|tag| tag.slug.clone());
+    let slugs = article
+        .authors
+        .iter()
+        .filter_map(|a| collection.author_slug(a));
+    std::iter::once(Stream::Whole)
+        .chain(section.map(Stream::Section))
+        .chain(tags.map(Stream::Tag))
+        .chain(slugs.cloned().map(Stream::Author))
+        .collect()
+}
+
+/// The newest articles of a stream, newest first, as many as the section's own
+/// limit, else the rules, allow.
 #[must_use]
 pub fn select<'a>(
     collection: &'a Collection,
     stream: &Stream,
     rules: &FeedRules,
 ) -> Vec<&'a Article> {
-    let limit = stream
-        .section(collection)
-        .and_then(|section| section.entries)
-        .unwrap_or(rules.entries);
-    collection
-        .articles()
-        .iter()
-        .filter(|article| stream.takes(article))
-        .take(limit)
-        .collect()
+    let mut articles = stream.articles(collection);
+    articles.truncate(stream.limit(collection, rules));
+    articles
 }
 
 impl Stream {
@@ -64,31 +75,66 @@ impl Stream {
         match self {
             Self::Whole => String::new(),
             Self::Section(slug) => format!("sections/{slug}/"),
+            Self::Tag(slug) => format!("tags/{slug}/"),
+            Self::Author(slug) => format!("authors/{slug}/"),
         }
     }
 
-    fn takes(&self, article: &Article) -> bool {
+    /// Its articles, newest first.
+    #[must_use]
+    pub fn articles<'a>(&self, collection: &'a Collection) -> Vec<&'a Article> {
         match self {
-            Self::Whole => true,
-            Self::Section(slug) => article.section.as_ref() == Some(slug),
+            Self::Whole => collection.articles().iter().collect(),
+            Self::Section(slug) => collection.in_section(slug).collect(),
+            Self::Tag(slug) => collection.with_tag(slug).collect(),
+            Self::Author(slug) => collection.by_author(slug).collect(),
         }
+    }
+
+    /// How many of its newest articles its feeds show at least.
+    #[must_use]
+    pub fn limit(&self, collection: &Collection, rules: &FeedRules) -> usize {
+        self.section(collection)
+            .and_then(|section| section.entries)
+            .unwrap_or(rules.entries)
     }
 
     fn section<'a>(&self, collection: &'a Collection) -> Option<&'a Section> {
         match self {
-            Self::Whole => None,
             Self::Section(slug) => collection.sections().get(slug),
+            Self::Whole | Self::Tag(_) | Self::Author(_) => None,
+        }
+    }
+
+    /// Those who speak where an article names nobody; in an author's own
+    /// stream the author.
+    pub(super) fn authors<'a>(
+        &self,
+        publication: &'a Publication,
+        collection: &'a Collection,
+    ) -> &'a [Author] {
+        match self {
+            Self::Author(slug) => collection
+                .byline(slug)
+                .map_or(&publication.authors, |byline| {
+                    std::slice::from_ref(&byline.author)
+                }),
+            Self::Whole | Self::Section(_) | Self::Tag(_) => &publication.authors,
         }
     }
 
     /// A feed list shows titles side by side: a section names its publication.
     pub(super) fn title(&self, publication: &Publication, collection: &Collection) -> String {
+        let of = |name: &str| format!("{}: {name}", publication.title);
         match self {
             Self::Whole => publication.title.clone(),
-            Self::Section(slug) => {
-                let section = section_title(slug, collection);
-                format!("{}: {section}", publication.title)
-            }
+            Self::Section(slug) => of(&section_title(slug, collection)),
+            Self::Tag(slug) => of(collection
+                .tag(slug)
+                .map_or(slug.as_str(), |tag| tag.label.as_str())),
+            Self::Author(slug) => of(collection
+                .byline(slug)
+                .map_or(slug.as_str(), |byline| byline.author.name.as_str())),
         }
     }
 
@@ -114,8 +160,8 @@ impl Stream {
 
     pub(super) fn home_page(&self, base: &Url) -> Url {
         match self {
-            Self::Whole => base.clone(),
             Self::Section(slug) => below(base, &format!("{slug}/")),
+            Self::Whole | Self::Tag(_) | Self::Author(_) => below(base, &self.path()),
         }
     }
 
@@ -124,7 +170,10 @@ impl Stream {
         let authority = id_authority.to_ascii_lowercase();
         match self {
             Self::Whole => format!("tag:{authority}:feeds/whole"),
-            Self::Section(slug) => format!("tag:{authority}:feeds/sections/{slug}"),
+            _ => format!(
+                "tag:{authority}:feeds/{}",
+                self.path().trim_end_matches('/')
+            ),
         }
     }
 }

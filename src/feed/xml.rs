@@ -3,9 +3,12 @@
 //! They escape `&` and `<` by name (`&amp;`). In titles and other plain text
 //! many readers, and the W3C validator, take a named reference for left-over
 //! HTML; the RSS Best Practices Profile therefore asks for `&#x26;` and
-//! `&#x3C;`, which mean the same to an XML parser. The writers leave no choice
-//! and put all on one line, so both are done here, event by event: nothing is
-//! added, dropped or moved.
+//! `&#x3C;`, which mean the same to an XML parser. The writers leave no choice,
+//! put all on one line, write empty elements as two tags, and the one for Atom
+//! writes extensions of the feed after its entries, where the grammar of RFC
+//! 4287 has none. All this is mended here, event by event.
+
+use std::io;
 
 use quick_xml::{
     Reader, Writer,
@@ -14,44 +17,137 @@ use quick_xml::{
 
 use crate::feed::WriterError;
 
-/// `document` with numeric references, one element a line, and a last line feed.
+/// `document` with numeric references, one element a line, entries last, and a
+/// last line feed.
 pub(super) fn finish(document: &[u8]) -> Result<Vec<u8>, WriterError> {
     let mut reader = Reader::from_str(std::str::from_utf8(document)?);
-    let mut writer = Writer::new_with_indent(Vec::with_capacity(document.len() * 5 / 4), b' ', 1);
-    writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("utf-8"), None)))?;
-    // The reader parts text at every reference; the indenting writer takes the
-    // first and last part for places to break a line, so it gets them as one.
-    let mut text = String::new();
-    let mut in_html = false;
+    let mut pass = Pass::new(document.len());
+    pass.write(Event::Decl(BytesDecl::new("1.0", Some("utf-8"), None)))?;
     loop {
-        let event = match reader.read_event()? {
+        match reader.read_event()? {
             Event::Eof => break,
-            Event::Decl(_) => continue,
-            Event::Text(part) => {
-                text.push_str(&part.decode()?);
-                continue;
-            }
+            Event::Decl(_) => {}
+            Event::Text(part) => pass.text.push_str(&part.decode()?),
             Event::GeneralRef(name) => {
-                push_reference(&mut text, &name.decode()?, in_html);
-                continue;
+                push_reference(&mut pass.text, &name.decode()?, pass.in_html);
             }
             Event::Start(element) => {
-                in_html = element.name().as_ref() == b"content";
-                Event::Start(with_plain_label(element)?)
+                pass.flush()?;
+                pass.in_html = element.name().as_ref() == b"content";
+                pass.open = Some(with_plain_label(element.into_owned())?);
             }
-            Event::Empty(element) => Event::Empty(with_plain_label(element)?),
-            other => other,
-        };
-        // Between elements only line ends stand; the writer makes its own.
-        if !text.trim().is_empty() {
-            writer.write_event(Event::Text(BytesText::from_escaped(text.as_str())))?;
+            Event::End(element) => pass.end(Event::End(element))?,
+            Event::Empty(element) => {
+                pass.flush()?;
+                pass.place(element.name().as_ref());
+                pass.write(Event::Empty(with_plain_label(element)?))?;
+            }
+            other => {
+                pass.flush()?;
+                pass.write(other)?;
+            }
         }
-        text.clear();
-        writer.write_event(event)?;
     }
-    let mut bytes = writer.into_inner();
-    bytes.push(b'\n');
-    Ok(bytes)
+    Ok(pass.finish())
+}
+
+/// The state of one pass.
+struct Pass {
+    writer: Writer<Halves>,
+    /// The reader parts text at every reference; the indenting writer takes the
+    /// first and last part for places to break a line, so it gets them as one.
+    text: String,
+    /// A start tag that may turn out to be an empty element.
+    open: Option<BytesStart<'static>>,
+    in_html: bool,
+    depth: usize,
+}
+
+impl Pass {
+    fn new(length: usize) -> Self {
+        let halves = Halves {
+            head: Vec::with_capacity(length * 5 / 4),
+            entries: Vec::new(),
+            is_in_entries: false,
+        };
+        Self {
+            writer: Writer::new_with_indent(halves, b' ', 1),
+            text: String::new(),
+            open: None,
+            in_html: false,
+            depth: 0,
+        }
+    }
+
+    fn write(&mut self, event: Event<'_>) -> io::Result<()> {
+        self.writer.write_event(event)
+    }
+
+    /// Writes what waited for the next event.
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(element) = self.open.take() {
+            self.place(element.name().as_ref());
+            self.depth += 1;
+            self.write(Event::Start(element))?;
+        }
+        // Between elements only line ends stand; the writer makes its own.
+        let text = std::mem::take(&mut self.text);
+        if !text.trim().is_empty() {
+            self.write(Event::Text(BytesText::from_escaped(text)))?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, end: Event<'_>) -> io::Result<()> {
+        if self.text.is_empty()
+            && let Some(element) = self.open.take()
+        {
+            self.place(element.name().as_ref());
+            return self.write(Event::Empty(element));
+        }
+        self.flush()?;
+        self.depth -= 1;
+        if self.depth == 0 {
+            self.writer.get_mut().is_in_entries = true;
+        }
+        self.write(end)
+    }
+
+    /// Decides where a child of the root goes.
+    fn place(&mut self, name: &[u8]) {
+        if self.depth == 1 {
+            self.writer.get_mut().is_in_entries = name == b"entry";
+        }
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let halves = self.writer.into_inner();
+        let mut bytes = halves.head;
+        bytes.extend(halves.entries);
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// What stands before the entries, and the entries with the end of the root.
+struct Halves {
+    head: Vec<u8>,
+    entries: Vec<u8>,
+    is_in_entries: bool,
+}
+
+impl io::Write for Halves {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_in_entries {
+            self.entries.write(bytes)
+        } else {
+            self.head.write(bytes)
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Quotes need no reference outside attributes. HTML is HTML: there the short
@@ -113,5 +209,24 @@ mod tests {
     fn labels_of_categories_are_plain_text_too() {
         let out = finished("<a><category term=\"x\" label=\"R&amp;B\"/></a>");
         assert!(out.contains("label=\"R&#x26;B\"/>"), "{out}");
+    }
+
+    #[test]
+    fn what_stands_behind_the_entries_of_a_feed_comes_before_them() {
+        let out = finished(
+            "<feed><id>a</id><entry><id>b</id></entry><fh:x></fh:x><at:y r=\"1\"></at:y></feed>",
+        );
+        assert_eq!(
+            out,
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n<feed>\n <id>a</id>\n <fh:x/>\n \
+             <at:y r=\"1\"/>\n <entry>\n  <id>b</id>\n </entry>\n</feed>\n"
+        );
+    }
+
+    #[test]
+    fn an_element_without_content_is_one_tag() {
+        let out = finished("<rss><a></a><b> </b><c/></rss>");
+        assert!(out.contains("<a/>"), "{out}");
+        assert!(out.ends_with("<c/>\n</rss>\n"), "{out}");
     }
 }

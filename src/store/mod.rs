@@ -14,6 +14,7 @@ mod issues;
 mod lock;
 mod outputs;
 mod pings;
+mod published;
 mod publishing;
 mod reports;
 mod requests;

@@ -2,7 +2,7 @@
 //! Each answer is durable when it arrives. Every request fails with a
 //! [`StoreError`] when the database cannot be read or written.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use rusqlite::TransactionBehavior;
@@ -12,6 +12,7 @@ use crate::{
     domain::{
         address::EmailAddress,
         article::{Remembered, Slug},
+        chronicle::{Changes, Chronicle},
         delivery::{AttemptId, DeliveryId, DueDelivery, Intent, IssueId, Outcome},
         issue::History,
         schedule::Slot,
@@ -21,7 +22,7 @@ use crate::{
         ChangeOutcome, Counts, Cursor, Expired, Freeze, FreezeOutcome, FrozenEdition, IssueChange,
         IssueKey, IssueSummary, Receipt, Recorded, Recovered, Resent, Run, SlotFate, Store,
         StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
-        UnsubscribeOutcome, deliveries, digests, freeze, issues, reports,
+        UnsubscribeOutcome, deliveries, digests, freeze, issues, published, reports,
         sqlite::writer::{Grouped, Request},
         subscribers,
     },
@@ -76,6 +77,55 @@ impl Store {
     /// See the head of this module.
     pub async fn remember(&self, articles: Vec<Remembered>) -> Result<(), StoreError> {
         self.write(move |tx| digests::remember(tx, &articles)).await
+    }
+}
+
+/// What readers were shown.
+impl Store {
+    /// Every article that was ever published, and the complete archive documents.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn chronicle(&self) -> Result<Chronicle, StoreError> {
+        self.read(published::chronicle).await
+    }
+
+    /// Adds to it what a build changed; doing it again changes nothing.
+    ///
+    /// # Errors
+    /// See the head of this module; then nothing was added.
+    pub async fn record_published(
+        &self,
+        changes: Changes,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| published::record(tx, &changes, now))
+            .await
+    }
+
+    /// What the archive documents in an output folder were made of, by path.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn archive_files(&self, folder: &str) -> Result<HashMap<String, String>, StoreError> {
+        let folder = folder.to_owned();
+        self.read(move |tx| published::archive_files(tx, &folder))
+            .await
+    }
+
+    /// Notes what archive documents in an output folder were made of, as pairs
+    /// of path and fingerprint.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn note_archive_files(
+        &self,
+        folder: &str,
+        files: Vec<(String, String)>,
+    ) -> Result<(), StoreError> {
+        let folder = folder.to_owned();
+        self.write(move |tx| published::note_archive_files(tx, &folder, &files))
+            .await
     }
 }
 

@@ -4,7 +4,9 @@ use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use chrono::{DateTime, Duration, FixedOffset};
 use letterpress::domain::{
-    article::{Article, ArticleId, Body, Enclosure, Picture, PictureType, SafeHtml, Slug, Tag},
+    article::{
+        Article, ArticleId, Body, Companion, Enclosure, Picture, PictureType, SafeHtml, Slug, Tag,
+    },
     collection::{Collection, Section},
     publication::{Author, FeedContent, FeedRules, Logo, Publication, parse_base_url},
 };
@@ -22,6 +24,11 @@ pub(crate) struct World {
 impl World {
     /// The three files of `stream`.
     pub(crate) fn files(&self, stream: &Stream) -> [File; 3] {
+        self.feed(stream).files().unwrap().try_into().unwrap()
+    }
+
+    /// What the files of `stream` say.
+    pub(crate) fn feed(&self, stream: &Stream) -> Feed<'_> {
         let articles = select(&self.collection, stream, &self.rules);
         Feed::assemble(
             &self.publication,
@@ -31,8 +38,6 @@ impl World {
             &articles,
             &self.bodies,
         )
-        .unwrap()
-        .files()
         .unwrap()
     }
 }
@@ -51,6 +56,7 @@ pub(crate) fn world(base_url: &str, content: FeedContent) -> World {
         description: Some("Eat & drink <well>; 5&10 &copy;".to_owned()),
         entries: Some(2),
         language: None,
+        podcast: None,
     };
     World {
         publication: publication(base),
@@ -58,6 +64,7 @@ pub(crate) fn world(base_url: &str, content: FeedContent) -> World {
             entries: 100,
             content,
             hub: Some(Url::parse("https://hub.example.net/?a=1&b=2").unwrap()),
+            archive_size: None,
         },
         collection: Collection::new(
             articles.into_iter().map(|(article, _)| article).collect(),
@@ -234,5 +241,14 @@ fn enclosure(base: &Url) -> Enclosure {
         bytes: 7_654_321,
         media_type: "audio/mpeg".to_owned(),
         duration_seconds: Some(1_834),
+        transcript: Some(Companion {
+            url: base.join("talk & words.vtt").unwrap(),
+            file: None,
+            media_type: "text/vtt".to_owned(),
+        }),
+        chapters: None,
+        episode: Some(3),
+        season: None,
+        is_explicit: None,
     }
 }

@@ -20,7 +20,7 @@ def told(entry):
         "authors": [author["name"] for author in entry.authors],
         "published": calendar.timegm(entry.published_parsed),
         "updated": calendar.timegm(entry.get("updated_parsed") or entry.published_parsed),
-        "categories": [tag.label or tag.term for tag in entry.tags],
+        "categories": [tag.label or tag.term for tag in entry.get("tags", [])],
         "media": [media["url"] for media in entry.get("media_content", [])]
         + [enclosure.href for enclosure in entry.enclosures],
         "html_length": sum(len(part.value) for part in content if part.type == "text/html"),

@@ -7,13 +7,14 @@ use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Arc, Mutex},
     thread,
 };
 
 use chrono::DateTime;
 use letterpress::domain::publication::FeedContent;
 use letterpress::feed::{File, Stream};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -90,16 +91,22 @@ fn python() -> PathBuf {
     path
 }
 
+/// What feedparser makes of a file; a complaint is a failure.
+#[track_caller]
+pub(crate) fn by_feedparser(file: &Path) -> Vec<Value> {
+    let printed = output(
+        Command::new(python())
+            .arg(root().join("tests/feeds/read_feed.py"))
+            .arg(file),
+    );
+    serde_json::from_str(&printed).unwrap()
+}
+
 #[test]
 fn feedparser_reads_every_fact() {
     let folder = on_disk(&whole());
     for name in ["rss.xml", "atom.xml"] {
-        let printed = output(
-            Command::new(python())
-                .arg(root().join("tests/feeds/read_feed.py"))
-                .arg(folder.path().join(name)),
-        );
-        let entries: Vec<Value> = serde_json::from_str(&printed).unwrap();
+        let entries = by_feedparser(&folder.path().join(name));
         assert_eq!(entries.len(), expected().len(), "{name}");
         for (entry, told) in entries.iter().zip(expected()) {
             assert_eq!(entry["id"], told.id, "{name}");
@@ -138,24 +145,39 @@ fn sfeed_reads_both_xml_formats() {
     }
 }
 
-/// Serves `folder` on a free loopback port until the process ends.
-fn serve(folder: &Path) -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let base = format!("http://{}/", listener.local_addr().unwrap());
-    let folder = folder.to_owned();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            answer(stream, &folder);
-        }
-    });
-    base
+/// Serves a folder on a free loopback port until the process ends.
+pub(crate) struct Server {
+    pub(crate) base: String,
+    folder: Arc<Mutex<PathBuf>>,
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let base = format!("http://{}/", listener.local_addr().unwrap());
+        let folder = Arc::new(Mutex::new(PathBuf::new()));
+        let shown = Arc::clone(&folder);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let folder = shown.lock().unwrap().clone();
+                answer(stream, &folder);
+            }
+        });
+        Self { base, folder }
+    }
+
+    /// What it serves from now on.
+    pub(crate) fn show(&self, folder: &Path) {
+        folder.clone_into(&mut self.folder.lock().unwrap());
+    }
 }
 
 fn answer(mut stream: TcpStream, folder: &Path) {
     let mut request = String::new();
     let mut lines = BufReader::new(stream.try_clone().unwrap());
     while lines.read_line(&mut request).unwrap() > 2 {}
-    let name = request.split(['/', ' ']).nth(2).unwrap().to_owned();
+    let path = request.split(' ').nth(1).unwrap();
+    let name = path.trim_start_matches('/').to_owned();
     let (status, body) = match fs::read(folder.join(&name)) {
         Ok(body) => ("200 OK", body),
         Err(_) => ("404 Not Found", Vec::new()),
@@ -173,32 +195,75 @@ fn answer(mut stream: TcpStream, folder: &Path) {
     );
 }
 
-/// Fetches a feed over HTTP as newsboat does, twice, and looks into its cache.
-#[track_caller]
-fn newsboat(name: &str) -> Vec<(String, String, String, i64, String, i64)> {
-    let published = on_disk(&whole());
-    let home = TempDir::new().unwrap();
-    let at = |name: &str| home.path().join(name);
-    fs::write(at("urls"), format!("{}{name}\n", serve(published.path()))).unwrap();
-    fs::write(at("config"), "show-read-feeds yes\n").unwrap();
-    for _ in 0..2 {
+/// newsboat with one feed, without its screen.
+pub(crate) struct Newsboat {
+    home: TempDir,
+}
+
+impl Newsboat {
+    pub(crate) fn new(feed: &str) -> Self {
+        let reader = Self {
+            home: TempDir::new().unwrap(),
+        };
+        fs::write(reader.at("urls"), format!("{feed}\n")).unwrap();
+        fs::write(reader.at("config"), "show-read-feeds yes\n").unwrap();
+        reader
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// Fetches the feed; a complaint in the log is a failure.
+    #[track_caller]
+    pub(crate) fn reload(&self) {
         let mut command = Command::new("newsboat");
-        command.env("HOME", home.path());
+        command.env("HOME", self.home.path());
         for (flag, file) in [
             ("-C", "config"),
             ("-u", "urls"),
             ("-c", "cache.db"),
             ("-d", "log"),
         ] {
-            command.arg(flag).arg(at(file));
+            command.arg(flag).arg(self.at(file));
         }
         // Level 3 logs errors and worse.
         output(command.args(["-l", "3", "-x", "reload"]));
+        let log = fs::read_to_string(self.at("log")).unwrap_or_default();
+        assert_eq!(log, "", "newsboat complains");
     }
-    let log = fs::read_to_string(at("log")).unwrap_or_default();
-    assert_eq!(log, "", "newsboat complains about {name}");
-    let cache =
-        Connection::open_with_flags(at("cache.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+
+    fn cache(&self) -> Connection {
+        Connection::open(self.at("cache.db")).unwrap()
+    }
+
+    /// Everything it has was read.
+    pub(crate) fn read_all(&self) {
+        let marked = self.cache().execute("UPDATE rss_item SET unread = 0", ());
+        assert!(marked.unwrap() > 0);
+    }
+
+    /// The ids of what is unread.
+    pub(crate) fn unread(&self) -> Vec<String> {
+        let cache = self.cache();
+        let mut rows = cache
+            .prepare("SELECT guid FROM rss_item WHERE unread = 1 AND deleted = 0 ORDER BY guid")
+            .unwrap();
+        let guids = rows.query_map([], |row| row.get(0)).unwrap();
+        guids.map(Result::unwrap).collect()
+    }
+}
+
+/// Fetches a feed over HTTP as newsboat does, twice, and looks into its cache.
+#[track_caller]
+fn newsboat(name: &str) -> Vec<(String, String, String, i64, String, i64)> {
+    let published = on_disk(&whole());
+    let server = Server::start();
+    server.show(published.path());
+    let reader = Newsboat::new(&format!("{}{name}", server.base));
+    reader.reload();
+    reader.reload();
+    let cache = reader.cache();
     let mut rows = cache
         .prepare(
             "SELECT guid, title, url, pubDate, author, unread FROM rss_item ORDER BY pubDate DESC",

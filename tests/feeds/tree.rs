@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use quick_xml::{Reader, events::BytesStart, events::Event};
 
 /// An element with all the text directly in it.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Node {
     pub(crate) name: String,
     pub(crate) attributes: BTreeMap<String, String>,

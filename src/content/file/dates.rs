@@ -65,13 +65,19 @@ impl Written {
     /// plus 0 to 3599 seconds that depend on `id` only, because feeds want the
     /// times of articles distinct and stable.
     pub(in crate::content) fn instant(self, zone: Tz, id: &ArticleId) -> DateTime<FixedOffset> {
+        let start = self.start(zone);
+        match self {
+            Self::Instant(_) | Self::Local(_) => start,
+            Self::Day(_) => (start + seconds_of(id)).with_timezone(&zone).fixed_offset(),
+        }
+    }
+
+    /// The instant at which it begins, in `zone`: for a day its midnight.
+    pub(in crate::content) fn start(self, zone: Tz) -> DateTime<FixedOffset> {
         match self {
             Self::Instant(at) => at.with_timezone(&zone).fixed_offset(),
             Self::Local(local) => resolve(zone, local),
-            Self::Day(day) => {
-                let at = resolve(zone, day.and_time(NaiveTime::MIN)) + seconds_of(id);
-                at.with_timezone(&zone).fixed_offset()
-            }
+            Self::Day(day) => resolve(zone, day.and_time(NaiveTime::MIN)),
         }
     }
 }

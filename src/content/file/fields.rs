@@ -1,6 +1,6 @@
 //! What an article or a section says of itself, every value checked.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use url::Url;
 
@@ -23,6 +23,7 @@ pub(in crate::content) struct Fields {
     pub(in crate::content) date: Option<Written>,
     pub(in crate::content) updated: Option<(Written, u32)>,
     pub(in crate::content) is_draft: bool,
+    pub(in crate::content) withdrawn: Option<Written>,
     /// Slug and the words it was made of.
     pub(in crate::content) section: Option<(Slug, String)>,
     pub(in crate::content) kicker: Option<String>,
@@ -63,6 +64,28 @@ pub(in crate::content) struct EnclosureField {
     pub(in crate::content) media_type: Option<String>,
     pub(in crate::content) bytes: Option<u64>,
     pub(in crate::content) duration_seconds: Option<u64>,
+    pub(in crate::content) transcript: Option<String>,
+    pub(in crate::content) chapters: Option<String>,
+    pub(in crate::content) episode: Option<u32>,
+    pub(in crate::content) season: Option<u32>,
+    pub(in crate::content) is_explicit: Option<bool>,
+    pub(in crate::content) line: u32,
+}
+
+/// What an `_index.md` says about its section's podcast, unchecked: what is
+/// needed may be absent.
+#[derive(Debug)]
+pub(in crate::content) struct PodcastFields {
+    pub(in crate::content) owner_name: Option<String>,
+    pub(in crate::content) owner_email: Option<String>,
+    pub(in crate::content) category: Option<String>,
+    pub(in crate::content) is_explicit: Option<bool>,
+    pub(in crate::content) image: Option<String>,
+    pub(in crate::content) guid: Option<String>,
+    pub(in crate::content) is_locked: bool,
+    /// Lines of the keys that are there.
+    pub(in crate::content) lines: BTreeMap<&'static str, u32>,
+    /// Line of `podcast = true`.
     pub(in crate::content) line: u32,
 }
 
@@ -73,6 +96,7 @@ pub(in crate::content) struct SectionFields {
     pub(in crate::content) description: Option<String>,
     pub(in crate::content) entries: Option<usize>,
     pub(in crate::content) language: Option<String>,
+    pub(in crate::content) podcast: Option<PodcastFields>,
 }
 
 /// Reads an article's keys. Problems go to `problems`; `None` when one of them
@@ -104,6 +128,7 @@ pub(in crate::content) fn article(
         updated: keys.date(&["updated", "lastmod", "modified"]),
         // `published: false` is how Jekyll writes a draft.
         is_draft: keys.take_bool("draft") == Some(true) || published_flag == Some(false),
+        withdrawn: keys.date(&["withdrawn"]).map(|(date, _)| date),
         section: keys.section(),
         kicker: keys.line_text(&["kicker"]),
         standfirst: keys.line_text(&["standfirst", "description", "summary", "excerpt"]),
@@ -130,6 +155,7 @@ pub(in crate::content) fn section(
         description: keys.line_text(&["standfirst", "description", "summary"]),
         entries: keys.number("entries").and_then(|n| usize::try_from(n).ok()),
         language: keys.language(),
+        podcast: keys.podcast(),
     };
     // An index may carry anything an article may: dates, tags, aliases.
     keys.take_known();

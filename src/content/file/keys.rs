@@ -12,11 +12,12 @@ use crate::{
 };
 
 /// Keys that mean something here; the first of each group is ours.
-const KNOWN: [&str; 35] = [
+const KNOWN: [&str; 36] = [
     "title",
     "date",
     "updated",
     "draft",
+    "withdrawn",
     "slug",
     "id",
     "description",
@@ -276,6 +277,18 @@ impl<'a> Keys<'a> {
             }
         }
         found
+    }
+
+    /// The keys of a table within.
+    pub(super) fn inner(&mut self, entries: Vec<Entry>) -> Keys<'_> {
+        Keys::new(entries, self.file, self.problems)
+    }
+
+    /// Reports what is left of a table within.
+    pub(super) fn refuse_rest(&mut self, table: &str, known: &[&str]) {
+        for entry in std::mem::take(&mut self.entries) {
+            self.unknown(&entry, &format!("{table}.{}", entry.key), known.to_vec());
+        }
     }
 
     pub(super) fn unknown(&mut self, entry: &Entry, name: &str, known: Vec<&str>) {

@@ -5,6 +5,7 @@ pub(super) mod fields;
 mod front_matter;
 mod keys;
 pub(super) mod list;
+mod media;
 pub(super) mod scan;
 mod values;
 
@@ -40,7 +41,7 @@ pub(in crate::content) enum Kind {
     /// An article.
     Article(Box<ParsedArticle>),
     /// An `_index.md`.
-    Section(SectionFields),
+    Section(Box<SectionFields>),
 }
 
 /// An article whose own file is in order.
@@ -96,7 +97,8 @@ fn parse_text(
     };
     let name = FileName::of(file);
     if name.stem == "_index" {
-        return Some(Kind::Section(fields::section(entries, &source, problems)));
+        let section = fields::section(entries, &source, problems);
+        return Some(Kind::Section(Box::new(section)));
     }
     let has_title = entries
         .iter()

@@ -7,7 +7,7 @@ use crate::{
     content::{
         file::{
             dates::{self, Written},
-            fields::{EnclosureField, HeroField, Place},
+            fields::{HeroField, Place},
             front_matter::{Node, Value},
             keys::{Keys, into_list, is_named},
         },
@@ -243,56 +243,6 @@ impl Keys<'_> {
             line,
         })
     }
-
-    pub(super) fn enclosure(&mut self) -> Option<EnclosureField> {
-        let entry = self.take(&["enclosure"])?;
-        let line = entry.line;
-        let Value::Table(entries) = entry.node.value else {
-            let src = self.text("enclosure", entry.node)?.trim().to_owned();
-            return (!src.is_empty()).then_some(EnclosureField {
-                src,
-                media_type: None,
-                bytes: None,
-                duration_seconds: None,
-                line,
-            });
-        };
-        let names: [&[&str]; 4] = [
-            &["url", "file", "src"],
-            &["type"],
-            &["length"],
-            &["duration"],
-        ];
-        let [src, media_type, length, duration] = self.parts("enclosure", entries, names);
-        if src.is_none() {
-            let remedy = "add `file = \"talk.mp3\"` or `url = \"https://…\"`";
-            self.error(line, "`enclosure` names no file", remedy);
-        }
-        let bytes = length.as_deref().and_then(|text| text.parse().ok());
-        if length.is_some() && bytes.is_none() {
-            self.error(
-                line,
-                "the enclosure's `length` is no number of bytes",
-                "write `length = 1048576`",
-            );
-        }
-        let duration_seconds = duration.as_deref().and_then(seconds);
-        if duration.is_some() && duration_seconds.is_none() {
-            let remedy = "write seconds, or `1:02:03`";
-            self.error(
-                line,
-                "the enclosure's `duration` is no length of time",
-                remedy,
-            );
-        }
-        Some(EnclosureField {
-            src: src?,
-            media_type,
-            bytes,
-            duration_seconds,
-            line,
-        })
-    }
 }
 
 /// A tag of any label; a label without Latin letters gets a slug made of its hash.
@@ -306,17 +256,4 @@ fn tag(label: &str) -> Option<Tag> {
         Slug::of(&format!("tag-{}", &hash[..8]))
     })?;
     Some(Tag { slug, label })
-}
-
-/// `95`, `1:35` or `0:01:35`.
-fn seconds(text: &str) -> Option<u64> {
-    let parts: Vec<u64> = text
-        .split(':')
-        .map(|part| part.parse().ok())
-        .collect::<Option<_>>()?;
-    (parts.len() <= 3).then(|| {
-        parts.iter().fold(0u64, |sum, part| {
-            sum.saturating_mul(60).saturating_add(*part)
-        })
-    })
 }

@@ -11,8 +11,9 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 2] = [
+const SCRIPTS: [&str; 3] = [
     include_str!("../migrations/0001_ledger.sql"),
+    include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
 ];
 

@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::{
-    domain::{article::Remembered, subscriber::AddOutcome},
+    domain::{
+        article::Remembered,
+        chronicle::{Archived, Changes, Chronicle, Published},
+        subscriber::AddOutcome,
+    },
     store::SuppressionReason,
 };
 
@@ -222,4 +226,63 @@ async fn a_run_that_died_has_no_end() {
     assert_eq!((runs[0].number, runs[1].number), (second, first));
     assert_eq!(runs[0].exit_code, Some(75));
     assert_eq!((runs[1].pid, runs[1].ended), (17, None));
+}
+
+#[tokio::test]
+async fn what_was_published_and_archived_is_remembered_and_repeating_it_changes_nothing() {
+    let world = world().await;
+    let mut told = Chronicle::default();
+    let mut changes = Changes::default();
+    for name in ["a", "b"] {
+        let row = Published {
+            title: name.to_owned(),
+            url: format!("https://example.org/{name}/"),
+            streams: vec!["sections/food/".to_owned(), "tags/x/".to_owned()],
+            gone_at: None,
+        };
+        changes.published.push((article(name), row));
+        for stream in ["", "sections/food/"] {
+            changes.archived.push(Archived {
+                stream: stream.to_owned(),
+                document: 1,
+                id: article(name),
+                updated: later(3),
+            });
+        }
+    }
+    told.apply(&changes);
+    for _ in 0..2 {
+        let recorded = world.store.record_published(changes.clone(), now()).await;
+        recorded.unwrap();
+        let known = world.store.chronicle().await.unwrap();
+        assert_eq!(known.published, told.published);
+        assert_eq!(known.archives, told.archives);
+    }
+
+    let mut gone = changes.published[0].clone();
+    gone.1.gone_at = Some(later(9));
+    let changes = Changes {
+        published: vec![gone],
+        returned: vec![article("b")],
+        archived: Vec::new(),
+    };
+    told.apply(&changes);
+    world.store.record_published(changes, now()).await.unwrap();
+    let known = world.store.chronicle().await.unwrap();
+    assert_eq!(known.published, told.published);
+    assert_eq!(known.archives, told.archives);
+    assert!(!known.archives[""].contains(&article("b")));
+}
+
+#[tokio::test]
+async fn each_output_folder_has_archive_files_of_its_own() {
+    let world = world().await;
+    let file = |print: &str| vec![("archive/rss-0001.xml".to_owned(), print.to_owned())];
+    for (folder, print) in [("/a", "1"), ("/b", "2"), ("/a", "3")] {
+        let noted = world.store.note_archive_files(folder, file(print)).await;
+        noted.unwrap();
+    }
+    let known = world.store.archive_files("/a").await.unwrap();
+    assert_eq!(known["archive/rss-0001.xml"], "3");
+    assert_eq!(world.store.archive_files("/c").await.unwrap().len(), 0);
 }

@@ -1,0 +1,371 @@
+//! The feeds of a build: the ledger learns what is shown, then every stream's
+//! documents are made, many at a time, and handed to the publisher.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    publisher::Publisher,
+    workspace,
+};
+use crate::{
+    config::Config,
+    content::{Loaded, Renderer},
+    domain::{
+        article::{Article, ArticleId, Body},
+        chronicle::{Archived, Changes, Chronicle, Documents, Tombstone},
+        publication::FeedContent,
+    },
+    feed::{self, Feed, FeedError, File, Part, Stream},
+    store::Store,
+};
+
+/// Tombstones in one feed: enough for readers who look in once a season.
+const MOST_TOMBSTONES: usize = 100;
+
+/// Changes when archive documents are written differently, so that those of
+/// older versions are made anew.
+const ARCHIVE_VERSION: &str = "1";
+
+/// What new archive documents were made of. The ledger may know it once they
+/// stand in their places, not before.
+#[must_use]
+pub struct Made {
+    folder: String,
+    files: Vec<(String, String)>,
+}
+
+impl Made {
+    /// Tells the ledger; for when the publisher has finished.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written; then the next build makes the same
+    /// documents again.
+    pub async fn note(self, store: &Store) -> Result<(), Failure> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        let noting = store.note_archive_files(&self.folder, self.files).await;
+        noting.map_err(workspace::store_failure)
+    }
+}
+
+/// Makes every feed.
+///
+/// # Errors
+/// When the ledger or a file cannot be written.
+pub async fn publish(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    loaded: &Loaded,
+    publisher: &Publisher<'_>,
+) -> Result<Made, Failure> {
+    // 1. What readers are shown from now on.
+    let chronicle = record(context, config, store, loaded).await?;
+    // 2. What they subscribe to.
+    let maker = Maker {
+        config,
+        loaded,
+        chronicle: &chronicle,
+        tombstones: chronicle.tombstones(),
+        streams: feed::streams(&loaded.collection),
+    };
+    maker.subscriptions(context, publisher)?;
+    maker.podcasts(publisher)?;
+    let list = feed::opml(&config.publication, &loaded.collection, &maker.streams);
+    let list = list.map_err(|error| broken(&error))?;
+    publisher.put(&list.path, &list.bytes)?;
+    // 3. What stays as it is once it is there.
+    let folder = publisher.folder().to_owned();
+    let known = store.archive_files(&folder).await;
+    let known = known.map_err(workspace::store_failure)?;
+    let files = maker.archives(context, &known, publisher)?;
+    Ok(Made { folder, files })
+}
+
+/// Tells the ledger which articles are new, gone or back, and which archive
+/// documents are complete.
+async fn record(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    loaded: &Loaded,
+) -> Result<Chronicle, Failure> {
+    let collection = &loaded.collection;
+    let now = context.clock.start();
+    let mut chronicle = store.chronicle().await.map_err(workspace::store_failure)?;
+    let folders = |article: &Article| {
+        let streams = feed::streams_of(article, collection);
+        let paths = streams.iter().map(Stream::path);
+        paths.filter(|path| !path.is_empty()).collect()
+    };
+    let mut changes = chronicle.changes(collection, folders, now);
+    chronicle.apply(&changes);
+    let archived = completed(config, loaded, &chronicle);
+    chronicle.apply(&Changes {
+        archived: archived.clone(),
+        ..Changes::default()
+    });
+    changes.archived = archived;
+    if !changes.is_empty() {
+        let recording = store.record_published(changes, now).await;
+        recording.map_err(workspace::store_failure)?;
+    }
+    Ok(chronicle)
+}
+
+/// The articles of archive documents that are complete from now on.
+fn completed(config: &Config, loaded: &Loaded, chronicle: &Chronicle) -> Vec<Archived> {
+    let none = Documents::default();
+    let mut archived = Vec::new();
+    for stream in feed::streams(&loaded.collection) {
+        let path = stream.path();
+        let documents = chronicle.archives.get(&path).unwrap_or(&none);
+        let new = feed::complete(&loaded.collection, &stream, &config.feeds, documents);
+        let first = documents.newest().unwrap_or(0) + 1;
+        for (document, articles) in (first..).zip(new) {
+            archived.extend(articles.iter().map(|article| Archived {
+                stream: path.clone(),
+                document,
+                id: article.id.clone(),
+                updated: article.updated.to_utc(),
+            }));
+        }
+    }
+    archived
+}
+
+/// A document that is to be made.
+struct Plan<'a> {
+    stream: &'a Stream,
+    articles: Vec<&'a Article>,
+    part: Part,
+    withdrawn: Vec<Tombstone>,
+}
+
+/// What documents are made of.
+struct Maker<'a> {
+    config: &'a Config,
+    loaded: &'a Loaded,
+    chronicle: &'a Chronicle,
+    /// By the folder of the stream that showed them.
+    tombstones: HashMap<&'a str, Vec<Tombstone>>,
+    streams: Vec<Stream>,
+}
+
+type Bodies = HashMap<ArticleId, Arc<Body>>;
+
+impl Maker<'_> {
+    fn subscriptions(&self, context: &Context, publisher: &Publisher<'_>) -> Result<(), Failure> {
+        let plans: Vec<Plan<'_>> = self.streams.iter().map(|s| self.subscription(s)).collect();
+        // Streams share articles: each is rendered once.
+        let shown: BTreeSet<&ArticleId> = plans
+            .iter()
+            .flat_map(|plan| &plan.articles)
+            .map(|a| &a.id)
+            .collect();
+        let collection = &self.loaded.collection;
+        let renderer = Renderer::new(Arc::clone(&self.loaded.site));
+        let bodies = renderer.render_all(shown.iter().filter_map(|id| collection.get(id)));
+        let bar = context.talk.bar("building", plans.len() as u64);
+        plans.par_iter().try_for_each(|plan| {
+            for file in self.make(plan, &bodies).map_err(|error| broken(&error))? {
+                publisher.put_feed(&file.path, &file.bytes)?;
+            }
+            bar.inc(1);
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn subscription<'b>(&'b self, stream: &'b Stream) -> Plan<'b> {
+        let none = Documents::default();
+        let path = stream.path();
+        let has_archive = self.config.feeds.archive_size.is_some() && stream.is_archived();
+        let documents = self.chronicle.archives.get(&path);
+        let documents = documents.filter(|_| has_archive).unwrap_or(&none);
+        let stones = self.tombstones.get(path.as_str());
+        let stones = stones.into_iter().flatten().take(MOST_TOMBSTONES);
+        Plan {
+            stream,
+            articles: feed::subscription(
+                &self.loaded.collection,
+                stream,
+                &self.config.feeds,
+                documents,
+            ),
+            part: Part::Subscription {
+                newest: documents.newest(),
+            },
+            withdrawn: stones.cloned().collect(),
+        }
+    }
+
+    fn podcasts(&self, publisher: &Publisher<'_>) -> Result<(), Failure> {
+        let collection = &self.loaded.collection;
+        for stream in &self.streams {
+            let Some(podcast) = feed::podcast_of(stream, collection) else {
+                continue;
+            };
+            let plan = Plan {
+                stream,
+                articles: feed::episodes(stream, collection),
+                part: Part::Subscription { newest: None },
+                withdrawn: Vec::new(),
+            };
+            let bodies = self.bodies(&plan);
+            let file = self
+                .assemble(&plan, &bodies)
+                .and_then(|feed| feed.podcast(podcast))
+                .map_err(|error| broken(&error))?;
+            publisher.put_feed(&file.path, &file.bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the archive documents that are not there as they should be, and
+    /// returns their paths with what they were made of.
+    fn archives(
+        &self,
+        context: &Context,
+        known: &HashMap<String, String>,
+        publisher: &Publisher<'_>,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        if self.config.feeds.archive_size.is_none() {
+            return Ok(Vec::new());
+        }
+        let mut plans = Vec::new();
+        let mut noted = Vec::new();
+        for stream in self.streams.iter().filter(|stream| stream.is_archived()) {
+            let Some(documents) = self.chronicle.archives.get(&stream.path()) else {
+                continue;
+            };
+            for (number, ids) in documents.iter() {
+                let plan = self.document(stream, documents, number, ids);
+                let fingerprint = self.fingerprint(&plan);
+                let paths = feed::archive_paths(stream, number);
+                let is_known = |path: &String| known.get(path) == Some(&fingerprint);
+                if paths.iter().all(is_known) && keep(publisher, &paths)? {
+                    continue;
+                }
+                noted.extend(paths.map(|path| (path, fingerprint.clone())));
+                plans.push(plan);
+            }
+        }
+        let bar = context.talk.bar("archiving", plans.len() as u64);
+        // The articles of a document are in memory only while it is made.
+        plans.par_iter().try_for_each(|plan| {
+            let bodies = self.bodies(plan);
+            for file in self.make(plan, &bodies).map_err(|error| broken(&error))? {
+                publisher.put(&file.path, &file.bytes)?;
+            }
+            bar.inc(1);
+            Ok(())
+        })?;
+        bar.finish_and_clear();
+        Ok(noted)
+    }
+
+    fn document<'b>(
+        &'b self,
+        stream: &'b Stream,
+        documents: &Documents,
+        number: u32,
+        ids: &[ArticleId],
+    ) -> Plan<'b> {
+        let (older, newer) = documents.around(number);
+        let mut withdrawn: Vec<Tombstone> = ids
+            .iter()
+            .filter_map(|id| {
+                let at = self.chronicle.published.get(id)?.gone_at?;
+                Some(Tombstone { id: id.clone(), at })
+            })
+            .collect();
+        withdrawn.sort_by(|a, b| b.at.cmp(&a.at).then_with(|| a.id.cmp(&b.id)));
+        Plan {
+            stream,
+            articles: feed::document(&self.loaded.collection, ids),
+            part: Part::Archive {
+                number,
+                older,
+                newer,
+            },
+            withdrawn,
+        }
+    }
+
+    /// What may change an archive document: where everything is read, and what
+    /// was taken back. Not the words of articles, and not the next document.
+    fn fingerprint(&self, plan: &Plan<'_>) -> String {
+        let publication = &self.config.publication;
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update(text);
+            hash.update([0]);
+        };
+        add(ARCHIVE_VERSION);
+        add(publication.base_url.as_str());
+        add(&publication.id_authority);
+        add(&self.config.content.permalink);
+        add(match self.config.feeds.content {
+            FeedContent::Full => "full",
+            FeedContent::Summary => "summary",
+        });
+        if let Part::Archive { number, older, .. } = plan.part {
+            add(&format!("{number} {older:?}"));
+        }
+        for article in &plan.articles {
+            add(article.id.as_str());
+        }
+        for stone in &plan.withdrawn {
+            add(&format!("{} {}", stone.id, stone.at.timestamp()));
+        }
+        data_encoding::HEXLOWER.encode(&hash.finalize())
+    }
+
+    /// The bodies of one document, rendered for it alone.
+    fn bodies(&self, plan: &Plan<'_>) -> Bodies {
+        let renderer = Renderer::new(Arc::clone(&self.loaded.site));
+        renderer.render_all(plan.articles.iter().copied())
+    }
+
+    fn assemble<'b>(&'b self, plan: &Plan<'b>, bodies: &Bodies) -> Result<Feed<'b>, FeedError> {
+        Feed::assemble(
+            &self.config.publication,
+            &self.config.feeds,
+            &self.loaded.collection,
+            plan.stream,
+            &plan.articles,
+            bodies,
+        )
+    }
+
+    fn make(&self, plan: &Plan<'_>, bodies: &Bodies) -> Result<Vec<File>, FeedError> {
+        self.assemble(plan, bodies)?
+            .in_history(plan.part, plan.withdrawn.clone())
+            .files()
+    }
+}
+
+/// Keeps all of a document's files, or says that one of them is not there.
+fn keep(publisher: &Publisher<'_>, paths: &[String]) -> Result<bool, Failure> {
+    for path in paths {
+        if !publisher.keep(path)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn broken(error: &FeedError) -> Failure {
+    Failure::of(Exit::Internal, error)
+}
