@@ -373,6 +373,7 @@ fn content_rules(raw: &RawContent, findings: &mut Findings) -> ContentRules {
     ContentRules {
         permalink,
         smart_punctuation: raw.smart_punctuation,
+        pages: raw.pages.unwrap_or(true),
     }
 }
 

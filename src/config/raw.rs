@@ -49,6 +49,7 @@ pub(super) struct RawContent {
     pub(super) permalink: Text,
     #[serde(default)]
     pub(super) smart_punctuation: bool,
+    pub(super) pages: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -171,7 +172,7 @@ const KEYS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("publication.authors", &["name", "email", "url"]),
-    ("content", &["dir", "permalink", "smart_punctuation"]),
+    ("content", &["dir", "permalink", "smart_punctuation", "pages"]),
     ("feeds", &["entries", "content", "hub", "archive"]),
     (
         "digest",

@@ -39,6 +39,7 @@ impl World {
                 rights: None,
             },
             rules: ContentRules {
+                pages: true,
                 permalink: "/{section}/{slug}/".to_owned(),
                 smart_punctuation: false,
             },

@@ -8,6 +8,7 @@ pub mod collection;
 pub mod delivery;
 pub mod digest;
 pub mod issue;
+pub mod language;
 pub mod problem;
 pub mod publication;
 pub mod schedule;
