@@ -4,6 +4,7 @@ use std::{fmt, path::PathBuf, str::FromStr};
 
 use chrono::{DateTime, FixedOffset};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use url::Url;
 
 use crate::domain::publication::Author;
@@ -72,6 +73,21 @@ impl Slug {
         }
         slug.truncate(slug.trim_end_matches(['-', '.', '_']).len());
         (!slug.is_empty()).then_some(Self(slug))
+    }
+
+    /// A slug for a text that has no Latin letters: `prefix` and eight digits
+    /// that depend on the text only.
+    #[must_use]
+    pub fn hashed(prefix: &str, text: &str) -> Option<Self> {
+        let hash = Sha256::digest(text.as_bytes());
+        let digits = data_encoding::HEXLOWER.encode(&hash[..4]);
+        Self::of(&format!("{prefix}-{digits}"))
+    }
+
+    /// This slug with `-n` at its end.
+    #[must_use]
+    pub fn numbered(&self, n: u32) -> Self {
+        Self(format!("{}-{n}", self.0))
     }
 
     /// The slug as text.

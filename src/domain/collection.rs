@@ -1,13 +1,14 @@
 //! All published articles, newest first, and the indexes that streams need.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
 };
 
 use crate::domain::{
-    article::{Article, ArticleId, Slug},
+    article::{Article, ArticleId, Slug, Tag},
     publication::Author,
+    text::one_line,
 };
 
 /// A section: a folder of articles, described by its `_index.md`.
@@ -46,6 +47,16 @@ pub struct HeldBack {
     pub reason: Withheld,
 }
 
+/// Someone who wrote articles, and the place of their list in URLs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Byline {
+    /// As in URLs. Of two names that would make one slug, the name of the older
+    /// article has it, and the other one gets `-2`.
+    pub slug: Slug,
+    /// The person, with the email and home page that their newest article gives.
+    pub author: Author,
+}
+
 /// Every article that may be shown, in one order for all formats.
 #[derive(Debug, Default)]
 pub struct Collection {
@@ -53,6 +64,11 @@ pub struct Collection {
     by_id: HashMap<ArticleId, usize>,
     sections: BTreeMap<Slug, Section>,
     held_back: Vec<HeldBack>,
+    by_section: BTreeMap<Slug, Vec<usize>>,
+    by_tag: BTreeMap<Slug, (Tag, Vec<usize>)>,
+    by_author: BTreeMap<Slug, (Byline, Vec<usize>)>,
+    /// Slug of every author's name, as [`name_of`] writes it.
+    author_slugs: HashMap<String, Slug>,
 }
 
 impl Collection {
@@ -75,11 +91,56 @@ impl Collection {
             .map(|(at, article)| (article.id.clone(), at))
             .collect();
         let sections = sections.into_iter().map(|s| (s.slug.clone(), s)).collect();
-        Self {
-            articles,
+        let author_slugs = author_slugs(&articles);
+        let mut collection = Self {
+            articles: Vec::new(),
             by_id,
             sections,
             held_back,
+            by_section: BTreeMap::new(),
+            by_tag: BTreeMap::new(),
+            by_author: BTreeMap::new(),
+            author_slugs,
+        };
+        for (at, article) in articles.iter().enumerate() {
+            collection.index(at, article);
+        }
+        collection.articles = articles;
+        collection
+    }
+
+    /// Adds the article to its lists; called newest first.
+    fn index(&mut self, at: usize, article: &Article) {
+        if let Some(section) = &article.section {
+            let list = self.by_section.entry(section.clone()).or_default();
+            list.push(at);
+        }
+        for tag in &article.tags {
+            let (oldest, list) = self
+                .by_tag
+                .entry(tag.slug.clone())
+                .or_insert_with(|| (tag.clone(), Vec::new()));
+            // The first label that was ever used stays.
+            oldest.label.clone_from(&tag.label);
+            list.push(at);
+        }
+        for author in &article.authors {
+            let Some(slug) = self.author_slugs.get(&name_of(author)) else {
+                continue;
+            };
+            let (byline, list) = self.by_author.entry(slug.clone()).or_insert_with(|| {
+                let byline = Byline {
+                    slug: slug.clone(),
+                    author: author.clone(),
+                };
+                (byline, Vec::new())
+            });
+            let known = &mut byline.author;
+            known.email = known.email.take().or_else(|| author.email.clone());
+            known.url = known.url.take().or_else(|| author.url.clone());
+            if list.last() != Some(&at) {
+                list.push(at);
+            }
         }
     }
 
@@ -101,11 +162,52 @@ impl Collection {
         &self.sections
     }
 
+    /// Every tag that an article has, by slug, with the label it had first.
+    pub fn tags(&self) -> impl Iterator<Item = &Tag> {
+        self.by_tag.values().map(|(tag, _)| tag)
+    }
+
+    /// The tag of this slug, if an article has it.
+    #[must_use]
+    pub fn tag(&self, slug: &Slug) -> Option<&Tag> {
+        self.by_tag.get(slug).map(|(tag, _)| tag)
+    }
+
+    /// Every author of an article, by slug.
+    pub fn bylines(&self) -> impl Iterator<Item = &Byline> {
+        self.by_author.values().map(|(byline, _)| byline)
+    }
+
+    /// The author of this slug.
+    #[must_use]
+    pub fn byline(&self, slug: &Slug) -> Option<&Byline> {
+        self.by_author.get(slug).map(|(byline, _)| byline)
+    }
+
+    /// The slug of an author of one of the articles; `None` for a stranger and
+    /// for a name without a letter.
+    #[must_use]
+    pub fn author_slug(&self, author: &Author) -> Option<&Slug> {
+        self.author_slugs.get(&name_of(author))
+    }
+
     /// Articles of one section, newest first.
-    pub fn in_section<'a>(&'a self, section: &'a Slug) -> impl Iterator<Item = &'a Article> {
-        self.articles
-            .iter()
-            .filter(move |a| a.section.as_ref() == Some(section))
+    pub fn in_section<'a>(&'a self, section: &Slug) -> impl Iterator<Item = &'a Article> {
+        self.listed(self.by_section.get(section))
+    }
+
+    /// Articles with one tag, newest first.
+    pub fn with_tag<'a>(&'a self, tag: &Slug) -> impl Iterator<Item = &'a Article> {
+        self.listed(self.by_tag.get(tag).map(|(_, list)| list))
+    }
+
+    /// Articles of one author, newest first.
+    pub fn by_author<'a>(&'a self, author: &Slug) -> impl Iterator<Item = &'a Article> {
+        self.listed(self.by_author.get(author).map(|(_, list)| list))
+    }
+
+    fn listed<'a>(&'a self, list: Option<&'a Vec<usize>>) -> impl Iterator<Item = &'a Article> {
+        list.into_iter().flatten().map(|&at| &self.articles[at])
     }
 
     /// Drafts and future articles: not published anywhere.
@@ -117,12 +219,41 @@ impl Collection {
     /// Every author once, in the order of first appearance.
     #[must_use]
     pub fn authors(&self) -> Vec<&Author> {
-        let mut seen = Vec::new();
-        for author in self.articles.iter().flat_map(|a| &a.authors) {
-            if !seen.contains(&author) {
-                seen.push(author);
-            }
-        }
-        seen
+        let mut seen = HashSet::new();
+        self.articles
+            .iter()
+            .flat_map(|article| &article.authors)
+            .filter(|author| seen.insert(*author))
+            .collect()
     }
+}
+
+/// A name by which an author is recognised, whatever email or page goes with it.
+fn name_of(author: &Author) -> String {
+    one_line(&author.name)
+}
+
+/// A slug for every name, given out from the oldest article on, so that a new
+/// author never takes the place of a known one.
+fn author_slugs(newest_first: &[Article]) -> HashMap<String, Slug> {
+    let mut slugs = HashMap::new();
+    let mut taken = HashSet::new();
+    for author in newest_first.iter().rev().flat_map(|a| &a.authors) {
+        let name = name_of(author);
+        if name.is_empty() || slugs.contains_key(&name) {
+            continue;
+        }
+        let Some(plain) = Slug::of(&name).or_else(|| Slug::hashed("author", &name)) else {
+            continue;
+        };
+        let numbered = (2u32..).map(|n| plain.numbered(n));
+        let slug = std::iter::once(plain.clone())
+            .chain(numbered)
+            .find(|slug| !taken.contains(slug));
+        if let Some(slug) = slug {
+            taken.insert(slug.clone());
+            slugs.insert(name, slug);
+        }
+    }
+    slugs
 }
