@@ -17,5 +17,6 @@ pub mod files;
 pub mod links;
 pub mod mail;
 pub mod outbox;
+pub mod pages;
 pub mod store;
 pub mod templates;

@@ -1,5 +1,5 @@
-//! `build`: feeds and the pictures they show into `public/`; only files whose
-//! bytes differ are touched.
+//! `build`: feeds, pages and the pictures they show into `public/`; only files
+//! whose bytes differ are touched.
 
 use std::{
     collections::BTreeSet,
@@ -15,7 +15,7 @@ use super::{
     Context,
     exit::{Exit, Failure},
     publisher::{Built, Publisher},
-    workspace,
+    website, workspace,
 };
 use crate::{
     config::Config,
@@ -25,7 +25,7 @@ use crate::{
     store::Store,
 };
 
-/// Write the feeds and pictures into public/; say what changed
+/// Write the feeds, pages and pictures into public/; say what changed
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,9 @@ Examples:
 
 Writes rss.xml, atom.xml and feed.json for the publication and, below
 sections/, for each section. Files whose bytes would not change are not
-touched. While an article or template has an error, nothing is written.")]
+touched. Beside the feeds stands the website: home page, articles, sections,
+tags, authors, the letters that were sent, a sitemap; none of it with
+`content.pages = false`. While an article or template has an error, nothing is written.")]
 pub struct Build {
     /// Write here instead of public/
     #[arg(long, value_name = "DIR")]
@@ -56,7 +58,7 @@ pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
         Some(dir) => dir.clone(),
         None => config.root.join(workspace::PUBLIC),
     };
-    let built = publish(context, &config, &loaded, &out)?;
+    let built = publish(context, &config, &store, &loaded, &out).await?;
     // 3. What changed.
     context.talk.data(&built, || {
         let mut lines: Vec<String> = Vec::new();
@@ -88,19 +90,22 @@ pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<L
     Ok(loaded)
 }
 
-/// Makes every feed and copies every picture; both only where bytes differ.
+/// Makes every feed and page and copies every picture; all only where bytes
+/// differ.
 ///
 /// # Errors
 /// When a file cannot be written; what was there stays complete.
-pub fn publish(
+pub async fn publish(
     context: &Context,
     config: &Config,
+    store: &Store,
     loaded: &Loaded,
     out: &Path,
 ) -> Result<Built, Failure> {
     let mut publisher = Publisher::new(out);
     feeds(context, config, loaded, &mut publisher)?;
     pictures(config, &loaded.pictures, &mut publisher)?;
+    website::publish(config, store, loaded, &mut publisher).await?;
     Ok(publisher.finish())
 }
 

@@ -233,9 +233,11 @@ async fn publish_and_freeze(
     let built = build::publish(
         context,
         config,
+        store,
         &loaded,
         &config.root.join(workspace::PUBLIC),
-    )?;
+    )
+    .await?;
     if !built.is_empty() {
         context.talk.say(format!("built: {}", built.summary()));
     }

@@ -22,6 +22,17 @@ pub fn date_text(date: DateTime<FixedOffset>, language: &str) -> String {
     date.format(format).to_string()
 }
 
+/// As [`date_text`], without the day of the week.
+#[must_use]
+pub fn day_text(date: DateTime<FixedOffset>, language: &str) -> String {
+    let format = if is_english(language) {
+        "%-d %B %Y"
+    } else {
+        "%Y-%m-%d"
+    };
+    date.format(format).to_string()
+}
+
 /// Whether the tag names English, of whatever region.
 #[must_use]
 pub fn is_english(language: &str) -> bool {
