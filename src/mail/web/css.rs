@@ -49,8 +49,9 @@ fn block(css: &str) -> Option<(&str, &str, &str)> {
     None
 }
 
-/// `td.x` as `.letter td.x`; the document itself is the letter.
+/// `td.x` as `.letter td.letter-x`; the document itself is the letter.
 fn below(selector: &str, class: &str) -> String {
+    let selector = &renamed(selector, class);
     let first = selector.split(' ').next().unwrap_or(selector);
     let is_document = ["html", "body", ":root"].iter().any(|name| {
         first
@@ -62,6 +63,22 @@ fn below(selector: &str, class: &str) -> String {
         None if is_document => format!(".{class}"),
         _ => format!(".{class} {selector}"),
     }
+}
+
+/// Every class in the selector with its new name, which is the old one after
+/// the letter's: the page around it has classes of its own.
+fn renamed(selector: &str, class: &str) -> String {
+    let mut out = String::with_capacity(selector.len() + 16);
+    let mut chars = selector.chars().peekable();
+    while let Some(c) = chars.next() {
+        out.push(c);
+        let starts_name = |next: &char| next.is_alphabetic() || matches!(next, '_' | '-');
+        if c == '.' && chars.peek().is_some_and(starts_name) {
+            out.push_str(class);
+            out.push('-');
+        }
+    }
+    out
 }
 
 /// Declarations that browsers know.
@@ -96,7 +113,7 @@ mod tests {
                 "@import 'x';/* c } */@media (max-width:480px){.a,html[dir=rtl] .b{mso-hide:all;color:red!important}body{margin:0}.c{mso-x:y}}@font-face{src:x}p{}",
                 "letter"
             ),
-            "@media (max-width:480px) {\n.letter .a, .letter .b { color:red!important }\n.letter { margin:0 }\n}\n"
+            "@media (max-width:480px) {\n.letter .letter-a, .letter .letter-b { color:red!important }\n.letter { margin:0 }\n}\n"
         );
     }
 }

@@ -11,7 +11,7 @@ use html5ever::{
 };
 use url::{Position, Url};
 
-use super::css;
+use super::{LETTER_CLASS, css};
 
 /// Where a link leads that was one reader's own. Such links are not shown;
 /// `#top` is the top of every page (HTML 7.4.6.4), so that none is broken.
@@ -129,6 +129,12 @@ impl Writer<'_> {
             let (key, value) = (&*attribute.name.local, &*attribute.value);
             match key {
                 "style" => own_style = css::declarations(value),
+                "class" => {
+                    let names = value
+                        .split_ascii_whitespace()
+                        .map(|name| format!("{LETTER_CLASS}-{name}"));
+                    attributes.push((key.to_owned(), names.collect::<Vec<_>>().join(" ")));
+                }
                 "href" | "src" => attributes.push((key.to_owned(), self.address(value))),
                 "width" | "height" if name == "img" => {
                     attributes.push((key.to_owned(), value.to_owned()));
@@ -218,7 +224,7 @@ mod tests {
                  <!--[if mso]><table><![endif]--><table role=\"presentation\" align=\"center\" width=\"100%\" border=0 cellpadding=\"0\">\
                  <tr><td align=\"center\" width=\"184\" style=\"width:50%\" onclick=x>a &amp; &lt;b&gt;</td></tr></table></body>"
             ),
-            "<div class=\"page\" style=\"margin:0\"><table role=\"presentation\" style=\"margin-left: auto; margin-right: auto; width: 100%\">\
+            "<div class=\"letter-page\" style=\"margin:0\"><table role=\"presentation\" style=\"margin-left: auto; margin-right: auto; width: 100%\">\
              <tr><td style=\"text-align: center; width: 184px; width:50%\">a &amp; &lt;b&gt;</td></tr></table></div>"
         );
     }

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The class of the element around a letter; every rule of its style sheet
-/// applies below it only.
+/// applies below it only, and its own classes begin with it.
 pub const LETTER_CLASS: &str = "letter";
 
 /// What a page shows of an edition.
