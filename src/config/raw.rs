@@ -172,7 +172,10 @@ const KEYS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("publication.authors", &["name", "email", "url"]),
-    ("content", &["dir", "permalink", "smart_punctuation", "pages"]),
+    (
+        "content",
+        &["dir", "permalink", "smart_punctuation", "pages"],
+    ),
     ("feeds", &["entries", "content", "hub", "archive"]),
     (
         "digest",

@@ -53,7 +53,10 @@ pub(super) fn card(site: &Site<'_>, article: &Article, summary: &str) -> Value {
         ("language", language.into()),
         ("dir", direction(language).into()),
         ("published", article.published.to_rfc3339().into()),
-        ("published_text", day_text(article.published, language).into()),
+        (
+            "published_text",
+            day_text(article.published, language).into(),
+        ),
     ])
 }
 
@@ -80,12 +83,18 @@ pub(super) fn article(site: &Site<'_>, article: &Article) -> BTreeMap<&'static s
         ("authors", authors.into()),
         ("authors_line", authors_line(&article.authors).into()),
         ("tags", tags.collect::<Vec<_>>().into()),
-        ("hero", article.hero.as_ref().map(|p| picture(p, base)).into()),
+        (
+            "hero",
+            article.hero.as_ref().map(|p| picture(p, base)).into(),
+        ),
         ("enclosure", enclosure.into()),
         ("language", language.into()),
         ("dir", direction(language).into()),
         ("published", article.published.to_rfc3339().into()),
-        ("published_text", day_text(article.published, language).into()),
+        (
+            "published_text",
+            day_text(article.published, language).into(),
+        ),
         ("updated", article.updated.to_rfc3339().into()),
         (
             "updated_text",

@@ -96,14 +96,22 @@ fn archive(site: &Site<'_>, path: &str, letters: &[&Letter]) -> Result<Page, Pag
         .first()
         .map_or_else(String::new, |letter| one_line(&letter.digest_title));
     let trail = [site.home_step(), Step::new(&title, path)];
-    let described: Vec<Value> = letters.iter().map(|letter| describe(site, letter)).collect();
+    let described: Vec<Value> = letters
+        .iter()
+        .map(|letter| describe(site, letter))
+        .collect();
     let own = map([
         ("title", title.as_str().into()),
         ("letters", described.into()),
     ]);
     let url = site.absolute(path);
     let head = head(site, &title, &url, &trail, "");
-    site.render(&format!("{path}index.html"), "letters.html", head, [("archive", own)])
+    site.render(
+        &format!("{path}index.html"),
+        "letters.html",
+        head,
+        [("archive", own)],
+    )
 }
 
 fn issue(

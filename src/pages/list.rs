@@ -110,9 +110,8 @@ pub(super) fn spans<'l, 'a>(lists: &'l [List<'a>]) -> Vec<Span<'l, 'a>> {
                 Kind::Section(_) | Kind::Tag | Kind::Author(_) => PER_PAGE,
             };
             let (head, rest) = list.articles.split_at(first.min(list.articles.len()));
-            let chunks: Vec<&[&Article]> = std::iter::once(head)
-                .chain(rest.chunks(PER_PAGE))
-                .collect();
+            let chunks: Vec<&[&Article]> =
+                std::iter::once(head).chain(rest.chunks(PER_PAGE)).collect();
             let of = chunks.len();
             chunks
                 .into_iter()
@@ -173,7 +172,11 @@ pub(super) fn page(
         Kind::Tag => ("tag.html", "CollectionPage"),
         Kind::Author(_) => ("author.html", "ProfilePage"),
     };
-    let schema = if span.is_first() { schema } else { "CollectionPage" };
+    let schema = if span.is_first() {
+        schema
+    } else {
+        "CollectionPage"
+    };
     let title = span.title();
     let mut trail = vec![site.home_step()];
     let mut streams = vec![site.whole()];

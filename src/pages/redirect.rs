@@ -10,11 +10,7 @@ use super::{
     site::{Head, Site},
     structured,
 };
-use crate::domain::{
-    article::Article,
-    publication::plain_file,
-    text::one_line,
-};
+use crate::domain::{article::Article, publication::plain_file, text::one_line};
 
 /// An old address.
 pub(super) struct Planned<'a> {

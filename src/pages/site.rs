@@ -80,8 +80,14 @@ fn publication(input: &Input<'_>) -> Value {
         ("home", base.path().into()),
         ("language", publication.language.as_str().into()),
         ("dir", direction(&publication.language).into()),
-        ("logo", publication.logo.as_ref().map(|l| logo(l, base)).into()),
-        ("icon", publication.icon.as_ref().map(|l| logo(l, base)).into()),
+        (
+            "logo",
+            publication.logo.as_ref().map(|l| logo(l, base)).into(),
+        ),
+        (
+            "icon",
+            publication.icon.as_ref().map(|l| logo(l, base)).into(),
+        ),
         ("rights", line(publication.rights.as_deref())),
     ])
 }
@@ -98,7 +104,10 @@ impl<'a> Site<'a> {
         let whole = (String::new(), one_line(&input.publication.title));
         let lists = input.feeds.get("feeds.opml").map(|file| site.path(file));
         site.site = map([
-            ("style_url", format!("{}?v={hash}", site.path(STYLE_FILE)).into()),
+            (
+                "style_url",
+                format!("{}?v={hash}", site.path(STYLE_FILE)).into(),
+            ),
             ("sections", site.sections().into()),
             ("letters", site.letters().into()),
             ("feeds", site.feeds(&[whole]).into()),
@@ -137,9 +146,10 @@ impl<'a> Site<'a> {
         } else {
             format!("{} · {name}", head.title)
         };
-        let properties = head.properties.into_iter().map(|(name, content)| {
-            map([("property", name.into()), ("content", content.into())])
-        });
+        let properties = head
+            .properties
+            .into_iter()
+            .map(|(name, content)| map([("property", name.into()), ("content", content.into())]));
         let base = &publication.base_url;
         BTreeMap::from([
             ("title", head.title.into()),
@@ -205,7 +215,8 @@ impl<'a> Site<'a> {
             ("name", one_line(&author.name).into()),
             (
                 "url",
-                page.map(|slug| self.path(&format!("authors/{slug}/"))).into(),
+                page.map(|slug| self.path(&format!("authors/{slug}/")))
+                    .into(),
             ),
             ("home_page", home.and_then(|url| href(&url, base)).into()),
         ])

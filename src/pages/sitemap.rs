@@ -9,13 +9,7 @@ use quick_xml::{
     events::{BytesDecl, BytesText, Event},
 };
 
-use super::{
-    Page, PagesError,
-    article,
-    letter,
-    list::Span,
-    site::Site,
-};
+use super::{Page, PagesError, article, letter, list::Span, site::Site};
 use crate::domain::publication::Publication;
 
 const NAMESPACE: &str = "http://www.sitemaps.org/schemas/sitemap/0.9";
@@ -36,10 +30,13 @@ pub(super) fn entries(
     spans: &[Span<'_, '_>],
     letters: &[letter::Planned<'_>],
 ) -> Vec<Entry> {
-    let lists = spans.iter().filter(|span| span.is_first()).map(|span| Entry {
-        url: site.absolute(&span.path()),
-        changed: span.articles().iter().map(|one| one.updated).max(),
-    });
+    let lists = spans
+        .iter()
+        .filter(|span| span.is_first())
+        .map(|span| Entry {
+            url: site.absolute(&span.path()),
+            changed: span.articles().iter().map(|one| one.updated).max(),
+        });
     let articles = articles
         .iter()
         .filter(|planned| planned.file.is_some())

@@ -16,9 +16,11 @@
 
 mod chaos;
 mod dialogue;
+mod html;
 mod mailbox;
 mod net;
 mod oracle;
+mod pages;
 mod picture;
 mod postfix;
 mod press;

@@ -280,9 +280,7 @@ impl Place<'_> {
             let descriptor = descriptor.trim();
             let number = descriptor.strip_suffix(['x', 'w']).unwrap_or(descriptor);
             let is_sound = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-            let url = self
-                .address(src)
-                .filter(|_| !src.is_empty() && is_sound)?;
+            let url = self.address(src).filter(|_| !src.is_empty() && is_sound)?;
             // A comma would end the candidate.
             let url = url.replace(',', "%2C");
             Some(if descriptor.is_empty() {

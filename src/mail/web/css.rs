@@ -22,8 +22,10 @@ fn rules(css: &str, class: &str) -> String {
         } else if !prelude.starts_with('@') && !prelude.is_empty() {
             let kept = declarations(block);
             if !kept.is_empty() {
-                let selectors: Vec<String> =
-                    prelude.split(',').map(|one| below(one.trim(), class)).collect();
+                let selectors: Vec<String> = prelude
+                    .split(',')
+                    .map(|one| below(one.trim(), class))
+                    .collect();
                 out.push_str(&format!("{} {{ {kept} }}\n", selectors.join(", ")));
             }
         }

@@ -179,7 +179,9 @@ fn is_nobodys(tag: &Tag) -> bool {
 /// The declaration that means the same as an attribute of old.
 fn declaration(element: &str, attribute: &str, value: &str) -> Option<String> {
     let value = value.trim();
-    let is_word = value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'#');
+    let is_word = value
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'#');
     let is_number = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
     let is_percent = value
         .strip_suffix('%')

@@ -102,7 +102,10 @@ mod tests {
             slot,
             place: Place::Html,
         };
-        assert_eq!(neutral(&used(Slot::Name("friend & co".to_owned())), "x"), "friend &amp; co");
+        assert_eq!(
+            neutral(&used(Slot::Name("friend & co".to_owned())), "x"),
+            "friend &amp; co"
+        );
         assert_eq!(neutral(&used(Slot::Address), "our readers"), "our readers");
         assert_eq!(neutral(&used(Slot::UnsubscribeToken), "x"), "");
     }
