@@ -1,6 +1,6 @@
 //! The command line: one tree of subcommands, parsed, run and reported.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
@@ -75,6 +75,9 @@ enum Command {
     Man(shell::Man),
 }
 
+/// How long the program waits at its end for what nobody needs any more.
+const LAST_MOMENT: Duration = Duration::from_secs(2);
+
 fn moment(raw: &str) -> Result<DateTime<Utc>, String> {
     DateTime::parse_from_rfc3339(raw)
         .map(|at| at.to_utc())
@@ -135,7 +138,12 @@ pub fn run() -> Exit {
         .enable_all()
         .build()
         .map_err(|error| Failure::of(Exit::Internal, &error))
-        .and_then(|runtime| runtime.block_on(cli.execute(&context)));
+        .and_then(|runtime| {
+            let result = runtime.block_on(cli.execute(&context));
+            // A name that is still being looked up holds nobody up.
+            runtime.shutdown_timeout(LAST_MOMENT);
+            result
+        });
     result.unwrap_or_else(|failure| {
         context.talk.must_say(&failure);
         failure.exit

@@ -1,258 +1,30 @@
-//! What `run` and `send` share: an issue is planned, rendered and frozen; the
-//! ledger is drained; a report ends it.
+//! What `run` and `send` share once an issue is frozen: the right to send, the
+//! drain with its progress and its stop signals, and the report.
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
-use serde::Serialize;
-use tokio::sync::watch;
+use indicatif::ProgressBar;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
 use super::{
     Context,
     exit::{Exit, Failure},
+    freezing,
     talk::count,
     workspace,
 };
 use crate::{
-    config::{Config, settings::MailSettings},
-    content::{Loaded, Renderer},
-    domain::{
-        article::{Article, Body},
-        digest::Digest,
-        issue::{IssuePlan, Occasion},
-        schedule::Due,
-    },
+    config::Config,
     links::Signer,
-    mail::{self, IssueInput, Rendered},
     outbox::{Chance, Drain, Ending, Monitor, Now, Outbox, OutboxError, Report, Stop, Why},
-    store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, LockError, RunLock, Store},
-    templates::Templates,
+    store::{LockError, RunLock, Store},
 };
 
 /// How long a stopped run waits for messages under way.
 const GRACE: Duration = Duration::from_secs(60);
-
-/// The digests a command is about.
-///
-/// # Errors
-/// When the name is none of them, or there are none.
-pub fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<Vec<&'c Digest>, Failure> {
-    let Some(name) = name else {
-        return Ok(config.digests.iter().collect());
-    };
-    match config.digest(name) {
-        Some(digest) => Ok(vec![digest]),
-        None => {
-            let names: Vec<&str> = config.digests.iter().map(|d| d.name.as_str()).collect();
-            Err(
-                Failure::new(Exit::Usage, format!("there is no digest `{name}`")).hint(match names
-                    .as_slice()
-                {
-                    [] => "letterpress.toml has no [[digest]]".to_owned(),
-                    names => format!("letterpress.toml has: {}", names.join(", ")),
-                }),
-            )
-        }
-    }
-}
-
-/// `[mail]`, with its password.
-///
-/// # Errors
-/// When there is no `[mail]`, or no password where the relay wants one.
-pub fn mail_settings(config: &Config) -> Result<MailSettings, Failure> {
-    let mut settings = without_password(config)?.clone();
-    settings
-        .read_password()
-        .map_err(|error| Failure::of(Exit::Config, &error))?;
-    Ok(settings)
-}
-
-/// `[mail]`, for rendering.
-///
-/// # Errors
-/// When there is none.
-pub fn without_password(config: &Config) -> Result<&MailSettings, Failure> {
-    config.mail.as_ref().ok_or_else(|| {
-        Failure::new(Exit::Config, "letterpress.toml has no [mail]")
-            .hint("add `from = \"Name <news@…>\"` and `relay = \"folder:outbox\"`")
-    })
-}
-
-/// The subject an issue would have; `None` when its template fails (the
-/// rendering says why).
-#[must_use]
-pub fn subject(
-    config: &Config,
-    loaded: &Loaded,
-    digest: &Digest,
-    plan: &IssuePlan<'_>,
-) -> Option<String> {
-    let (templates, _) = workspace::templates(config);
-    // Bodies are not needed for a subject, and rendering them takes time.
-    let articles = plan
-        .articles
-        .iter()
-        .map(|article| (*article, Arc::default()))
-        .collect();
-    let input = issue_input(config, loaded, digest, plan, articles);
-    mail::subject_line(&input, &templates, config.mail.as_ref()?).ok()
-}
-
-fn issue_input<'a>(
-    config: &'a Config,
-    loaded: &'a Loaded,
-    digest: &'a Digest,
-    plan: &IssuePlan<'_>,
-    articles: Vec<(&'a Article, Arc<Body>)>,
-) -> IssueInput<'a> {
-    IssueInput {
-        publication: &config.publication,
-        digest,
-        sections: loaded.collection.sections(),
-        number: plan.number,
-        articles,
-        date: plan
-            .cutoff
-            .with_timezone(&config.publication.timezone)
-            .fixed_offset(),
-    }
-}
-
-/// Renders an issue; nothing is kept.
-///
-/// # Errors
-/// When a template fails: exit 65 with file and line.
-pub fn render(
-    config: &Config,
-    loaded: &Loaded,
-    templates: &Templates,
-    digest: &Digest,
-    plan: &IssuePlan<'_>,
-    signer: &Signer,
-) -> Result<Rendered, Failure> {
-    let renderer = Renderer::new(Arc::clone(&loaded.site));
-    let bodies = renderer.render_all(plan.articles.iter().copied());
-    let articles = plan
-        .articles
-        .iter()
-        .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
-        .collect();
-    let input = issue_input(config, loaded, digest, plan, articles);
-    mail::render(&input, templates, without_password(config)?, signer)
-        .map_err(|error| Failure::of(Exit::Data, &error))
-}
-
-/// An issue that was frozen just now.
-#[derive(Debug, Serialize)]
-pub struct FrozenIssue {
-    /// `digest/number`.
-    pub issue: String,
-    /// The subject line.
-    pub subject: String,
-    /// How many articles it carries.
-    pub articles: usize,
-    /// The ledger's numbers.
-    #[serde(flatten)]
-    pub frozen: Frozen,
-}
-
-/// What freezing an issue needs.
-pub struct Freezing<'a> {
-    /// The settings.
-    pub config: &'a Config,
-    /// The ledger.
-    pub store: &'a Store,
-    /// The articles.
-    pub loaded: &'a Loaded,
-    /// The templates.
-    pub templates: &'a Templates,
-    /// Which digest.
-    pub digest: &'a Digest,
-}
-
-/// Renders a planned issue and freezes it for `occasion` in one transaction.
-/// `None` when another run froze this occasion first.
-///
-/// # Errors
-/// When it cannot be rendered or written.
-pub async fn freeze(
-    freezing: &Freezing<'_>,
-    plan: &IssuePlan<'_>,
-    occasion: Occasion,
-    due: Due,
-) -> Result<Option<FrozenIssue>, Failure> {
-    let Freezing {
-        config,
-        store,
-        loaded,
-        templates,
-        digest,
-    } = *freezing;
-    let settings = without_password(config)?;
-    let signer = Signer::new(store.install_key());
-    let rendered = render(config, loaded, templates, digest, plan, &signer)?;
-    let articles: Vec<FrozenArticle> = plan
-        .articles
-        .iter()
-        .map(|article| FrozenArticle {
-            id: article.id.clone(),
-            title: article.title.clone(),
-        })
-        .collect();
-    let count = articles.len();
-    let expire_after = TimeDelta::from_std(settings.expire_after)
-        .map_err(|error| Failure::of(Exit::Config, &error))?;
-    let freeze = Freeze {
-        digest: digest.name.clone(),
-        occasion,
-        number: plan.number,
-        title: digest.title.clone(),
-        subject: rendered.subject.clone(),
-        sender: settings.from.clone(),
-        articles,
-        passed_over: plan.passed_over.clone(),
-        edition: rendered.edition.to_bytes(),
-        caught_up: due.caught_up,
-        missed: due.missed,
-        expire_at: plan.cutoff + expire_after,
-    };
-    match store
-        .freeze(freeze, plan.cutoff)
-        .await
-        .map_err(workspace::store_failure)?
-    {
-        FreezeOutcome::Frozen(frozen) => Ok(Some(FrozenIssue {
-            issue: format!("{}/{}", digest.name, plan.number),
-            subject: rendered.subject,
-            articles: count,
-            frozen,
-        })),
-        FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => Ok(None),
-    }
-}
-
-/// Says that an issue was frozen.
-pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
-    let mut left_out: Vec<String> = issue
-        .frozen
-        .exclusions
-        .iter()
-        .map(|(reason, number)| format!("{number} {reason}"))
-        .collect();
-    if !left_out.is_empty() {
-        left_out.insert(0, String::new());
-    }
-    context.talk.say(format!(
-        "issue {}: {} with {}, for {} of {} on the list{}",
-        issue.issue,
-        issue.subject,
-        count(issue.articles, "article"),
-        issue.frozen.queued,
-        issue.frozen.candidates,
-        left_out.join("; ")
-    ));
-}
 
 /// The right to send, or the end of the command.
 pub enum Turn {
@@ -292,6 +64,33 @@ pub async fn take_turn(
     }
 }
 
+/// Ends what ran out of time, and says so.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
+    let expired = store
+        .expire(context.clock.now())
+        .await
+        .map_err(workspace::store_failure)?;
+    if expired.deliveries > 0 {
+        let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
+        context.talk.must_say(format!(
+            "{} expired: `mail.expire_after` has passed",
+            count(number, "delivery")
+        ));
+    }
+    if expired.paused.is_empty() {
+        return Ok(Exit::Done);
+    }
+    context.talk.must_say(format!(
+        "{} paused: most of it would have expired without one attempt\n\
+         hint: look at the clock, then `letterpress issues list` and `issues resume`",
+        count(expired.paused.len(), "issue")
+    ));
+    Ok(Exit::Paused)
+}
+
 /// Delivers what is due, with progress, until it is done or told to stop.
 ///
 /// # Errors
@@ -308,7 +107,7 @@ pub async fn drain(
     let chance: Chance = Arc::new(random_fraction);
     let drain = Drain::new(Outbox {
         store: store.clone(),
-        settings: mail_settings(config)?,
+        settings: freezing::mail_settings(config)?,
         signer: Signer::new(store.install_key()),
         now,
         chance,
@@ -320,23 +119,30 @@ pub async fn drain(
         .count_due(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
-    let mut running = std::pin::pin!(drain.run());
+    let mut running = Box::pin(drain.run());
     let mut watching = std::pin::pin!(watch_progress(context, &monitor, lock, total));
-    let mut stopping = std::pin::pin!(stop_requested());
+    let mut signals = Signals::listen();
     let finished = tokio::select! {
         report = &mut running => report,
         () = &mut watching => unreachable!("progress is watched until the drain ends"),
-        () = &mut stopping => {
+        () = signals.next() => {
             say_stop.send_replace(Stop::Gracefully);
             context.talk.must_say(format!(
                 "stopping: waiting up to {} s for messages under way; {} sent",
                 GRACE.as_secs(),
                 monitor.tally().sent()
             ));
+            let patience = async {
+                tokio::select! {
+                    () = signals.next() => {}
+                    () = tokio::time::sleep(GRACE) => {}
+                }
+            };
             tokio::select! {
                 report = &mut running => report,
-                () = stop_requested() => return stopped_at_once(context, store, &monitor).await,
-                () = tokio::time::sleep(GRACE) => {
+                () = patience => {
+                    // The sessions end here, in the middle of what they do.
+                    drop(running);
                     return stopped_at_once(context, store, &monitor).await;
                 }
             }
@@ -359,37 +165,49 @@ async fn stopped_at_once(
         "stopped at once: {} uncertain",
         recovered.uncertain
     ));
-    Ok(Report {
-        sent: monitor.tally().sent(),
-        uncertain: recovered.uncertain,
-        ending: Some(Ending {
-            why: Why::Stopped,
-            text: "stopped on request".to_owned(),
-        }),
-        ..Report::default()
-    })
+    let mut report = monitor.report();
+    report.uncertain += recovered.uncertain;
+    report.ending.get_or_insert(Ending {
+        why: Why::Stopped,
+        text: "stopped on request".to_owned(),
+    });
+    Ok(report)
 }
 
-#[cfg(unix)]
-async fn stop_requested() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+/// SIGTERM and SIGINT, heard from the moment this is made: none of two is lost.
+struct Signals([Option<Signal>; 2]);
+
+impl Signals {
+    fn listen() -> Self {
+        // Where they cannot be heard they end the process, as usual.
+        Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt] = &mut self.0;
+        tokio::select! {
+            () = heard(terminate) => {}
+            () = heard(interrupt) => {}
         }
-    };
-    tokio::select! {
-        () = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn heard(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
     }
 }
 
 /// A bar on a terminal, a line now and then elsewhere, and the lock's note.
 async fn watch_progress(context: &Context, monitor: &Monitor, lock: &mut RunLock, total: u64) {
-    let bar = context.talk.bar("sending", total);
+    let bar = if total > 0 {
+        context.talk.bar("sending", total)
+    } else {
+        ProgressBar::hidden()
+    };
     let plain = context.talk.plain_interval();
     let mut ticks = tokio::time::interval(Duration::from_millis(200));
     let mut last_line = tokio::time::Instant::now();

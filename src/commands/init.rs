@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::Datelike;
+use chrono::{Datelike, Days};
 use clap::Args;
 use serde::Serialize;
 
@@ -81,8 +81,10 @@ pub fn run(context: &Context, args: &Init) -> Result<Exit, Failure> {
     };
     let now = context.clock.start();
     for (name, text) in TEXTS {
+        let day = |back| (now - Days::new(back)).format("%Y-%m-%d").to_string();
         let text = text
-            .replace("{date}", &now.format("%Y-%m-%d").to_string())
+            .replace("{yesterday}", &day(1))
+            .replace("{day before}", &day(2))
             .replace("{year}", &now.year().to_string());
         write(name, text.as_bytes())?;
     }
@@ -98,9 +100,14 @@ pub fn run(context: &Context, args: &Init) -> Result<Exit, Failure> {
             .collect::<Vec<_>>()
             .join("\n")
     })?;
-    context.talk.say(
-        "next: put your own name into letterpress.toml, then `letterpress run` and \
-         `letterpress send weekly --dry-run`",
-    );
+    let place = if made.dir.as_os_str() == "." {
+        String::new()
+    } else {
+        format!("`cd {}`, ", made.dir.display())
+    };
+    context.talk.say(format!(
+        "next: {place}put your own name into letterpress.toml, then `letterpress run` and \
+         `letterpress send weekly --dry-run`"
+    ));
     Ok(Exit::Done)
 }

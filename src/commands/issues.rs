@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::delivery::State,
+    domain::{delivery::State, schedule::Slot},
     store::{ChangeOutcome, IssueChange, IssueKey, IssueSummary, Store},
 };
 
@@ -186,7 +186,8 @@ fn row<'a>(config: &Config, issue: &'a IssueSummary) -> Row<'a> {
 
 fn text(row: &Row<'_>) -> String {
     let mut lines = vec![
-        format!("issue {} ({}), {}", row.issue, row.occasion, row.state),
+        format!("issue {}: {}", row.issue, row.state),
+        format!("made     {}", made_for(&row.occasion)),
         format!("subject  {}", row.subject),
         format!("frozen   {}", row.frozen.format("%Y-%m-%d %H:%M %:z")),
         format!("expires  {}", row.expires.format("%Y-%m-%d %H:%M %:z")),
@@ -206,6 +207,15 @@ fn text(row: &Row<'_>) -> String {
     lines.push(count(row.articles.len(), "article"));
     lines.extend(row.articles.iter().map(|title| format!("  {title}")));
     lines.join("\n")
+}
+
+/// Why there is this issue, for people.
+fn made_for(occasion: &str) -> String {
+    if occasion.parse::<Slot>().is_ok() {
+        format!("for the slot {occasion}")
+    } else {
+        "by hand, with `letterpress send`".to_owned()
+    }
 }
 
 async fn change(
@@ -228,9 +238,8 @@ async fn change(
         } => {
             let mut line = format!("issue {label} {done}");
             if cancelled_deliveries > 0 {
-                line.push_str(&format!(
-                    "; {cancelled_deliveries} queued deliveries cancelled"
-                ));
+                let number = usize::try_from(cancelled_deliveries).unwrap_or(usize::MAX);
+                line.push_str(&format!("; {} cancelled", count(number, "queued delivery")));
             }
             context.talk.say(line);
             Ok(Exit::Done)

@@ -6,6 +6,7 @@ pub mod build;
 pub mod check;
 pub mod deliver;
 pub mod exit;
+pub mod freezing;
 pub mod init;
 pub mod issues;
 pub mod plan;

@@ -3,13 +3,14 @@
 
 use std::fmt::Write as _;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, Utc};
 use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context, deliver,
+    Context,
     exit::{Exit, Failure},
+    freezing,
     talk::count,
     workspace,
 };
@@ -17,6 +18,7 @@ use crate::{
     config::Config,
     content::Loaded,
     domain::{
+        collection::Withheld,
         digest::Digest,
         issue::{Choice, Considered, History, IssuePlan, Past},
         schedule::{Due, Slot},
@@ -31,7 +33,9 @@ Examples:
   letterpress plan weekly --count 4
   letterpress --at 2026-12-04T07:00:00+02:00 plan     as if it were that moment
 
-Writes and sends nothing.")]
+An article is in when no earlier issue of the digest carried it. For an issue
+that is not due yet, articles count that will be published by then. Of many
+articles that are out for one reason, `-v` shows all. Writes and sends nothing.")]
 pub struct Plan {
     /// Only this digest
     digest: Option<String>,
@@ -70,7 +74,7 @@ struct PlannedIssue {
 /// When settings, articles or the ledger cannot be read.
 pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     let (config, _) = workspace::configuration(context)?;
-    let digests = deliver::chosen(&config, args.digest.as_deref())?;
+    let digests = freezing::chosen(&config, args.digest.as_deref())?;
     let remembered = match workspace::existing_ledger(context, &config).await? {
         Some(store) => store.remembered().await.map_err(workspace::store_failure)?,
         None => Vec::new(),
@@ -80,9 +84,14 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     for digest in digests {
         plans.push(look_ahead(context, &config, &loaded, digest, args.count).await?);
     }
-    context
-        .talk
-        .data(&plans, || plans.iter().map(text).collect())?;
+    let most = if context.talk.is_verbose() {
+        usize::MAX
+    } else {
+        MOST_OUT
+    };
+    context.talk.data(&plans, || {
+        plans.iter().map(|plan| text(plan, most)).collect()
+    })?;
     let errors = loaded.problems.iter().filter(|p| p.is_error()).count();
     if errors > 0 {
         context.talk.must_say(format!(
@@ -110,7 +119,16 @@ async fn look_ahead(
     slots.truncate(count.max(1));
     let mut issues = Vec::new();
     for slot in slots {
-        let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), now);
+        // What is dated before the slot will be published when it comes.
+        let cutoff = digest.schedule.instant(slot).max(now);
+        let by_then;
+        let loaded = if has_future(loaded, cutoff) {
+            by_then = workspace::articles_at(context, config, &known.remembered, cutoff)?;
+            &by_then
+        } else {
+            loaded
+        };
+        let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), cutoff);
         issues.push(planned(config, loaded, digest, &plan, slot, &due));
         if plan.is_enough(digest) {
             carry(&mut history, &plan);
@@ -127,6 +145,14 @@ async fn look_ahead(
     })
 }
 
+/// Whether something waits for its date and will be published by then.
+fn has_future(loaded: &Loaded, by: DateTime<Utc>) -> bool {
+    let held_back = loaded.collection.held_back();
+    held_back
+        .iter()
+        .any(|held| matches!(held.reason, Withheld::Future(at) if at <= by))
+}
+
 fn planned(
     config: &Config,
     loaded: &Loaded,
@@ -136,13 +162,7 @@ fn planned(
     due: &Due,
 ) -> PlannedIssue {
     let is_due = due.slot == Some(slot);
-    let reason = (!plan.is_enough(digest)).then(|| {
-        format!(
-            "{} to carry, `min_articles` is {}",
-            count(plan.articles.len(), "article"),
-            digest.min_articles
-        )
-    });
+    let reason = (!plan.is_enough(digest)).then(|| freezing::too_few(plan, digest));
     PlannedIssue {
         number: plan.number,
         slot: slot.to_string(),
@@ -158,7 +178,7 @@ fn planned(
             Vec::new()
         },
         will_be_sent: reason.is_none(),
-        subject: deliver::subject(config, loaded, digest, plan),
+        subject: freezing::subject(config, loaded, digest, plan),
         reason,
         articles: plan.articles.len(),
         considered: plan.considered.clone(),
@@ -179,9 +199,13 @@ fn carry(history: &mut History, plan: &IssuePlan<'_>) {
     history.articles.extend(carried.chain(passed));
 }
 
-fn text(plan: &DigestPlan) -> String {
+/// Of more articles than this that are out for one reason, only the newest are
+/// shown to people.
+const MOST_OUT: usize = 5;
+
+fn text(plan: &DigestPlan, most_out: usize) -> String {
     let mut text = format!(
-        "{} ({}): {} {}, to {}\n",
+        "{} (`{}`), schedule {} {}, to {}\n",
         plan.title,
         plan.digest,
         plan.schedule,
@@ -196,17 +220,12 @@ fn text(plan: &DigestPlan) -> String {
     }
     for issue in &plan.issues {
         let when = if issue.is_due {
-            "due now, slot"
+            "due since"
         } else {
-            "next at"
+            "not before"
         };
-        let _ = writeln!(
-            text,
-            "\n  issue {}, {when} {} ({})",
-            issue.number,
-            issue.slot,
-            issue.at.format("%a %d %b %Y %H:%M %Z")
-        );
+        let at = issue.at.format("%A %-d %B %Y, %H:%M");
+        let _ = writeln!(text, "\n  issue {}, {when} {at}", issue.number);
         for slot in &issue.catches_up {
             let _ = writeln!(text, "    makes up for {slot}");
         }
@@ -219,13 +238,13 @@ fn text(plan: &DigestPlan) -> String {
             }
             (None, None) => {}
         }
-        articles(&mut text, issue);
+        articles(&mut text, issue, most_out);
     }
     text.push('\n');
     text
 }
 
-fn articles(text: &mut String, issue: &PlannedIssue) {
+fn articles(text: &mut String, issue: &PlannedIssue, most_out: usize) {
     let (taken, left): (Vec<_>, Vec<_>) = issue
         .considered
         .iter()
@@ -233,12 +252,85 @@ fn articles(text: &mut String, issue: &PlannedIssue) {
     for article in taken {
         let _ = writeln!(text, "    in   {}", article.title);
     }
+    // Articles come newest first, so reasons do as well.
+    let mut reasons: Vec<(String, Vec<&Considered>)> = Vec::new();
     for article in left {
-        let _ = writeln!(
-            text,
-            "    out  {} ({})",
-            article.title,
-            article.choice.reason()
+        let reason = article.choice.reason();
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, articles)) => articles.push(article),
+            None => reasons.push((reason, vec![article])),
+        }
+    }
+    for (reason, articles) in reasons {
+        for article in articles.iter().take(most_out) {
+            let _ = writeln!(text, "    out  {} ({reason})", article.title);
+        }
+        if articles.len() > most_out {
+            let rest = count(articles.len() - most_out, "more article");
+            let _ = writeln!(text, "    out  … and {rest} ({reason}); `-v` shows them");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issue(considered: Vec<Considered>) -> PlannedIssue {
+        PlannedIssue {
+            number: 2,
+            slot: "2026-12-04T07:00".to_owned(),
+            at: "2026-12-04T07:00:00+02:00".parse().unwrap(),
+            is_due: false,
+            catches_up: Vec::new(),
+            will_be_sent: true,
+            reason: None,
+            subject: Some("Soup".to_owned()),
+            articles: 1,
+            considered,
+        }
+    }
+
+    fn considered(title: String, choice: Choice) -> Considered {
+        Considered {
+            id: None,
+            title,
+            choice,
+        }
+    }
+
+    #[test]
+    fn many_articles_that_are_out_for_one_reason_are_counted() {
+        let mut all = vec![
+            considered("Soup".to_owned(), Choice::In),
+            considered("Plums".to_owned(), Choice::Draft),
+        ];
+        let old = |n| considered(format!("Old {n}"), Choice::Carried { issue: 1 });
+        all.extend((1..=8).map(old));
+        let plan = DigestPlan {
+            digest: "weekly".to_owned(),
+            title: "The Weekly".to_owned(),
+            schedule: "0 7 * * FRI".to_owned(),
+            timezone: "Africa/Johannesburg".to_owned(),
+            readers: 1,
+            missed: Vec::new(),
+            issues: vec![issue(all)],
+        };
+        let short = text(&plan, MOST_OUT);
+        assert_eq!(
+            short,
+            "The Weekly (`weekly`), schedule 0 7 * * FRI Africa/Johannesburg, to 1 reader\n\n  \
+             issue 2, not before Friday 4 December 2026, 07:00\n    \
+             subject: Soup\n    \
+             in   Soup\n    \
+             out  Plums (draft)\n    \
+             out  Old 1 (already in issue 1)\n    \
+             out  Old 2 (already in issue 1)\n    \
+             out  Old 3 (already in issue 1)\n    \
+             out  Old 4 (already in issue 1)\n    \
+             out  Old 5 (already in issue 1)\n    \
+             out  … and 3 more articles (already in issue 1); `-v` shows them\n\n"
         );
+        assert!(text(&plan, usize::MAX).contains("Old 8"));
     }
 }

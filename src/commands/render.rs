@@ -6,9 +6,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context, deliver,
+    Context,
     exit::{Exit, Failure},
-    workspace,
+    freezing, workspace,
 };
 use crate::{
     domain::issue::IssuePlan,
@@ -46,7 +46,7 @@ struct Files {
 pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     // 1. What the next issue would carry.
     let (config, _) = workspace::configuration(context)?;
-    let digest = deliver::chosen(&config, Some(&args.digest))?[0];
+    let digest = freezing::chosen(&config, Some(&args.digest))?[0];
     let known = workspace::known(context, &config, digest).await?;
     let loaded = workspace::articles(context, &config, &known.remembered)?;
     let (templates, template_problems) = workspace::templates(&config);
@@ -57,15 +57,13 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     let plan = IssuePlan::make(digest, &loaded.collection, &known.history, due.slot, now);
     let mut problems = loaded.problems.clone();
     problems.extend(template_problems);
-    for problem in &problems {
-        context.talk.say(problem);
-    }
+    workspace::tell_problems(context, &problems);
     if plan.articles.is_empty() {
         return Err(workspace::nothing_new(digest));
     }
     // 2. The rendering, and the three files.
     let signer = Signer::new(&known.install_key);
-    let rendered = deliver::render(&config, &loaded, &templates, digest, &plan, &signer)?;
+    let rendered = freezing::render(&config, &loaded, &templates, digest, &plan, &signer)?;
     let mut written = Vec::new();
     for (name, bytes) in [
         ("issue.html", rendered.html.as_bytes()),

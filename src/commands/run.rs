@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::{
     Context, build, deliver,
-    deliver::{FrozenIssue, Turn},
+    deliver::Turn,
     exit::{Exit, Failure},
+    freezing::{self, FrozenIssue},
     publisher::Built,
     subscribers,
     talk::{Format, count},
@@ -24,7 +25,7 @@ use crate::{
         problem::Problem,
     },
     outbox::Report,
-    store::{Expired, SlotFate, Store},
+    store::{SlotFate, Store},
 };
 
 /// Build, freeze what is due, deliver what is queued or due again
@@ -115,25 +116,19 @@ async fn steps(
     recover(context, config, store, done).await?;
     // 2. The first run of a publication brings its first readers.
     done.seeded = subscribers::seed(context, config, store).await?;
-    // 3. Feeds, then issues. While an article has an error neither is made,
-    //    but what is frozen still goes out.
-    let mut failures = Vec::new();
+    // 3. Feeds, then issues. While an article has an error, or the feeds cannot
+    //    be written, no issue is made; but what is frozen still goes out.
+    let mut exit = Exit::Done;
     for warning in warnings {
         context.talk.say(warning);
     }
-    match publish_and_freeze(context, config, store, done).await {
-        Ok(()) => {}
-        Err(failure) if failure.exit == Exit::Data => failures.push(failure),
-        Err(failure) => return Err(failure),
+    if let Err(failure) = publish_and_freeze(context, config, store, done).await {
+        context.talk.must_say(&failure);
+        exit = failure.exit;
     }
     // 4. Deliver.
-    let mut exit = Exit::Done;
     if config.mail.is_some() {
-        let expired = store
-            .expire(context.clock.now())
-            .await
-            .map_err(workspace::store_failure)?;
-        exit = exit.worse(tell_expired(context, &expired));
+        exit = exit.worse(deliver::expire(context, store).await?);
         let report = deliver::drain(context, config, store, lock).await?;
         exit = exit.worse(deliver::conclude(context, &report));
         take_over(done, &report);
@@ -146,10 +141,6 @@ async fn steps(
     // 5. What a person should know.
     if done.issues.is_empty() && done.built.as_ref().is_some_and(Built::is_empty) {
         idle(context, config, store, done).await?;
-    }
-    for failure in failures {
-        context.talk.must_say(&failure);
-        exit = exit.worse(failure.exit);
     }
     Ok(exit)
 }
@@ -287,11 +278,7 @@ async fn freeze_due(
     };
     let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), now);
     if !plan.is_enough(digest) {
-        let reason = format!(
-            "{} to carry, `min_articles` is {}",
-            count(plan.articles.len(), "new article"),
-            digest.min_articles
-        );
+        let reason = freezing::too_few(&plan, digest);
         record(due.missed, SlotFate::Missed, "passed too long ago").await?;
         let mut skipped = due.caught_up;
         skipped.push(slot);
@@ -309,8 +296,8 @@ async fn freeze_due(
         ));
     }
     let (templates, _) = workspace::templates(config);
-    let frozen = deliver::freeze(
-        &deliver::Freezing {
+    let frozen = freezing::freeze(
+        &freezing::Freezing {
             config,
             store,
             loaded,
@@ -323,29 +310,10 @@ async fn freeze_due(
     )
     .await?;
     if let Some(issue) = frozen {
-        deliver::tell_frozen(context, &issue);
+        freezing::tell_frozen(context, &issue);
         done.issues.push(issue);
     }
     Ok(())
-}
-
-fn tell_expired(context: &Context, expired: &Expired) -> Exit {
-    if expired.deliveries > 0 {
-        let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
-        context.talk.must_say(format!(
-            "{} expired: `mail.expire_after` has passed",
-            count(number, "delivery")
-        ));
-    }
-    if expired.paused.is_empty() {
-        return Exit::Done;
-    }
-    context.talk.must_say(format!(
-        "{} paused: most of it would have expired without one attempt\n\
-         hint: look at the clock, then `letterpress issues list` and `issues resume`",
-        count(expired.paused.len(), "issue")
-    ));
-    Exit::Paused
 }
 
 fn take_over(done: &mut Done, report: &Report) {

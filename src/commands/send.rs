@@ -8,9 +8,12 @@ use serde::Serialize;
 
 use super::{
     Context, build, deliver,
-    deliver::{Freezing, Turn},
+    deliver::Turn,
     exit::{Exit, Failure},
-    subscribers, workspace,
+    freezing::{self, Freezing},
+    subscribers,
+    talk::count,
+    workspace,
 };
 use crate::{
     config::{
@@ -65,7 +68,7 @@ struct DryRun {
 /// When the issue cannot be made or the ledger cannot be used.
 pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     let (config, _) = workspace::configuration(context)?;
-    let digest = deliver::chosen(&config, Some(&args.digest))?[0];
+    let digest = freezing::chosen(&config, Some(&args.digest))?[0];
     let mut tests = Vec::new();
     for raw in &args.test {
         tests.push(
@@ -98,7 +101,7 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     let plan = IssuePlan::make(digest, &loaded.collection, &history, None, now);
     if plan.articles.is_empty() {
         context.talk.must_say(format!(
-            "nothing to send: every article of `{}` was in an issue; `letterpress plan` lists them",
+            "nothing to send: no article is new to `{0}`; `letterpress plan {0}` says why",
             digest.name
         ));
         return Ok(Exit::Done);
@@ -110,17 +113,18 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         templates: &templates,
         digest,
     };
-    let frozen = deliver::freeze(&freezing, &plan, plan.manual_occasion(), Due::default()).await?;
+    let frozen = freezing::freeze(&freezing, &plan, plan.manual_occasion(), Due::default()).await?;
     if let Some(issue) = &frozen {
-        deliver::tell_frozen(context, issue);
+        freezing::tell_frozen(context, issue);
     }
     // 3. Delivered like any other.
+    let expired = deliver::expire(context, &store).await?;
     let report = deliver::drain(context, &config, &store, &mut lock).await?;
     store
         .finish_issues(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
-    let exit = deliver::conclude(context, &report);
+    let exit = expired.worse(deliver::conclude(context, &report));
     Ok(exit.worse(deliver::uncertain_held(context, &store).await?))
 }
 
@@ -142,12 +146,12 @@ async fn without_ledger(
         return Err(workspace::nothing_new(digest));
     }
     let signer = Signer::new(&known.install_key);
-    let rendered = deliver::render(config, &loaded, &templates, digest, &plan, &signer)?;
+    let rendered = freezing::render(config, &loaded, &templates, digest, &plan, &signer)?;
     if tests.is_empty() {
         tell_dry_run(context, digest, &plan, &rendered, known.readers)?;
         return Ok(Exit::Done);
     }
-    let settings = deliver::mail_settings(config)?;
+    let settings = freezing::mail_settings(config)?;
     for (number, address) in tests.iter().enumerate() {
         // A delivery no ledger has, and a reader nobody is.
         let to = Addressed {
@@ -186,9 +190,9 @@ fn tell_dry_run(
     };
     context.talk.data(&report, || {
         format!(
-            "would freeze issue {} and send it to {} readers\nsubject: {}\n{}\n{} bytes of HTML, {} of text",
+            "would freeze issue {} and send it to {}\nsubject: {}\n{}\n{} bytes of HTML, {} of text",
             report.issue,
-            report.readers,
+            count(usize::try_from(report.readers).unwrap_or(usize::MAX), "reader"),
             report.subject,
             report
                 .articles

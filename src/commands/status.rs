@@ -13,7 +13,11 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{delivery::State, issue::IssueState},
+    domain::{
+        delivery::State,
+        digest::Digest,
+        issue::{History, IssueState},
+    },
     store::{Run, Store},
 };
 
@@ -62,7 +66,11 @@ pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
         None => Standing {
             publication: config.publication.title.clone(),
             readers: BTreeMap::new(),
-            digests: Vec::new(),
+            digests: config
+                .digests
+                .iter()
+                .map(|digest| next(context, digest, &History::default()))
+                .collect(),
             under_way: Vec::new(),
             uncertain: 0,
             last_run: None,
@@ -83,22 +91,7 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
     let mut digests = Vec::new();
     for digest in &config.digests {
         let history = store.history(&digest.name).await.map_err(failed)?;
-        let next = digest
-            .schedule
-            .upcoming(context.clock.start(), 1)
-            .first()
-            .copied();
-        digests.push(Next {
-            digest: digest.name.to_string(),
-            issues: history.last_number,
-            last_slot: history.cursor.map(|slot| slot.to_string()),
-            next_slot: next.map(|slot| slot.to_string()),
-            next_at: next.map(|slot| {
-                let zone = digest.schedule.zone();
-                let at = digest.schedule.instant(slot);
-                at.with_timezone(&zone).fixed_offset()
-            }),
-        });
+        digests.push(next(context, digest, &history));
     }
     let issues = store.issues(100).await.map_err(failed)?;
     let under_way = issues
@@ -128,6 +121,22 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
     })
 }
 
+fn next(context: &Context, digest: &Digest, history: &History) -> Next {
+    let upcoming = digest.schedule.upcoming(context.clock.start(), 1);
+    let next = upcoming.first().copied();
+    Next {
+        digest: digest.name.to_string(),
+        issues: history.last_number,
+        last_slot: history.cursor.map(|slot| slot.to_string()),
+        next_slot: next.map(|slot| slot.to_string()),
+        next_at: next.map(|slot| {
+            let zone = digest.schedule.zone();
+            let at = digest.schedule.instant(slot);
+            at.with_timezone(&zone).fixed_offset()
+        }),
+    }
+}
+
 fn text(config: &Config, standing: &Standing) -> String {
     let mut text = format!("{}\n", standing.publication);
     let readers: Vec<String> = standing
@@ -145,13 +154,12 @@ fn text(config: &Config, standing: &Standing) -> String {
         }
     );
     for next in &standing.digests {
-        let _ = writeln!(
-            text,
-            "digest     {}: {} so far, next {}",
-            next.digest,
-            super::talk::count(next.issues as usize, "issue"),
-            next.next_slot.as_deref().unwrap_or("never")
+        let at = next.next_at.map_or_else(
+            || "never due again".to_owned(),
+            |at| format!("next due {}", at.format("%A %-d %B %Y, %H:%M")),
         );
+        let issues = super::talk::count(next.issues as usize, "issue");
+        let _ = writeln!(text, "digest     {}: {issues} so far, {at}", next.digest);
     }
     for issue in &standing.under_way {
         let counts: Vec<String> = State::ALL
@@ -187,9 +195,9 @@ fn text(config: &Config, standing: &Standing) -> String {
         };
         let _ = writeln!(
             text,
-            "last run   {} ({}), {end}",
-            started.format("%Y-%m-%d %H:%M"),
-            run.number
+            "last run   number {}, {}: {end}",
+            run.number,
+            started.format("%A %-d %B %Y, %H:%M"),
         );
     }
     text

@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-pub use self::import::seed;
+pub use self::import::{active_in_seed, seed};
 use super::{
     Context,
     exit::{Exit, Failure},
@@ -273,10 +273,10 @@ async fn unsubscribe(
     };
     if outcome.cancelled_deliveries > 0 {
         line.push_str(&format!(
-            "; {} queued cancelled",
+            "; {} cancelled",
             count(
                 usize::try_from(outcome.cancelled_deliveries).unwrap_or(usize::MAX),
-                "delivery"
+                "queued delivery"
             )
         ));
     }

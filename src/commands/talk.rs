@@ -1,12 +1,12 @@
 //! What a command says, and where: data on stdout, talk on stderr.
 
 use std::{
-    fmt::Display,
+    fmt::{self, Display},
     io::{IsTerminal, Write},
     time::Duration,
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
@@ -61,6 +61,12 @@ impl Talk {
     pub fn for_cron(mut self) -> Self {
         self.is_for_cron = true;
         self
+    }
+
+    /// Whether the caller wants to hear everything.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.volume == Volume::Verbose
     }
 
     fn is_chatty(&self) -> bool {
@@ -139,9 +145,13 @@ impl Talk {
             ProgressDrawTarget::hidden()
         };
         let style = ProgressStyle::with_template(
-            "{prefix:>9} [{bar:24}] {pos}/{len} {per_sec} {eta} left {msg}",
+            "{prefix:>9} [{bar:24}] {pos}/{len} {rate} {eta} left {msg}",
         )
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("rate", |state: &ProgressState, to: &mut dyn fmt::Write| {
+            // A rate that cannot be written is no reason to stop.
+            let _ = write!(to, "{:.0}/s", state.per_sec());
+        })
         .progress_chars("=> ");
         let bar = ProgressBar::with_draw_target(Some(total), target).with_style(style);
         bar.set_prefix(verb);
@@ -157,12 +167,26 @@ impl Talk {
     }
 }
 
-/// `1 article`, `2 articles`.
+/// `1 article`, `2 articles`, `0 deliveries`, `2 addresses`.
 #[must_use]
 pub fn count(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ if noun.ends_with("ery") => format!("{number} {}ies", &noun[..noun.len() - 1]),
+        _ if noun.ends_with("ss") => format!("{number} {noun}es"),
         _ => format!("{number} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_nouns_agree() {
+        assert_eq!(count(1, "delivery"), "1 delivery");
+        assert_eq!(count(0, "delivery"), "0 deliveries");
+        assert_eq!(count(2, "unknown address"), "2 unknown addresses");
+        assert_eq!(count(3, "article"), "3 articles");
     }
 }

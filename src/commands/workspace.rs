@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     config::{Config, ConfigError},
     content::{self, LoadError, Loaded, Source},
@@ -19,6 +21,7 @@ use crate::{
 use super::{
     Context,
     exit::{Exit, Failure},
+    subscribers,
     talk::count,
 };
 
@@ -117,13 +120,26 @@ pub fn articles(
     config: &Config,
     remembered: &[Remembered],
 ) -> Result<Loaded, Failure> {
+    articles_at(context, config, remembered, context.clock.start())
+}
+
+/// Loads every article as it will be published at a moment to come.
+///
+/// # Errors
+/// When `content/` cannot be read at all.
+pub fn articles_at(
+    context: &Context,
+    config: &Config,
+    remembered: &[Remembered],
+    now: DateTime<Utc>,
+) -> Result<Loaded, Failure> {
     let bar = context.talk.bar("loading", 0);
     let source = Source {
         root: &config.root,
         dir: &config.content_dir,
         publication: &config.publication,
         rules: &config.content,
-        now: context.clock.start(),
+        now,
         remembered,
     };
     let loaded = content::load(&source, &|done, total| {
@@ -166,19 +182,40 @@ fn below_root(root: &Path, file: &Path) -> PathBuf {
     file.strip_prefix(root).unwrap_or(file).to_owned()
 }
 
+/// More errors than this are only counted: `check` is there to list them.
+const MOST_ERRORS_TOLD: usize = 20;
+/// More warnings than this are only counted.
+const MOST_WARNINGS_TOLD: usize = 5;
+
+/// Says problems on stderr: errors always, warnings when somebody is looking,
+/// and of very many only how many there are.
+pub fn tell_problems(context: &Context, problems: &[Problem]) {
+    let talk = context.talk;
+    let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|p| p.is_error());
+    let is_told = |number: usize, most: usize| number <= most || talk.is_verbose();
+    if is_told(warnings.len(), MOST_WARNINGS_TOLD) {
+        warnings.iter().for_each(|warning| talk.say(warning));
+    } else {
+        let amount = count(warnings.len(), "warning");
+        talk.say(format!("{amount}; `letterpress check` lists them"));
+    }
+    if is_told(errors.len(), MOST_ERRORS_TOLD) {
+        errors.iter().for_each(|error| talk.must_say(error));
+    } else {
+        let (told, rest) = errors.split_at(MOST_ERRORS_TOLD);
+        told.iter().for_each(|error| talk.must_say(error));
+        let amount = count(rest.len(), "more error");
+        talk.must_say(format!("… and {amount}"));
+    }
+}
+
 /// Prints problems to stderr and refuses while an error stands among them.
 ///
 /// # Errors
 /// Exit 65 with the number of errors.
 pub fn refuse_errors(context: &Context, problems: &[Problem]) -> Result<(), Failure> {
     let errors = problems.iter().filter(|p| p.is_error()).count();
-    for problem in problems {
-        if problem.is_error() {
-            context.talk.must_say(problem);
-        } else {
-            context.talk.say(problem);
-        }
-    }
+    tell_problems(context, problems);
     if errors == 0 {
         return Ok(());
     }
@@ -197,7 +234,7 @@ pub struct Known {
     pub remembered: Vec<Remembered>,
     /// The secret of tokens and Message-IDs.
     pub install_key: [u8; 32],
-    /// Active readers.
+    /// Active readers; before the first run, those it will bring.
     pub readers: u64,
 }
 
@@ -215,15 +252,20 @@ pub async fn known(context: &Context, config: &Config, digest: &Digest) -> Resul
             history: History::default(),
             remembered: Vec::new(),
             install_key: SAMPLE_KEY,
-            readers: 0,
+            readers: subscribers::active_in_seed(config)?,
         });
     };
     let counts = store.counts_by_status().await.map_err(store_failure)?;
+    let readers = if counts.is_empty() {
+        subscribers::active_in_seed(config)?
+    } else {
+        counts.get(&Status::Active).copied().unwrap_or(0)
+    };
     Ok(Known {
+        readers,
         history: store.history(&digest.name).await.map_err(store_failure)?,
         remembered: store.remembered().await.map_err(store_failure)?,
         install_key: *store.install_key(),
-        readers: counts.get(&Status::Active).copied().unwrap_or(0),
     })
 }
 

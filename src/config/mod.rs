@@ -23,7 +23,7 @@ use self::{
 };
 use crate::domain::{
     digest::Digest,
-    problem::Problem,
+    problem::{Level, Problem},
     publication::{
         Author, ContentRules, FeedContent, FeedRules, Logo, Publication, parse_base_url,
     },
@@ -374,6 +374,19 @@ fn content_rules(raw: &RawContent, findings: &mut Findings) -> ContentRules {
         permalink,
         smart_punctuation: raw.smart_punctuation,
         pages: raw.pages.unwrap_or(true),
+        missing: missing(raw.missing.as_ref(), findings),
+    }
+}
+
+fn missing(raw: Option<&toml::Spanned<String>>, findings: &mut Findings) -> Level {
+    match raw.map(|text| text.get_ref().as_str()) {
+        None | Some("error") => Level::Error,
+        Some("warning") => Level::Warning,
+        Some(other) => {
+            let what = format!("content.missing is `{other}`");
+            findings.at(raw, what, "use \"error\" or \"warning\"");
+            Level::Error
+        }
     }
 }
 

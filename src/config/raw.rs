@@ -50,6 +50,7 @@ pub(super) struct RawContent {
     #[serde(default)]
     pub(super) smart_punctuation: bool,
     pub(super) pages: Option<bool>,
+    pub(super) missing: Text,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -174,7 +175,7 @@ const KEYS: [(&str, &[&str]); 12] = [
     ("publication.authors", &["name", "email", "url"]),
     (
         "content",
-        &["dir", "permalink", "smart_punctuation", "pages"],
+        &["dir", "permalink", "smart_punctuation", "pages", "missing"],
     ),
     ("feeds", &["entries", "content", "hub", "archive"]),
     (
@@ -285,6 +286,84 @@ fn walk(table: &DeTable<'_>, path: &str, found: &mut Vec<Unknown>) {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const DOCUMENTED: &str = include_str!("../../docs/configuration.md");
+
+    /// Keys by table, from headings such as `### [mail.list]` and the first
+    /// column of the tables below them.
+    fn documented() -> BTreeSet<(String, String)> {
+        let mut table = None;
+        let mut keys = BTreeSet::new();
+        for line in DOCUMENTED.lines() {
+            if let Some(heading) = line.strip_prefix('#') {
+                let name = heading.trim_start_matches('#').trim();
+                let name = name.trim_matches(['[', ']']);
+                table = heading.ends_with(']').then(|| name.to_owned());
+            } else if let (Some(table), Some(row)) = (&table, line.strip_prefix("| `")) {
+                let cells: Vec<&str> = row.split('|').collect();
+                // Key, type, default, meaning, and what follows the last bar.
+                if cells.len() == 5 {
+                    let key = cells[0].trim().trim_end_matches('`');
+                    keys.insert((table.clone(), key.to_owned()));
+                }
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn the_documentation_has_every_key_and_no_other() {
+        let known: BTreeSet<(String, String)> = KEYS
+            .iter()
+            .copied()
+            .chain([("subscribers", SUBSCRIBERS)])
+            .filter(|(table, _)| !table.is_empty())
+            .flat_map(|(table, keys)| keys.iter().map(move |key| (table, *key)))
+            .map(|(table, key)| (table.to_owned(), key.to_owned()))
+            .collect();
+        let documented = documented();
+        let lacking: Vec<_> = known.difference(&documented).collect();
+        let unknown: Vec<_> = documented.difference(&known).collect();
+        assert!(
+            lacking.is_empty(),
+            "docs/configuration.md lacks {lacking:?}"
+        );
+        assert!(
+            unknown.is_empty(),
+            "docs/configuration.md has unknown {unknown:?}"
+        );
+    }
+
+    #[test]
+    fn the_documentation_names_every_table() {
+        for table in KEYS[0].1 {
+            let is_there = [format!("## [{table}]\n"), format!("## [[{table}]]\n")]
+                .iter()
+                .any(|heading| DOCUMENTED.contains(heading));
+            assert!(is_there, "docs/configuration.md has no heading [{table}]");
+        }
+    }
+
+    #[test]
+    fn the_examples_of_the_documentation_have_known_keys() {
+        let examples = DOCUMENTED.split("```toml\n").skip(1);
+        for example in examples.filter_map(|rest| rest.split("```").next()) {
+            let table = DeTable::parse(example).unwrap();
+            let unknown: Vec<_> = unknown_keys(table.get_ref())
+                .iter()
+                .map(|u| u.key.clone())
+                .collect();
+            assert!(unknown.is_empty(), "{unknown:?} in\n{example}");
+            toml::from_str::<Raw>(example).unwrap();
         }
     }
 }

@@ -114,6 +114,20 @@ fn a_relay_never_gets_a_login_or_strangers_mail_in_plain_text() {
 }
 
 #[test]
+fn what_is_missing_is_an_error_unless_told() {
+    let (config, _) = parse(GOOD).unwrap();
+    assert_eq!(config.content.missing, Level::Error);
+    let with = |level: &str| format!("{GOOD}\n[content]\nmissing = \"{level}\"\n");
+    let (config, _) = parse(&with("warning")).unwrap();
+    assert_eq!(config.content.missing, Level::Warning);
+    let found = problems(&with("ignore")).join("\n");
+    assert!(
+        found.contains("content.missing is `ignore`; use \"error\" or"),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_sender_with_a_line_break_is_refused() {
     let text = GOOD.replace("Tide <news", "Tide\\r\\nBcc: x@example.org <news");
     assert!(problems(&text).join("\n").contains("control character"));

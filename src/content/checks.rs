@@ -132,7 +132,7 @@ fn link(raw: &str, line: u32, text: Text<'_>, beside: Beside<'_>, findings: &mut
             let what = format!("the link `{shown}` leads to no article");
             findings
                 .problems
-                .push(Problem::error(beside.source, line, what, remedy));
+                .push(Problem::error(beside.source, line, what, remedy).at(beside.missing));
         }
         Lead::Nowhere { is_relative: true } if looks_like_a_host(raw) => warn(
             format!("the link `{shown}` leads into this site"),
@@ -165,6 +165,7 @@ fn nearest<'a>(name: &str, beside: Beside<'a>) -> Option<&'a str> {
     let file_name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_owned();
     let pages = beside.site.pages.keys().map(String::as_str);
     pages
+        .filter(|path| *path != beside.origin.file)
         .map(|path| {
             (
                 strsim::normalized_damerau_levenshtein(name, &file_name(path)),
@@ -211,6 +212,6 @@ fn picture(reference: &PictureRef, line: u32, beside: Beside<'_>, findings: &mut
         | Lead::Page(_)
         | Lead::NoSuchPage(_)
         | Lead::Mail
-        | Lead::Nonsense => problems.push(pictures::missing(beside.source, line, &shown)),
+        | Lead::Nonsense => problems.push(pictures::missing(beside, line, &shown)),
     }
 }

@@ -255,6 +255,7 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> 
         origin,
         folder,
         source: &parsed.source,
+        missing: source.rules.missing,
     };
     let text = checks::Text {
         scan: &parsed.scan,

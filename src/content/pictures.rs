@@ -17,7 +17,7 @@ use crate::{
     },
     domain::{
         article::{Enclosure, Picture, PictureType},
-        problem::Problem,
+        problem::{Level, Problem},
     },
 };
 
@@ -150,6 +150,8 @@ pub(super) struct Beside<'a> {
     pub(super) folder: &'a Path,
     /// The article's file, for problems.
     pub(super) source: &'a Path,
+    /// How much it matters that something is not there.
+    pub(super) missing: Level,
 }
 
 /// The hero picture; without one that can be shown, `None` and a problem.
@@ -191,7 +193,7 @@ pub(super) fn hero(
             )
         }
         _ => {
-            report(missing(beside.source, field.line, &field.src));
+            report(missing(beside, field.line, &field.src));
             return None;
         }
     };
@@ -228,13 +230,14 @@ pub(super) fn no_picture(source: &Path, line: u32, src: &str, error: &MeasureErr
 }
 
 /// A picture that is not there.
-pub(super) fn missing(source: &Path, line: u32, src: &str) -> Problem {
+pub(super) fn missing(beside: Beside<'_>, line: u32, src: &str) -> Problem {
     Problem::error(
-        source,
+        beside.source,
         line,
         format!("there is no picture `{src}`"),
         "put the file there, or correct the path; it is relative to this file, or with `/` to the content folder",
     )
+    .at(beside.missing)
 }
 
 /// The kind a remote picture's name promises.
@@ -279,7 +282,7 @@ pub(super) fn enclosure(
         _ => {
             let what = format!("there is no file `{}`", field.src);
             let remedy = "put the file beside the article, or correct the path";
-            report(Problem::error(beside.source, field.line, what, remedy));
+            report(Problem::error(beside.source, field.line, what, remedy).at(beside.missing));
             return None;
         }
     };

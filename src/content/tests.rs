@@ -9,6 +9,7 @@ use crate::{
     content::pictures::tests::PNG,
     domain::{
         collection::Withheld,
+        problem::Level,
         publication::{Author, parse_base_url},
     },
 };
@@ -42,6 +43,7 @@ impl World {
                 pages: true,
                 permalink: "/{section}/{slug}/".to_owned(),
                 smart_punctuation: false,
+                missing: Level::Error,
             },
             remembered: Vec::new(),
             now: "2026-11-27T08:00:00+02:00",
@@ -235,6 +237,11 @@ fn every_fault_is_named_with_file_line_and_remedy() {
         ),
         (
             "",
+            "[x](aa.md)",
+            "a.md:6: error: the link `aa.md` leads to no article; correct the path",
+        ),
+        (
+            "",
             "[x](target.md#none)",
             "a.md:6: warning: the link `target.md#none` names a heading that",
         ),
@@ -293,6 +300,47 @@ fn every_fault_is_named_with_file_line_and_remedy() {
         assert!(problems.len() == 1, "{more} {text}: {problems:#?}");
         assert!(problems[0].contains(part), "{more} {text}: {problems:#?}");
     }
+}
+
+#[test]
+fn what_is_not_there_may_be_a_warning() {
+    let mut world = World::new(&[
+        (
+            "a.md",
+            &article(
+                "hero = \"none.png\"\nenclosure = \"none.mp3\"",
+                "![x](none.jpg) [y](none.md)",
+            ),
+        ),
+        ("b.md", &article("slug = \"b\"", "![x](no.jpg)")),
+        ("no.jpg", "this is text"),
+    ]);
+    let errors = world.load().problems;
+    assert_eq!(errors.len(), 5, "{errors:#?}");
+    assert!(errors.iter().all(Problem::is_error), "{errors:#?}");
+    world.rules.missing = Level::Warning;
+    let loaded = world.load();
+    let found: Vec<_> = loaded
+        .problems
+        .iter()
+        .map(|p| (p.level, p.what.as_str()))
+        .collect();
+    // A file that is there and broken stays an error.
+    assert_eq!(
+        found,
+        [
+            (Level::Warning, "there is no picture `none.png`"),
+            (Level::Warning, "there is no file `none.mp3`"),
+            (Level::Warning, "the link `none.md` leads to no article"),
+            (Level::Warning, "there is no picture `none.jpg`"),
+            (
+                Level::Error,
+                "`no.jpg` is not a JPEG, PNG, WebP, GIF, AVIF or SVG picture"
+            ),
+        ]
+    );
+    let article = &loaded.collection.articles()[0];
+    assert!(article.hero.is_none() && article.enclosure.is_none());
 }
 
 #[test]

@@ -111,7 +111,7 @@ impl Choice {
         match self {
             Self::In => "in".to_owned(),
             Self::Carried { issue } => format!("already in issue {issue}"),
-            Self::BeforeFirstIssue => "older than what the first issue carried".to_owned(),
+            Self::BeforeFirstIssue => "older than the articles of the first issue".to_owned(),
             Self::BeforePeriod => "published before the first issue’s period".to_owned(),
             Self::Full => "the issue is full; waits for the next".to_owned(),
             Self::NotSelected => "not in this digest’s sections or tags".to_owned(),

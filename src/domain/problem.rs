@@ -62,10 +62,13 @@ impl Problem {
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            level: Level::Warning,
-            ..Self::error(file, line, what, remedy)
-        }
+        Self::error(file, line, what, remedy).at(Level::Warning)
+    }
+
+    /// The same problem, mattering more or less.
+    #[must_use]
+    pub fn at(self, level: Level) -> Self {
+        Self { level, ..self }
     }
 
     /// Whether publishing must wait for this.

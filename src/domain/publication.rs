@@ -4,6 +4,8 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use crate::domain::problem::Level;
+
 /// A person who writes; all of them appear in every format.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +115,8 @@ pub struct ContentRules {
     pub smart_punctuation: bool,
     /// Whether the website is made, too, or feeds and mail alone.
     pub pages: bool,
+    /// How much a picture, enclosure or linked article matters that is not there.
+    pub missing: Level,
 }
 
 /// How much of an article a feed carries.

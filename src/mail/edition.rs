@@ -216,6 +216,29 @@ impl Assembly {
     }
 }
 
+#[cfg(test)]
+impl Edition {
+    /// A short message that differs by reader, for tests of what sends it.
+    pub(crate) fn sample() -> Self {
+        let mut assembly = Assembly::default();
+        assembly.fixed("From: letters@magazine.example.org\r\nTo: ");
+        assembly.header_slot(Slot::To);
+        assembly.fixed("\r\nMessage-ID: ");
+        assembly.header_slot(Slot::MessageId);
+        assembly.fixed("\r\nSubject: Soups\r\n\r\n.Five of them.\r\n");
+        assembly.finish(Facts {
+            subject: "Soups".to_owned(),
+            sender: "letters@magazine.example.org".to_owned(),
+            bounce_domain: None,
+            unsubscribe_page: None,
+            unsubscribe_mailto: String::new(),
+            digest: DigestTag([0; 8]),
+            html_bytes: 0,
+            text_bytes: 0,
+        })
+    }
+}
+
 /// What a mailto unsubscribe link is before its token (RFC 6068). The local
 /// part keeps only what needs no escape in a URL.
 pub(super) fn mailto_before_token(address: &EmailAddress) -> String {

@@ -115,16 +115,10 @@ impl Control {
         if state.gave_up {
             return Look::Decided(Admission::GiveUp);
         }
-        let patience = self.patience;
         let limit = state.limit;
         match &mut state.open {
             Some(open) if open.is_probing => Look::Change,
             Some(open) if now < open.until => Look::Until(open.until),
-            Some(open) if now - open.since >= patience => {
-                state.gave_up = true;
-                self.changed.notify_waiters();
-                Look::Decided(Admission::GiveUp)
-            }
             Some(open) => {
                 open.is_probing = true;
                 Look::Decided(Admission::Go)
@@ -132,6 +126,12 @@ impl Control {
             None if worker < limit => Look::Decided(Admission::Go),
             None => Look::Change,
         }
+    }
+
+    /// Whether session number `worker` is within the limit: others should not
+    /// keep a connection that the relay may want for somebody else.
+    pub(super) fn is_wanted(&self, worker: usize) -> bool {
+        worker < self.lock().limit
     }
 
     /// Waits for the rate's next free moment.
@@ -197,6 +197,8 @@ impl Control {
     pub(super) fn unreachable(&self, reason: &str) {
         let now = Instant::now();
         let mut state = self.lock();
+        let is_last = |open: &Open| open.is_probing && now - open.since >= self.patience;
+        state.gave_up |= state.open.as_ref().is_some_and(is_last);
         let (since, pause) = match &state.open {
             // Sessions that failed at the same time are one failure.
             Some(open) if !open.is_probing => (open.since, open.pause),
@@ -276,7 +278,7 @@ mod tests {
             tries.push(begin.elapsed().as_secs());
             control.unreachable("connection refused");
         }
-        assert_eq!(tries, [0, 5, 20, 80, 380]);
+        assert_eq!(tries, [0, 5, 20, 80, 380, 600]);
         assert_eq!(begin.elapsed().as_secs(), 600);
         assert_eq!(control.admit(3).await, Admission::GiveUp);
     }

@@ -70,15 +70,6 @@ impl Feed {
         self.released.notify_waiters();
     }
 
-    /// Puts a delivery back that was not attempted.
-    pub(super) async fn put_back(&self, worker: usize, delivery: DueDelivery) {
-        let mut state = self.state.lock().await;
-        state.hands.remove(&worker);
-        state.waiting.push_front(delivery);
-        drop(state);
-        self.released.notify_waiters();
-    }
-
     /// What session `worker` holds.
     pub(super) async fn in_hand(&self, worker: usize) -> Option<DeliveryId> {
         self.state.lock().await.hands.get(&worker).copied()

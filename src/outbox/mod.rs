@@ -11,6 +11,8 @@ mod issues;
 mod refusals;
 mod report;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod verdict;
 mod worker;
 
@@ -136,6 +138,12 @@ impl Monitor {
         &self.0.tally
     }
 
+    /// The report of a drain that is ended from outside, so far.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.0.halt.report(&self.0.tally)
+    }
+
     /// What the drain waits for, if the relay does not serve.
     #[must_use]
     pub fn waiting(&self) -> Option<Waiting> {
@@ -238,8 +246,13 @@ impl Sessions<'_> {
                 // One message's panic costs that message and its session only.
                 Err(panic) => {
                     let index = self.indexes.get(&panic.id()).copied().unwrap_or_default();
-                    settle::panicked(&shared, index).await?;
-                    self.start(index);
+                    match settle::panicked(&shared, index).await {
+                        Ok(()) => self.start(index),
+                        Err(error) => {
+                            shared.halt.now(None);
+                            first_error.get_or_insert(error);
+                        }
+                    }
                 }
             }
         }

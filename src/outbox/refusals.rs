@@ -23,6 +23,9 @@ struct Watched {
     attempts: usize,
     any_success: bool,
     same: HashMap<String, Group>,
+    /// What everybody was told, once that is found. Other sessions may be in
+    /// the middle of hearing it, too.
+    universal: Option<String>,
 }
 
 #[derive(Default)]
@@ -61,16 +64,25 @@ impl Refusals {
         reply: &Reply,
     ) -> Option<Universal> {
         let watched = self.issues.entry(issue).or_default();
+        let told = || likeness(phase, reply);
+        if watched.universal.as_ref().is_some_and(|all| *all == told()) {
+            return Some(Universal {
+                deliveries: vec![delivery],
+                phase,
+                reply: reply.clone(),
+            });
+        }
         watched.attempts += 1;
         if watched.any_success || watched.attempts > FIRST {
             return None;
         }
-        let group = watched.same.entry(likeness(phase, reply)).or_default();
+        let group = watched.same.entry(told()).or_default();
         group.deliveries.push(delivery);
         group.domains.insert(domain.to_owned());
         if group.deliveries.len() < ENOUGH || group.domains.len() < DOMAINS {
             return None;
         }
+        watched.universal = Some(told());
         Some(Universal {
             deliveries: std::mem::take(&mut group.deliveries),
             phase,
@@ -116,6 +128,18 @@ mod tests {
         let found = refuse(&mut Refusals::default(), 20).unwrap();
         assert_eq!(found.deliveries, (0..10).collect::<Vec<_>>());
         assert_eq!(found.phase, Phase::Rcpt);
+    }
+
+    #[test]
+    fn who_hears_it_a_moment_later_goes_back_to_the_queue_as_well() {
+        let mut refusals = Refusals::default();
+        refuse(&mut refusals, 20).unwrap();
+        let reply = Reply::new(554, "5.7.1 <late@example.org>: relay access denied");
+        let late = refusals.unclear(1, 99, "example.org", Phase::Rcpt, &reply);
+        assert_eq!(late.unwrap().deliveries, [99]);
+        let other = Reply::new(550, "5.7.1 blocked");
+        let own = refusals.unclear(1, 100, "example.org", Phase::Rcpt, &other);
+        assert_eq!(own, None);
     }
 
     #[test]

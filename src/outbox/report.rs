@@ -164,10 +164,6 @@ impl Halt {
         self.over.subscribe()
     }
 
-    pub(super) fn is_over(&self) -> bool {
-        *self.over.borrow()
-    }
-
     /// The relay's last failure was a broken protocol, or was not.
     pub(super) fn protocol_broken(&self, is_broken: bool) {
         self.protocol_broken.store(is_broken, Ordering::Relaxed);

@@ -59,14 +59,14 @@ pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), Outbo
     let Some(delivery) = shared.feed.in_hand(worker).await else {
         return Ok(());
     };
-    let intent = shared.store.intent(delivery, (shared.now)()).await?;
-    if let Intent::Granted(attempt) = intent {
+    let intent = shared.store.intent(delivery, (shared.now)()).await;
+    if let Ok(Intent::Granted(attempt)) = intent {
         shared.tally.add_failed(1);
         let reason = "building this message ended in a panic".to_owned();
         record(shared, attempt, Outcome::Failed { reason });
     }
     shared.feed.release(worker).await;
-    Ok(())
+    Ok(intent.map(|_| ())?)
 }
 
 /// The folder relay could not write: nothing else will go better.
@@ -103,8 +103,20 @@ pub(super) async fn troubled(
 ) -> Result<(), OutboxError> {
     keep_or_drop(session, &trouble).await;
     let closes = closes_session(&trouble);
+    // Before it was named, no reader can be what the session was lost over.
+    let is_named = attempt.is_some() && matches!(trouble.phase(), Some(Phase::Rcpt | Phase::Data));
     let requeued = worker::requeued(&trouble);
-    let outcome = match verdict::of(trouble) {
+    let verdict = verdict::of(trouble);
+    if attempt.is_none() && !matches!(verdict, Verdict::Requeue(_)) {
+        // Refused by the relay and not wanted any more by us: nothing is to be
+        // recorded of this person.
+        match verdict {
+            Verdict::Fail(_) => shared.control.unused(),
+            _ => shared.control.serves(),
+        }
+        return withdrawn(shared).await;
+    }
+    let outcome = match verdict {
         Verdict::Defer(reply) => {
             if closes {
                 shared.control.slow_down(&reply.to_string());
@@ -137,9 +149,9 @@ pub(super) async fn troubled(
             Outcome::Uncertain { reason }
         }
         Verdict::Requeue(blame) => {
-            let is_session = matches!(blame, Blame::Session(_) | Blame::Protocol(_));
+            let is_session = closes || matches!(blame, Blame::Session(_) | Blame::Protocol(_));
             blamed(shared, ready, delivery, blame).await?;
-            if is_session && attempt.is_some() && shared.feed.is_poisonous(delivery.id).await {
+            if is_session && is_named && shared.feed.is_poisonous(delivery.id).await {
                 deferred(
                     shared,
                     delivery,
@@ -153,6 +165,14 @@ pub(super) async fn troubled(
     if let Some(attempt) = attempt {
         record(shared, attempt, outcome);
     }
+    Ok(())
+}
+
+/// The reader left, or the issue was paused or called off, after the delivery
+/// was read from the ledger: so may have been others that were read with it.
+pub(super) async fn withdrawn(shared: &Shared) -> Result<(), OutboxError> {
+    shared.tally.add_withdrawn(1);
+    shared.feed.reread().await;
     Ok(())
 }
 
@@ -272,10 +292,11 @@ async fn blamed(
         }
         Blame::Sender(reply) => {
             shared.control.serves();
-            let text = format!(
-                "sender {} refused: `{reply}`",
-                shared.settings.from.address.expose()
-            );
+            let sender = match &shared.settings.bounce_domain {
+                Some(domain) => format!("bounce+…@{domain}"),
+                None => shared.settings.from.address.expose().to_owned(),
+            };
+            let text = format!("sender {sender} refused: `{reply}`");
             pause(shared, ready, delivery, Why::Sender, text).await?;
         }
     }

@@ -79,6 +79,9 @@ const BAD_ADDRESS: [(u8, u16, u16); 6] = [
 /// Message too big for the system (RFC 3463).
 const TOO_BIG: [(u8, u16, u16); 2] = [(5, 3, 4), (5, 2, 3)];
 
+/// The relay's own disk is full, or too many recipients at once.
+const NO_ROOM: [(u8, u16, u16); 2] = [(4, 3, 1), (4, 5, 3)];
+
 /// What `trouble` means.
 pub(super) fn of(trouble: Trouble) -> Verdict {
     match trouble {
@@ -99,10 +102,18 @@ pub(super) fn of(trouble: Trouble) -> Verdict {
 }
 
 fn refused(phase: Phase, reply: Reply) -> Verdict {
-    if let (503, Phase::Mail | Phase::Rcpt | Phase::Data) = (reply.code, phase) {
-        return Verdict::Requeue(Blame::Protocol(format!("at {phase}: {reply}")));
+    match (reply.code, phase) {
+        (503, Phase::Mail | Phase::Rcpt | Phase::Data) => {
+            return Verdict::Requeue(Blame::Protocol(format!("at {phase}: {reply}")));
+        }
+        // Commands and answers are out of step: it may belong to another one.
+        (503, Phase::Dot) => return Verdict::Uncertain(format!("answered {reply}")),
+        _ => {}
     }
     match phase {
+        Phase::Tls if !reply.is_temporary() => {
+            Verdict::Requeue(Blame::Identity(format!("STARTTLS refused: {reply}")))
+        }
         Phase::Connect | Phase::Tls => Verdict::Requeue(Blame::Unreachable(reply.to_string())),
         Phase::Auth if reply.is_temporary() => {
             Verdict::Requeue(Blame::Unreachable(reply.to_string()))
@@ -129,7 +140,7 @@ fn mail(reply: Reply) -> Blame {
 fn rcpt(reply: Reply) -> Verdict {
     match reply.code {
         421 => Verdict::Requeue(Blame::Pace(reply)),
-        452 if reply.has(&[(4, 3, 1)]) => Verdict::Requeue(Blame::Pace(reply)),
+        452 if reply.has(&NO_ROOM) => Verdict::Requeue(Blame::Pace(reply)),
         530 => Verdict::Requeue(Blame::Identity(format!("the relay wants a login: {reply}"))),
         _ if is_quota(&reply) => Verdict::Requeue(Blame::Quota(reply)),
         // A full mailbox is temporary whatever the first digit says (RFC 5321 4.5.3.1.10).
@@ -148,6 +159,11 @@ fn dot(reply: Reply) -> Verdict {
     match reply.code {
         _ if is_quota(&reply) => Verdict::Requeue(Blame::Quota(reply)),
         454 => Verdict::Requeue(Blame::Pace(reply)),
+        452 if reply.has(&NO_ROOM) => Verdict::Requeue(Blame::Pace(reply)),
+        // 421 ends the session and slows us down by itself.
+        400..=499 if reply.code != 421 && is_throttling(&reply) => {
+            Verdict::Requeue(Blame::Pace(reply))
+        }
         400..=499 => Verdict::Defer(reply),
         552 if !reply.has(&[(5, 2, 2)]) => Verdict::Requeue(Blame::Issue(reply)),
         _ if reply.has(&TOO_BIG) => Verdict::Requeue(Blame::Issue(reply)),
@@ -158,6 +174,15 @@ fn dot(reply: Reply) -> Verdict {
             reply,
         },
     }
+}
+
+/// 4.7.x is greylisting as well as throttling: the words tell.
+fn is_throttling(reply: &Reply) -> bool {
+    let text = reply.text.to_ascii_lowercase();
+    reply.enhanced.is_some_and(|(_, subject, _)| subject == 7)
+        && ["rate", "throttl", "too many", "too fast", "slow down"]
+            .iter()
+            .any(|words| text.contains(words))
 }
 
 /// Relays have no code of their own for a spent quota, only words.
@@ -193,6 +218,7 @@ mod tests {
             (Connect, 421, "4.3.2 busy", "Unreachable"),
             (Connect, 554, "go away", "Unreachable"),
             (Tls, 454, "4.7.0 no TLS now", "Unreachable"),
+            (Tls, 502, "5.5.1 not implemented", "Identity"),
             (Auth, 454, "4.7.0 later", "Unreachable"),
             (Auth, 535, "5.7.8 wrong", "Identity"),
             (Auth, 534, "5.7.9 too weak", "Identity"),
@@ -207,6 +233,7 @@ mod tests {
             (Rcpt, 451, "4.7.1 greylisted", "Defer"),
             (Rcpt, 452, "4.2.2 full", "Defer"),
             (Rcpt, 452, "4.3.1 no room", "Pace"),
+            (Rcpt, 452, "4.5.3 too many recipients", "Pace"),
             (Rcpt, 421, "4.3.2 closing", "Pace"),
             (Rcpt, 552, "5.2.2 full", "Defer"),
             (Rcpt, 550, "5.1.1 unknown", "RejectAddress"),
@@ -219,6 +246,10 @@ mod tests {
             (Data, 554, "5.5.0 no", "Issue"),
             (Dot, 421, "4.3.0 closing", "Defer"),
             (Dot, 451, "4.3.0 later", "Defer"),
+            (Dot, 452, "4.3.1 no room", "Pace"),
+            (Dot, 451, "4.7.1 greylisted", "Defer"),
+            (Dot, 450, "4.7.28 unusual rate of mail", "Pace"),
+            (Dot, 503, "5.5.1 what", "Uncertain"),
             (Dot, 454, "Throttling failure", "Pace"),
             (
                 Dot,

@@ -33,28 +33,16 @@ pub(super) async fn work(
     index: usize,
     mut stop: watch::Receiver<Stop>,
 ) -> Result<(), OutboxError> {
-    let mut over = shared.halt.over();
     let mut session = None;
-    while !shared.halt.is_over() {
+    loop {
+        retire(&shared, index, &mut session).await;
         let turn = tokio::select! {
             biased;
-            () = stopped(&mut stop) => {
-                shared.halt.now(Some(Ending {
-                    why: Why::Stopped,
-                    text: "stopped on request".to_owned(),
-                }));
-                break;
-            }
-            _ = over.wait_for(|over| *over) => break,
+            () = ended(&shared, &mut stop) => break,
             turn = next(&shared, index) => turn?,
         };
         let Some(delivery) = turn else { break };
-        if shared.halt.is_over() || *stop.borrow() != Stop::No {
-            shared.feed.put_back(index, delivery).await;
-            shared.control.unused();
-            continue;
-        }
-        let result = attempt(&shared, &mut session, &delivery).await;
+        let result = attempt(&shared, &mut session, &mut stop, &delivery).await;
         shared.feed.release(index).await;
         result?;
     }
@@ -62,6 +50,23 @@ pub(super) async fn work(
         session.quit().await;
     }
     Ok(())
+}
+
+/// Waits until the caller says stop or the drain is over. Whoever is told so
+/// takes no new message; one under way is finished.
+async fn ended(shared: &Shared, stop: &mut watch::Receiver<Stop>) {
+    let mut over = shared.halt.over();
+    let is_stopped = tokio::select! {
+        biased;
+        () = stopped(stop) => true,
+        _ = over.wait_for(|over| *over) => false,
+    };
+    if is_stopped {
+        shared.halt.now(Some(Ending {
+            why: Why::Stopped,
+            text: "stopped on request".to_owned(),
+        }));
+    }
 }
 
 async fn stopped(stop: &mut watch::Receiver<Stop>) {
@@ -91,6 +96,7 @@ async fn next(shared: &Shared, index: usize) -> Result<Option<DueDelivery>, Outb
 async fn attempt(
     shared: &Shared,
     session: &mut Option<Session>,
+    stop: &mut watch::Receiver<Stop>,
     delivery: &DueDelivery,
 ) -> Result<(), OutboxError> {
     let ready = shared.issues.get(delivery.issue).await?;
@@ -108,7 +114,14 @@ async fn attempt(
             let name = folder::file_name(&ready.digest, ready.number, delivery.id);
             to_folder(shared, delivery, folder, &name, &message).await
         }
-        Way::Smtp(dialer) => to_relay(shared, dialer, session, delivery, &ready, &message).await,
+        Way::Smtp(dialer) => {
+            let line = Line {
+                dialer,
+                session,
+                stop,
+            };
+            to_relay(shared, line, delivery, &ready, &message).await
+        }
     }
 }
 
@@ -120,8 +133,7 @@ async fn to_folder(
     message: &Message<'_>,
 ) -> Result<(), OutboxError> {
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
-        shared.tally.add_withdrawn(1);
-        return Ok(());
+        return settle::withdrawn(shared).await;
     };
     match folder::deliver(folder, name, message) {
         Ok(reply) => settle::sent(shared, delivery, attempt, reply).await,
@@ -139,14 +151,25 @@ enum Tried {
     Troubled(Option<AttemptId>, Trouble),
 }
 
+/// A session's way to the relay.
+struct Line<'w> {
+    dialer: &'w Dialer,
+    session: &'w mut Option<Session>,
+    stop: &'w mut watch::Receiver<Stop>,
+}
+
 async fn to_relay(
     shared: &Shared,
-    dialer: &Dialer,
-    session: &mut Option<Session>,
+    line: Line<'_>,
     delivery: &DueDelivery,
     ready: &Ready,
     message: &Message<'_>,
 ) -> Result<(), OutboxError> {
+    let Line {
+        dialer,
+        session,
+        stop,
+    } = line;
     let Ok(from) = message.envelope_from().parse::<EmailAddress>() else {
         let reason = "its envelope sender is no address".to_owned();
         return settle::failed(shared, delivery, reason).await;
@@ -155,25 +178,33 @@ async fn to_relay(
     // without a word.
     let mut may_reconnect = session.as_ref().is_some_and(|s| s.messages() > 0);
     loop {
-        retire(shared, session).await;
         let open = match session {
             Some(open) => open,
-            None => match dialer.open().await {
-                Ok(opened) => session.insert(opened),
-                Err(trouble) => {
-                    return settle::troubled(shared, session, delivery, ready, None, trouble).await;
+            None => {
+                let opened = tokio::select! {
+                    biased;
+                    // Nothing was promised to anybody yet, and a relay that
+                    // does not answer may be waited for for minutes.
+                    () = ended(shared, stop) => return Ok(()),
+                    opened = dialer.open() => opened,
+                };
+                match opened {
+                    Ok(opened) => session.insert(opened),
+                    Err(trouble) => {
+                        return settle::troubled(shared, session, delivery, ready, None, trouble)
+                            .await;
+                    }
                 }
-            },
+            }
         };
         match try_once(shared, open, &from, delivery, message).await? {
             Tried::Sent(attempt, reply) => {
                 return settle::sent(shared, delivery, attempt, reply).await;
             }
             Tried::Withdrawn => {
-                shared.tally.add_withdrawn(1);
                 shared.control.unused();
                 reset(session).await;
-                return Ok(());
+                return settle::withdrawn(shared).await;
             }
             Tried::Troubled(attempt, trouble) if may_reconnect && is_stale(&trouble) => {
                 may_reconnect = false;
@@ -229,10 +260,12 @@ fn without_last_line_end<'m>(message: &'m Message<'_>) -> impl Iterator<Item = &
     })
 }
 
-/// Ends a session that is old or has carried enough.
-async fn retire(shared: &Shared, session: &mut Option<Session>) {
+/// Ends a session that is old, has carried enough, or is one too many now.
+async fn retire(shared: &Shared, index: usize, session: &mut Option<Session>) {
     let is_spent = session.as_ref().is_some_and(|open| {
-        open.messages() >= shared.settings.messages_per_connection || open.age() >= OLDEST_SESSION
+        open.messages() >= shared.settings.messages_per_connection
+            || open.age() >= OLDEST_SESSION
+            || !shared.control.is_wanted(index)
     });
     if is_spent && let Some(spent) = session.take() {
         spent.quit().await;

@@ -94,15 +94,24 @@ pub(super) fn recover(connection: &Connection, now: DateTime<Utc>) -> Result<Rec
     })
 }
 
-/// Issues that are being sent.
+/// Issues that are being sent, whether or not their time ran out.
 fn sending(connection: &Connection) -> Result<Vec<IssueId>, Fault> {
     let mut select = connection.prepare_cached("SELECT id FROM issues WHERE state = 0")?;
     let rows = select.query_map([], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Issues that are being sent and whose time is not over.
+fn sending_in_time(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<IssueId>, Fault> {
+    let mut select =
+        connection.prepare_cached("SELECT id FROM issues WHERE state = 0 AND expire_at > ?1")?;
+    let rows = select.query_map([now.timestamp()], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The deliveries that are due, the longest waiting first, without those that
-/// are `in_hand`.
+/// are `in_hand`. What an intent would refuse is not due: a session would ask
+/// for it again and again.
 pub(super) fn due(
     connection: &Connection,
     limit: usize,
@@ -110,7 +119,7 @@ pub(super) fn due(
     in_hand: &HashSet<DeliveryId>,
 ) -> Result<Vec<DueDelivery>, Fault> {
     let mut found = Vec::new();
-    for issue in sending(connection)? {
+    for issue in sending_in_time(connection, now)? {
         pull_back(connection, issue, now)?;
         found.extend(due_of(connection, issue, limit, now, in_hand)?);
     }
@@ -145,7 +154,8 @@ fn due_of(
     let mut select = connection.prepare_cached(
         "SELECT d.id, d.issue_id, s.public_id, d.address, d.name, d.attempts, d.next_attempt_at
            FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
-          WHERE d.issue_id = ?1 AND d.state = 0 AND d.next_attempt_at <= ?2
+          WHERE d.issue_id = ?1 AND d.state = 0 AND d.next_attempt_at <= ?2 AND s.status = 0
+            AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
           ORDER BY d.next_attempt_at, d.id LIMIT ?3",
     )?;
     // What is in hand is still queued, and stands in front.
@@ -264,23 +274,33 @@ pub(super) fn count_due(connection: &Connection, now: DateTime<Utc>) -> Result<u
           WHERE issue_id = ?1 AND state = 0 AND next_attempt_at <= ?2",
     )?;
     let mut total: i64 = 0;
-    for issue in sending(connection)? {
+    for issue in sending_in_time(connection, now)? {
         total += select.query_row([issue, now.timestamp()], |row| row.get::<_, i64>(0))?;
     }
     Ok(total.unsigned_abs())
 }
 
 /// Queues refused deliveries again: the refusal was meant for us, not for them.
+/// Who left meanwhile, or whose issue was called off, is cancelled instead.
 pub(super) fn withdraw_rejections(
     connection: &Connection,
     ids: &[DeliveryId],
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     let mut update = connection.prepare_cached(
-        "UPDATE deliveries SET state = 0, next_attempt_at = ?2 WHERE id = ?1 AND state = 5",
+        "UPDATE deliveries AS d
+            SET next_attempt_at = ?2, attempts = max(attempts - 1, 0),
+                state = CASE WHEN EXISTS (
+                    SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
+                     WHERE s.id = d.subscriber_id AND s.status = 0 AND i.state <> 3
+                       AND NOT EXISTS (SELECT 1 FROM suppressions x
+                                        WHERE x.address_hash = s.address_hash)
+                ) THEN 0 ELSE 8 END
+          WHERE id = ?1 AND state = 5",
     )?;
     for id in ids {
         update.execute([*id, now.timestamp()])?;
+        reopen(connection, *id)?;
     }
     Ok(())
 }

@@ -68,8 +68,8 @@ pub enum Cause {
 /// Why the ledger did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// Another process held the database longer than the busy timeout (5 s).
-    #[error("the ledger {} stayed locked by another process for more than 5 seconds", path.display())]
+    /// Another process held the database longer than the busy timeout (30 s).
+    #[error("the ledger {} stayed locked by another process for more than 30 seconds", path.display())]
     Unavailable {
         /// The database file.
         path: PathBuf,

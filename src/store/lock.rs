@@ -130,11 +130,28 @@ impl RunLock {
     }
 }
 
-/// `<database>.lock`, in the same folder.
+/// `<database>.lock`, in the same folder. Two names of one database have one
+/// lock: what counts is where the file itself lies.
 fn lock_path(db_path: &Path) -> PathBuf {
-    let mut name = OsString::from(db_path);
+    let mut name = OsString::from(real_path(db_path));
     name.push(".lock");
     name.into()
+}
+
+/// The path without symbolic links; as given where that cannot be told, since
+/// opening it then says why.
+fn real_path(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    match (folder.canonicalize(), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_owned(),
+    }
 }
 
 fn read_note(file: &mut File) -> io::Result<Note> {
@@ -233,6 +250,19 @@ mod tests {
         );
         drop(lock);
         RunLock::acquire(&db, at("2026-11-27T05:20:00Z")).unwrap();
+    }
+
+    #[test]
+    fn a_database_with_two_names_has_one_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("letterpress.db");
+        let elsewhere = folder.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        let link = elsewhere.join("ledger.db");
+        std::os::unix::fs::symlink(&db, &link).unwrap();
+        std::fs::write(&db, "").unwrap();
+        let _lock = RunLock::acquire(&db, at("2026-11-27T05:00:00Z")).unwrap();
+        held(RunLock::acquire(&link, at("2026-11-27T05:00:00Z")).unwrap_err());
     }
 
     #[test]

@@ -348,7 +348,9 @@ impl Store {
     }
 
     /// Records how an attempt ended. The receipt may be awaited later or not at
-    /// all: losing an outcome makes a delivery uncertain, never sent twice.
+    /// all: losing an outcome makes a delivery uncertain, never sent twice. An
+    /// outcome whose commit failed goes with the next one that succeeds, or
+    /// with a last try when the ledger is closed.
     pub fn outcome(
         &self,
         attempt: AttemptId,
@@ -360,7 +362,7 @@ impl Store {
             attempt,
             outcome,
             now,
-            answer,
+            answer: Some(answer),
         }));
         Receipt(receipt)
     }

@@ -11,6 +11,8 @@ pub(crate) struct Mail {
     headers: Vec<(String, String)>,
     /// Subject with encoded words decoded.
     pub(crate) subject: String,
+    /// Every address of To, as a parser reads them.
+    pub(crate) to: Vec<String>,
     /// Message-ID without brackets.
     pub(crate) message_id: String,
     /// The decoded `text/plain` part.
@@ -43,6 +45,12 @@ impl Mail {
             raw: raw.to_vec(),
             headers: unfolded_headers(raw),
             subject: message.subject().unwrap_or_default().to_owned(),
+            to: message
+                .to()
+                .into_iter()
+                .flat_map(|list| list.iter())
+                .map(|one| one.address().unwrap_or_default().to_owned())
+                .collect(),
             message_id: message.message_id().unwrap_or_default().to_owned(),
             text: body_of("text/plain"),
             html: body_of("text/html"),

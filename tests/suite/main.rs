@@ -17,6 +17,7 @@
 mod chaos;
 mod dialogue;
 mod html;
+mod ledger;
 mod mailbox;
 mod net;
 mod oracle;
@@ -29,4 +30,14 @@ mod receipt;
 mod sink;
 mod tools;
 
+mod commands;
+mod crash;
+mod disk;
+mod first_run;
 mod harness_selftest;
+mod hostile;
+mod overlap;
+mod postfix_delivery;
+mod readme;
+mod relay_faults;
+mod volume;

@@ -2,9 +2,6 @@
 //! and lists every promise that was broken. An empty list is the only pass.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
-
-use rusqlite::{Connection, OpenFlags};
 
 use crate::receipt::{Fate, Receipt};
 
@@ -32,29 +29,6 @@ pub(crate) enum Policy {
     Once,
     /// `resend`: a second copy is allowed where the ledger flags it.
     Resend,
-}
-
-/// Reads every delivery from a ledger that no process is writing to.
-pub(crate) fn ledger_rows(database: &Path) -> Vec<LedgerRow> {
-    let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .unwrap_or_else(|error| panic!("cannot read {}: {error}", database.display()));
-    let mut statement = connection
-        .prepare("SELECT id, issue_id, recipient, message_id, state FROM deliveries ORDER BY id")
-        .unwrap();
-    statement
-        .query_map([], |row| {
-            Ok(LedgerRow {
-                delivery_id: row.get(0)?,
-                issue_id: row.get(1)?,
-                recipient: row.get(2)?,
-                message_id: bare(&row.get::<_, String>(3)?),
-                state: row.get(4)?,
-                duplicate: false,
-            })
-        })
-        .unwrap()
-        .collect::<Result<_, _>>()
-        .unwrap()
 }
 
 /// Every broken promise, one line each; empty when ledger and servers agree.
@@ -194,10 +168,6 @@ fn row_violations(row: &LedgerRow, copies: &[&Receipt], policy: Policy) -> Vec<S
         row.delivery_id, row.recipient, row.state
     );
     wrong.iter().map(|what| format!("{name}: {what}")).collect()
-}
-
-fn bare(message_id: &str) -> String {
-    message_id.trim_matches(['<', '>']).to_owned()
 }
 
 #[cfg(test)]

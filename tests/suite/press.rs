@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::ledger::Ledger;
 use crate::picture::png;
 use crate::process::{Finished, Running};
 
@@ -97,6 +98,24 @@ impl Press {
         press
     }
 
+    /// A copy of the sample publication of this repository.
+    pub(crate) fn sample() -> Self {
+        let press = Self::empty();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        press.write_bytes(
+            "letterpress.toml",
+            &fs::read(root.join("letterpress.toml")).unwrap(),
+        );
+        for entry in walkdir::WalkDir::new(root.join("content")) {
+            let entry = entry.unwrap();
+            if entry.file_type().is_file() {
+                let path = entry.path().strip_prefix(root).unwrap();
+                press.write_bytes(&path.to_string_lossy(), &fs::read(entry.path()).unwrap());
+            }
+        }
+        press
+    }
+
     /// An empty directory, for `init` and for tests that write every file.
     pub(crate) fn empty() -> Self {
         Self {
@@ -181,11 +200,28 @@ impl Press {
     /// Imports these addresses through the program, as a person would.
     #[track_caller]
     pub(crate) fn subscribe<'a>(&self, addresses: impl IntoIterator<Item = &'a str>) -> &Self {
+        let named: Vec<(&str, String)> = addresses
+            .into_iter()
+            .enumerate()
+            .map(|(number, address)| (address, format!("Reader {}", number + 1)))
+            .collect();
+        self.subscribe_named(
+            named
+                .iter()
+                .map(|(address, name)| (*address, name.as_str())),
+        )
+    }
+
+    /// Imports these addresses with these names.
+    #[track_caller]
+    pub(crate) fn subscribe_named<'a>(
+        &self,
+        readers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> &Self {
         let mut list = csv::Writer::from_path(self.path("subscribers.csv")).unwrap();
         list.write_record(["email", "name", "status"]).unwrap();
-        for (number, address) in addresses.into_iter().enumerate() {
-            let name = format!("Reader {}", number + 1);
-            list.write_record([address, &name, "active"]).unwrap();
+        for (address, name) in readers {
+            list.write_record([address, name, "active"]).unwrap();
         }
         list.flush().unwrap();
         self.run(&["subscribers", "import", "subscribers.csv"])
@@ -266,6 +302,20 @@ impl Press {
     /// The ledger.
     pub(crate) fn database(&self) -> PathBuf {
         self.path("letterpress.db")
+    }
+
+    /// What `why` tells of every delivery that is not sent, for messages.
+    pub(crate) fn told(&self) -> String {
+        let rows = self.ledger().rows();
+        let open = rows.iter().filter(|row| row.state != "sent");
+        open.map(|row| self.run(&["why", &row.recipient]).to_string())
+            .collect()
+    }
+
+    /// The ledger as it stands now.
+    #[track_caller]
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger::open(&self.database())
     }
 
     /// The text of a file of the publication.

@@ -368,6 +368,22 @@ pub async fn seed(context: &Context, config: &Config, store: &Store) -> Result<u
     Ok(number)
 }
 
+/// How many active readers [`seed`] would bring; 0 without a seed file.
+///
+/// # Errors
+/// When the file cannot be read. Faulty rows are left to [`seed`].
+pub fn active_in_seed(config: &Config) -> Result<u64, Failure> {
+    let Some(file) = &config.seed_file else {
+        return Ok(0);
+    };
+    let parsed = parse(&read(file)?, file, Status::Active)?;
+    let active = parsed
+        .readers
+        .iter()
+        .filter(|reader| reader.status == Status::Active);
+    Ok(active.count() as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use lettre::transport::smtp::{
     extension::{ClientId, Extension},
 };
 use secrecy::ExposeSecret;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{net::TcpStream, task::JoinSet, time::timeout};
 use tokio_rustls::{
     TlsConnector,
     rustls::{
@@ -90,13 +90,15 @@ impl Dialer {
     /// answers, [`Trouble::Identity`] when TLS fails: then nothing was sent in
     /// plain text, and the login was not tried.
     pub async fn open(&self) -> Result<Session, Trouble> {
-        // In a task of its own: lettre panics on some malformed EHLO answers
-        // (RUSTSEC-2026-0562), and that must cost one session only.
+        // In a task of its own: a panic over a malformed answer must cost one
+        // session only. The one known (RUSTSEC-2026-0562) is met by `stream`.
+        // In a set, because the task must end with its caller.
         let dialer = self.clone();
-        let opening = tokio::spawn(async move { dialer.converse().await });
-        let (connection, gate) = match opening.await {
-            Ok(result) => result?,
-            Err(_) => {
+        let mut opening = JoinSet::new();
+        opening.spawn(async move { dialer.converse().await });
+        let (connection, gate) = match opening.join_next().await {
+            Some(Ok(result)) => result?,
+            Some(Err(_)) | None => {
                 return Err(Trouble::Protocol {
                     phase: Phase::Connect,
                     reason: "its answer to EHLO cannot be understood".to_owned(),

@@ -11,7 +11,7 @@ use lettre::{
         response::Response,
     },
 };
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Trouble,
@@ -101,6 +101,13 @@ impl Session {
     {
         let reply = self.command(Phase::Data, self.timeouts.data, Data).await?;
         expect(Phase::Data, &reply, &[354])?;
+        if self.gate.has_surplus() {
+            // The next reply would be taken for the answer to the dot.
+            return Err(Trouble::Protocol {
+                phase: Phase::Data,
+                reason: "it answered before the message was sent".to_owned(),
+            });
+        }
         let gate = Arc::clone(&self.gate);
         gate.cork();
         let result = self.body(pieces, length, &gate).await;
@@ -147,22 +154,16 @@ impl Session {
         let answer = self.timeouts.dot;
         let pieces = UntilDot { pieces, gate };
         let mut exchange = pin!(self.connection.message_iter(pieces));
-        if let Ok(result) = timeout(writing.min(answer), exchange.as_mut()).await {
-            return result.map_err(Failure::Smtp);
+        tokio::select! {
+            biased;
+            result = exchange.as_mut() => return result.map_err(Failure::Smtp),
+            () = gate.dot_leaves() => {}
+            () = sleep(writing) => return Err(Failure::Timeout(writing)),
         }
-        let rest = if gate.dot_left() {
-            answer
-        } else {
-            writing.saturating_sub(answer)
-        };
-        if let Ok(result) = timeout(rest, exchange.as_mut()).await {
-            return result.map_err(Failure::Smtp);
+        match timeout(answer, exchange).await {
+            Ok(result) => result.map_err(Failure::Smtp),
+            Err(_) => Err(Failure::Timeout(answer)),
         }
-        Err(Failure::Timeout(if gate.dot_left() {
-            answer
-        } else {
-            writing
-        }))
     }
 
     /// RSET, after a transaction that was not finished.
@@ -188,11 +189,24 @@ impl Session {
         limit: Duration,
         command: C,
     ) -> Result<Response, Trouble> {
+        if self.gate.has_surplus() {
+            return Err(unasked(phase));
+        }
         match timeout(limit, self.connection.command(command)).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(Trouble::before_dot(phase, &error)),
             Err(_) => Err(Trouble::timeout(phase, limit)),
         }
+    }
+}
+
+/// The relay said more than it was asked: whatever it says next may be the
+/// answer to something else. Between messages that is how some say goodbye.
+fn unasked(phase: Phase) -> Trouble {
+    let reason = "it spoke without being asked".to_owned();
+    match phase {
+        Phase::Mail => Trouble::Lost { phase, reason },
+        _ => Trouble::Protocol { phase, reason },
     }
 }
 

@@ -16,6 +16,7 @@ use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    sync::Notify,
 };
 use tokio_rustls::client::TlsStream;
 
@@ -41,6 +42,8 @@ pub(super) struct Gate {
     dot_waits: AtomicBool,
     /// The point of no return: the dot may have reached the relay.
     dot_left: AtomicBool,
+    /// Wakes who waits for that.
+    leaves: Notify,
     /// Bytes were read beyond the reply's line.
     surplus: AtomicBool,
 }
@@ -65,9 +68,50 @@ impl Gate {
         self.dot_left.load(Ordering::Relaxed)
     }
 
+    /// Waits until the dot may have reached the relay.
+    pub(super) async fn dot_leaves(&self) {
+        while !self.dot_left() {
+            self.leaves.notified().await;
+        }
+    }
+
+    fn mark_dot(&self) {
+        self.dot_left.store(true, Ordering::Relaxed);
+        self.leaves.notify_one();
+    }
+
     /// Whether more was received than has been read.
     pub(super) fn has_surplus(&self) -> bool {
         self.surplus.load(Ordering::Relaxed)
+    }
+}
+
+/// The line of a reply that is being read, as far as it has come.
+#[derive(Debug, Default)]
+struct ReplyLine {
+    length: usize,
+    has_blanks: bool,
+    has_text: bool,
+}
+
+impl ReplyLine {
+    /// Takes the next bytes, at most to the end of the line. True when the line
+    /// ends here and holds nothing but blanks behind its code.
+    fn ends_blank(&mut self, bytes: &[u8]) -> bool {
+        for byte in bytes {
+            // Three digits and a mark come first (RFC 5321 4.2.1).
+            if self.length >= 4 && !matches!(byte, b'\r' | b'\n') {
+                let is_blank = char::from(*byte).is_whitespace();
+                self.has_blanks |= is_blank;
+                self.has_text |= !is_blank;
+            }
+            self.length += 1;
+        }
+        if !bytes.ends_with(b"\n") {
+            return false;
+        }
+        let line = std::mem::take(self);
+        line.has_blanks && !line.has_text
     }
 }
 
@@ -79,6 +123,10 @@ pub(super) struct RelayStream {
     incoming: Vec<u8>,
     delivered: usize,
     since_command: usize,
+    /// The last command was EHLO, and lettre panics on blank lines in its
+    /// answer (RUSTSEC-2026-0562).
+    hears_features: bool,
+    line: ReplyLine,
     outgoing: Vec<u8>,
     written: usize,
 }
@@ -95,6 +143,8 @@ impl RelayStream {
             incoming: greeting.to_vec(),
             delivered: 0,
             since_command: 0,
+            hears_features: false,
+            line: ReplyLine::default(),
             outgoing: Vec::with_capacity(4096),
             written: 0,
         };
@@ -137,7 +187,7 @@ impl RelayStream {
                     // TLS takes bytes before the kernel does: from here on the
                     // dot counts as gone.
                     if self.gate.dot_waits.load(Ordering::Relaxed) {
-                        self.gate.dot_left.store(true, Ordering::Relaxed);
+                        self.gate.mark_dot();
                     }
                     Pin::new(wire.as_mut()).poll_write(cx, rest)
                 }
@@ -148,7 +198,7 @@ impl RelayStream {
             self.written += count;
         }
         if self.gate.dot_waits.load(Ordering::Relaxed) && !self.outgoing.is_empty() {
-            self.gate.dot_left.store(true, Ordering::Relaxed);
+            self.gate.mark_dot();
         }
         self.outgoing.clear();
         self.written = 0;
@@ -174,6 +224,10 @@ impl AsyncRead for RelayStream {
             .position(|byte| *byte == b'\n')
             .map_or(waiting.len(), |end| end + 1)
             .min(buffer.remaining());
+        if this.hears_features && this.line.ends_blank(&waiting[..line]) {
+            let error = "a line of its answer to EHLO is blank";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
+        }
         buffer.put_slice(&waiting[..line]);
         this.delivered += line;
         let is_surplus = this.delivered < this.incoming.len();
@@ -190,6 +244,7 @@ impl AsyncWrite for RelayStream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.since_command = 0;
+        this.hears_features = bytes.starts_with(b"EHLO");
         let dot_waits = this.gate.dot_waits.load(Ordering::Relaxed);
         if this.outgoing.len() >= WRITE_CHUNK && !dot_waits {
             ready!(this.poll_drain(cx))?;
@@ -279,6 +334,23 @@ mod tests {
         }
         assert!(failed, "writing to a closed socket went on");
         assert!(!gate.dot_left());
+    }
+
+    #[tokio::test]
+    async fn a_blank_line_in_the_answer_to_ehlo_is_an_error() {
+        for (answer, is_error) in [
+            ("250-relay\r\n250-\r\n250 SIZE\r\n", false),
+            ("250-relay\r\n250-  \r\n250 SIZE\r\n", true),
+            ("250-relay\r\n250 \t \r\n", true),
+        ] {
+            let (mut stream, _, mut server) = pair().await;
+            stream.write_all(b"EHLO client\r\n").await.unwrap();
+            server.write_all(answer.as_bytes()).await.unwrap();
+            drop(server);
+            let mut text = String::new();
+            let result = stream.read_to_string(&mut text).await;
+            assert_eq!(result.is_err(), is_error, "{answer:?}");
+        }
     }
 
     #[tokio::test]

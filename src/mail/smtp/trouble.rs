@@ -1,6 +1,11 @@
 //! What can go wrong in a session, told apart by what it means for a delivery.
 
+use std::io;
+
 use crate::domain::delivery::{Phase, Reply};
+
+/// What lettre calls an incomplete response: the end of the stream.
+const CLOSED: &str = "the relay closed the connection";
 
 /// Why a step of an SMTP session did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +55,18 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// In which step it arose, where that is known.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        match self {
+            Self::Refused { phase, .. }
+            | Self::Lost { phase, .. }
+            | Self::Protocol { phase, .. } => Some(*phase),
+            Self::Unanswered { .. } => Some(Phase::Dot),
+            Self::Identity(_) | Self::NoLogin(_) | Self::Address(_) => None,
+        }
+    }
+
     pub(super) fn timeout(phase: Phase, limit: std::time::Duration) -> Self {
         Self::Lost {
             phase,
@@ -63,11 +80,22 @@ impl Trouble {
             return Self::Refused { phase, reply };
         }
         let reason = cause(error);
-        if error.is_response() && reason != "incomplete response" {
+        let is_nonsense = error.is_response() && reason != CLOSED;
+        if is_nonsense || is_invalid_data(error) {
             return Self::Protocol { phase, reason };
         }
         Self::Lost { phase, reason }
     }
+}
+
+/// Whether our stream refused to pass on what the relay said.
+fn is_invalid_data(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut sources = std::iter::successors(Some(error), |error| error.source());
+    sources.any(|error| {
+        error
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::InvalidData)
+    })
 }
 
 /// The relay's reply inside an error, when it has one.
@@ -84,7 +112,7 @@ pub(super) fn cause(error: &dyn std::error::Error) -> String {
     }
     let text = crate::domain::text::one_line(&innermost.to_string());
     match text.as_str() {
-        "incomplete response" => "the relay closed the connection".to_owned(),
+        "incomplete response" => CLOSED.to_owned(),
         _ => text,
     }
 }

@@ -18,8 +18,9 @@ use crate::{
     store::error::{Fault, StoreError, Trouble},
 };
 
-/// How long a statement waits while another process writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a statement waits while another process writes: a large import is
+/// one transaction of many seconds, and must not end a run beside it.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How a ledger is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,12 +38,13 @@ pub(in crate::store) enum Grouped {
         now: DateTime<Utc>,
         answer: Answer<Intent>,
     },
-    /// An attempt ended.
+    /// An attempt ended. Without `answer`, the asker was told that the commit
+    /// failed, and the outcome is owed.
     Outcome {
         attempt: AttemptId,
         outcome: Outcome,
         now: DateTime<Utc>,
-        answer: Answer<Recorded>,
+        answer: Option<Answer<Recorded>>,
     },
 }
 
@@ -52,6 +53,10 @@ pub(in crate::store) struct Session {
     connection: Connection,
     path: PathBuf,
     broken: Option<StoreError>,
+    /// Outcomes whose commit failed: what the relay said is known only here.
+    /// They go with the next commit. As nothing is granted while commits fail,
+    /// there is at most one for each message that was under way.
+    owed: Vec<Grouped>,
     #[cfg(test)]
     groups: u64,
 }
@@ -72,6 +77,7 @@ pub(in crate::store) fn start(
         connection,
         path,
         broken: None,
+        owed: Vec::new(),
         #[cfg(test)]
         groups: 0,
     };
@@ -97,6 +103,8 @@ impl Session {
             }
             self.commit(group);
         }
+        // The last chance; what fails now is uncertain at the next start.
+        self.commit(Vec::new());
     }
 
     /// Runs `work` in one transaction; an error undoes it.
@@ -144,9 +152,13 @@ impl Session {
         error
     }
 
-    /// Commits a group and wakes everyone in it. When a statement fails for a
-    /// reason of its own, the others must not suffer: each is tried alone.
+    /// Commits what is owed and a group, and wakes everyone in it. When a
+    /// statement fails for a reason of its own, the others must not suffer:
+    /// each is tried alone.
     fn commit(&mut self, group: Vec<Grouped>) {
+        let mut owed = std::mem::take(&mut self.owed);
+        owed.extend(group);
+        let group = owed;
         if group.is_empty() {
             return;
         }
@@ -161,7 +173,17 @@ impl Session {
                     self.commit(vec![request]);
                 }
             }
-            Err(error) => refuse(group, &error),
+            Err(error) => {
+                let is_passing = match &error {
+                    StoreError::Unavailable { .. } => true,
+                    StoreError::Io { trouble, .. } => *trouble != Trouble::Sync,
+                    _ => false,
+                };
+                let outcomes = refuse(group, &error);
+                if is_passing {
+                    self.owed = outcomes;
+                }
+            }
         }
     }
 
@@ -213,7 +235,7 @@ fn answer(group: Vec<Grouped>, done: Vec<Done>) {
                 drop(answer.send(Ok(intent)));
             }
             (Grouped::Outcome { answer, .. }, Done::Outcome(recorded)) => {
-                drop(answer.send(Ok(recorded)));
+                drop(answer.map(|answer| answer.send(Ok(recorded))));
             }
             // `perform` answers each kind in kind; dropping the sender says `Closed`.
             _ => {}
@@ -221,11 +243,28 @@ fn answer(group: Vec<Grouped>, done: Vec<Done>) {
     }
 }
 
-fn refuse(group: Vec<Grouped>, error: &StoreError) {
+/// Tells everyone in a group that it failed; hands back its outcomes, which
+/// can be committed later all the same.
+fn refuse(group: Vec<Grouped>, error: &StoreError) -> Vec<Grouped> {
+    let mut outcomes = Vec::new();
     for request in group {
         match request {
             Grouped::Intent { answer, .. } => drop(answer.send(Err(error.clone()))),
-            Grouped::Outcome { answer, .. } => drop(answer.send(Err(error.clone()))),
+            Grouped::Outcome {
+                attempt,
+                outcome,
+                now,
+                answer,
+            } => {
+                drop(answer.map(|answer| answer.send(Err(error.clone()))));
+                outcomes.push(Grouped::Outcome {
+                    attempt,
+                    outcome,
+                    now,
+                    answer: None,
+                });
+            }
         }
     }
+    outcomes
 }

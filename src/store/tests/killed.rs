@@ -12,16 +12,14 @@ use super::*;
 use crate::store::{LockError, RunLock};
 
 const PATH: &str = "LETTERPRESS_TEST_LEDGER";
+const THIS: &str =
+    "store::tests::killed::every_granted_intent_outlives_a_kill_and_the_lock_does_not";
 
-/// The process that dies: takes the lock and asks for one intent after another.
-#[tokio::test]
-#[ignore = "is started, and killed, by the test below"]
-async fn sender() {
-    let Some(path) = env::var_os(PATH) else {
-        return;
-    };
+/// What the process that dies does: takes the lock and asks for one intent
+/// after another.
+async fn send_until_killed(path: PathBuf) {
     let settings = StoreSettings {
-        path: PathBuf::from(path),
+        path,
         durability: Durability::Power,
         allow_network_file_system: false,
     };
@@ -36,11 +34,14 @@ async fn sender() {
 
 #[tokio::test]
 async fn every_granted_intent_outlives_a_kill_and_the_lock_does_not() {
+    // This very test, started again by itself, is the process that dies.
+    if let Some(path) = env::var_os(PATH) {
+        return send_until_killed(path.into()).await;
+    }
     for granted_before_kill in [1, 7, 40] {
         let (world, issue) = frozen_world(2_000).await;
         let mut sender = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "store::tests::killed::sender"])
-            .args(["--ignored", "--nocapture"])
+            .args(["--exact", "--nocapture", THIS])
             .env(PATH, &world.settings.path)
             .stdout(Stdio::piped())
             .spawn()

@@ -4,7 +4,6 @@ mod deciding;
 mod freezing;
 mod killed;
 mod listing;
-mod measured;
 mod opening;
 mod random;
 mod sending;

@@ -371,6 +371,53 @@ async fn who_leaves_while_a_message_is_under_way_is_not_queued_again() {
 }
 
 #[tokio::test]
+async fn what_an_intent_would_refuse_is_not_due() {
+    let (world, issue) = frozen_world(4).await;
+    let in_time = now() + TimeDelta::hours(72) - TimeDelta::seconds(1);
+    assert_eq!(world.due(in_time).await.len(), 4);
+    world
+        .meddle(
+            "UPDATE subscribers SET status = 2 WHERE id = 1;
+             INSERT INTO suppressions
+             SELECT address_hash, 'request', 0 FROM subscribers WHERE id = 2",
+        )
+        .await
+        .unwrap();
+    assert_eq!(world.due(in_time).await.len(), 2);
+    let late = now() + TimeDelta::hours(72);
+    assert!(world.due(late).await.is_empty());
+    assert_eq!(world.store.count_due(late).await.unwrap(), 0);
+    // Nobody is lost: the next run's expiry finds them.
+    assert_eq!(world.count(issue, State::Queued).await, 4);
+}
+
+#[tokio::test]
+async fn a_refusal_that_was_meant_for_us_is_taken_back_for_those_who_stayed() {
+    let (world, issue) = frozen_world(3).await;
+    let due = world.due(now()).await;
+    for delivery in &due {
+        let rejected = Outcome::Rejected {
+            reply: Reply::new(554, "5.7.1 relay access denied"),
+            is_hard: false,
+        };
+        let attempt = world.granted(delivery.id).await;
+        world.store.outcome(attempt, rejected, now()).await.unwrap();
+    }
+    world
+        .store
+        .unsubscribe(&due[0].address, "link", now())
+        .await
+        .unwrap();
+    let ids = due.iter().map(|delivery| delivery.id).collect();
+    world.store.withdraw_rejections(ids, now()).await.unwrap();
+    assert_eq!(world.count(issue, State::Cancelled).await, 1);
+    let again = world.due(now()).await;
+    assert_eq!(again.len(), 2);
+    assert!(again.iter().all(|delivery| delivery.attempts == 0));
+    world.adds_up().await;
+}
+
+#[tokio::test]
 async fn due_leaves_out_what_is_in_hand_and_keeps_the_order() {
     let (world, _) = frozen_world(10).await;
     let first = world.store.due(4, now(), HashSet::new()).await.unwrap();

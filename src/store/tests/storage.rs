@@ -152,6 +152,61 @@ async fn a_ledger_that_stays_locked_is_unavailable_and_works_again_after() {
     world.granted(delivery).await;
 }
 
+/// Statements give up on a locked database at once.
+async fn impatient(world: &World) {
+    world
+        .store
+        .session(|session| {
+            session.connection().busy_timeout(Duration::ZERO).unwrap();
+            Ok(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn an_outcome_whose_commit_failed_goes_with_the_next() {
+    let (world, issue) = frozen_world(3).await;
+    let due = world.due(now()).await;
+    let attempt = world.granted(due[0].id).await;
+    impatient(&world).await;
+    let other = rusqlite::Connection::open(&world.settings.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let told = world.store.outcome(attempt, Outcome::Sent(ok()), now());
+    assert_eq!(told.await.unwrap_err().class(), ErrorClass::Unavailable);
+    other.execute_batch("ROLLBACK").unwrap();
+    world.granted(due[1].id).await;
+    assert_eq!(world.count(issue, State::Sent).await, 1);
+    assert_eq!(world.count(issue, State::Inflight).await, 1);
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn an_outcome_that_is_owed_is_committed_before_recovery_and_at_the_end() {
+    let (world, issue) = frozen_world(2).await;
+    let due = world.due(now()).await;
+    let attempts = [
+        world.granted(due[0].id).await,
+        world.granted(due[1].id).await,
+    ];
+    impatient(&world).await;
+    let other = rusqlite::Connection::open(&world.settings.path).unwrap();
+    for (attempt, is_recovered) in attempts.into_iter().zip([true, false]) {
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let told = world.store.outcome(attempt, Outcome::Sent(ok()), now());
+        told.await.unwrap_err();
+        other.execute_batch("ROLLBACK").unwrap();
+        if is_recovered {
+            assert_eq!(world.store.recover(now()).await.unwrap().uncertain, 1);
+            assert_eq!(world.count(issue, State::Sent).await, 1);
+        }
+    }
+    drop(world.store);
+    let store = Store::open(&world.settings, now()).await.unwrap();
+    let counts = store.progress(issue).await.unwrap();
+    assert_eq!(counts, Counts::from([(State::Sent, 2)]));
+}
+
 #[tokio::test]
 async fn nothing_is_written_after_a_failed_fsync() {
     let (world, _) = frozen_world(1).await;

@@ -23,6 +23,7 @@
 //! | `q` (or `mute`) | message read to its dot, connection closed without an answer |
 //! | `lost` | message accepted and kept, connection closed before the 250 leaves |
 //! | `Q` (or `cut`) | connection closed after the first line of the message |
+//! | `gone` | connection closed at RCPT, without a word |
 //! | `slow` | 250 after half a second |
 //! | `hold` | 250 after the test releases it |
 //! | `latin` | 250 with a Latin-1 letter in its text |
@@ -52,6 +53,8 @@ pub(super) enum Fault {
     Lost,
     /// Closed in the middle of the message.
     Cut,
+    /// Closed at RCPT.
+    Gone,
     /// Half a second passes before the 250.
     Slow,
     /// The 250 waits for the test.
@@ -62,6 +65,13 @@ pub(super) enum Fault {
     Lines,
     /// Bytes that are no reply.
     Garble,
+}
+
+impl Fault {
+    /// Whether it happens at RCPT, and not at the dot.
+    pub(super) fn is_at_recipient(&self) -> bool {
+        matches!(self, Self::AtRecipient(_) | Self::Gone)
+    }
 }
 
 /// The script of an address; empty when it is to be served.
@@ -109,6 +119,7 @@ fn named(name: &str) -> Option<Fault> {
         "q" | "mute" => Fault::Mute,
         "Q" | "cut" => Fault::Cut,
         "lost" => Fault::Lost,
+        "gone" => Fault::Gone,
         "slow" => Fault::Slow,
         "hold" => Fault::Hold,
         "latin" => Fault::Latin,

@@ -206,11 +206,10 @@ impl Session<'_> {
             .map_or(rest, |(address, _)| address)
             .to_owned();
         let mut rule = self.rule_at(Phase::Rcpt);
-        if rule.is_none()
-            && let Some(Fault::AtRecipient(reply)) =
-                self.scripted(&address, |fault| matches!(fault, Fault::AtRecipient(_)))
-        {
-            rule = Some(Answer::reply(&reply));
+        if rule.is_none() {
+            rule = self
+                .scripted(&address, Fault::is_at_recipient)
+                .and_then(answer_of_fault);
         }
         let code = self.give(rule, "250 2.1.5 recipient ok")?;
         if let (Some(250..=252), Some(recipients)) = (code, &mut self.recipients) {
@@ -269,7 +268,7 @@ impl Session<'_> {
     fn dot(&mut self, recipients: &[String], message: &[u8]) -> io::Result<Option<u16>> {
         let mut answer = self.rule_at(Phase::Dot);
         if answer.is_none() {
-            let at_dot = |fault: &Fault| !matches!(fault, Fault::AtRecipient(_) | Fault::Cut);
+            let at_dot = |fault: &Fault| !fault.is_at_recipient() && *fault != Fault::Cut;
             answer = self
                 .scripted(&recipients[0], at_dot)
                 .and_then(answer_of_fault);
@@ -353,15 +352,15 @@ impl Session<'_> {
 
 fn answer_of_fault(fault: Fault) -> Option<Answer> {
     Some(match fault {
-        Fault::AtDot(reply) => Answer::reply(&reply),
-        Fault::Mute => Answer::Close,
+        Fault::AtRecipient(reply) | Fault::AtDot(reply) => Answer::reply(&reply),
+        Fault::Mute | Fault::Gone => Answer::Close,
         Fault::Lost => Answer::Lose,
         Fault::Slow => Answer::Late(Duration::from_millis(500)),
         Fault::Hold => Answer::Hold,
         Fault::Latin => Answer::Reply(b"250 2.0.0 angenommen f\xFCr Sie".to_vec()),
         Fault::Lines => Answer::reply("250-2.0.0 taken\r\n250-2.0.0 and queued\r\n250 2.0.0 ok"),
         Fault::Garble => Answer::Reply(b"\x00\xFF\x01 what?".to_vec()),
-        Fault::AtRecipient(_) | Fault::Cut => return None,
+        Fault::Cut => return None,
     })
 }
 

@@ -1,0 +1,262 @@
+//! From a digest to a frozen issue: what `run`, `send`, `plan` and `render`
+//! share. Planned, rendered, and written into the ledger in one transaction.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use serde::Serialize;
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    talk::count,
+    workspace,
+};
+use crate::{
+    config::{Config, settings::MailSettings},
+    content::{Loaded, Renderer},
+    domain::{
+        article::{Article, Body},
+        digest::Digest,
+        issue::{IssuePlan, Occasion},
+        schedule::Due,
+    },
+    links::Signer,
+    mail::{self, IssueInput, Rendered},
+    store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, Store},
+    templates::Templates,
+};
+
+/// The digests a command is about.
+///
+/// # Errors
+/// When the name is none of them, or there are none.
+pub fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<Vec<&'c Digest>, Failure> {
+    let Some(name) = name else {
+        return Ok(config.digests.iter().collect());
+    };
+    match config.digest(name) {
+        Some(digest) => Ok(vec![digest]),
+        None => {
+            let names: Vec<&str> = config.digests.iter().map(|d| d.name.as_str()).collect();
+            Err(
+                Failure::new(Exit::Usage, format!("there is no digest `{name}`")).hint(match names
+                    .as_slice()
+                {
+                    [] => "letterpress.toml has no [[digest]]".to_owned(),
+                    names => format!("letterpress.toml has: {}", names.join(", ")),
+                }),
+            )
+        }
+    }
+}
+
+/// `[mail]`, with its password.
+///
+/// # Errors
+/// When there is no `[mail]`, or no password where the relay wants one.
+pub fn mail_settings(config: &Config) -> Result<MailSettings, Failure> {
+    let mut settings = without_password(config)?.clone();
+    settings
+        .read_password()
+        .map_err(|error| Failure::of(Exit::Config, &error))?;
+    Ok(settings)
+}
+
+/// `[mail]`, for rendering.
+///
+/// # Errors
+/// When there is none.
+pub fn without_password(config: &Config) -> Result<&MailSettings, Failure> {
+    config.mail.as_ref().ok_or_else(|| {
+        Failure::new(Exit::Config, "letterpress.toml has no [mail]")
+            .hint("add `from = \"Name <news@…>\"` and `relay = \"folder:outbox\"`")
+    })
+}
+
+/// Why an issue is too thin to go out.
+#[must_use]
+pub fn too_few(plan: &IssuePlan<'_>, digest: &Digest) -> String {
+    match (plan.articles.len(), digest.min_articles) {
+        (0, _) => "no new article".to_owned(),
+        (number, least) => format!(
+            "{} only, `min_articles` is {least}",
+            count(number, "new article")
+        ),
+    }
+}
+
+/// The subject an issue would have; `None` when its template fails (the
+/// rendering says why).
+#[must_use]
+pub fn subject(
+    config: &Config,
+    loaded: &Loaded,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+) -> Option<String> {
+    let (templates, _) = workspace::templates(config);
+    // Bodies are not needed for a subject, and rendering them takes time.
+    let articles = plan
+        .articles
+        .iter()
+        .map(|article| (*article, Arc::default()))
+        .collect();
+    let input = issue_input(config, loaded, digest, plan, articles);
+    mail::subject_line(&input, &templates, config.mail.as_ref()?).ok()
+}
+
+fn issue_input<'a>(
+    config: &'a Config,
+    loaded: &'a Loaded,
+    digest: &'a Digest,
+    plan: &IssuePlan<'_>,
+    articles: Vec<(&'a Article, Arc<Body>)>,
+) -> IssueInput<'a> {
+    IssueInput {
+        publication: &config.publication,
+        digest,
+        sections: loaded.collection.sections(),
+        number: plan.number,
+        articles,
+        date: plan
+            .cutoff
+            .with_timezone(&config.publication.timezone)
+            .fixed_offset(),
+    }
+}
+
+/// Renders an issue; nothing is kept.
+///
+/// # Errors
+/// When a template fails: exit 65 with file and line.
+pub fn render(
+    config: &Config,
+    loaded: &Loaded,
+    templates: &Templates,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    signer: &Signer,
+) -> Result<Rendered, Failure> {
+    let renderer = Renderer::new(Arc::clone(&loaded.site));
+    let bodies = renderer.render_all(plan.articles.iter().copied());
+    let articles = plan
+        .articles
+        .iter()
+        .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
+        .collect();
+    let input = issue_input(config, loaded, digest, plan, articles);
+    mail::render(&input, templates, without_password(config)?, signer)
+        .map_err(|error| Failure::of(Exit::Data, &error))
+}
+
+/// An issue that was frozen just now.
+#[derive(Debug, Serialize)]
+pub struct FrozenIssue {
+    /// `digest/number`.
+    pub issue: String,
+    /// The subject line.
+    pub subject: String,
+    /// How many articles it carries.
+    pub articles: usize,
+    /// The ledger's numbers.
+    #[serde(flatten)]
+    pub frozen: Frozen,
+}
+
+/// What freezing an issue needs.
+pub struct Freezing<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The ledger.
+    pub store: &'a Store,
+    /// The articles.
+    pub loaded: &'a Loaded,
+    /// The templates.
+    pub templates: &'a Templates,
+    /// Which digest.
+    pub digest: &'a Digest,
+}
+
+/// Renders a planned issue and freezes it for `occasion` in one transaction.
+/// `None` when another run froze this occasion first.
+///
+/// # Errors
+/// When it cannot be rendered or written.
+pub async fn freeze(
+    freezing: &Freezing<'_>,
+    plan: &IssuePlan<'_>,
+    occasion: Occasion,
+    due: Due,
+) -> Result<Option<FrozenIssue>, Failure> {
+    let Freezing {
+        config,
+        store,
+        loaded,
+        templates,
+        digest,
+    } = *freezing;
+    let settings = without_password(config)?;
+    let signer = Signer::new(store.install_key());
+    let rendered = render(config, loaded, templates, digest, plan, &signer)?;
+    let articles: Vec<FrozenArticle> = plan
+        .articles
+        .iter()
+        .map(|article| FrozenArticle {
+            id: article.id.clone(),
+            title: article.title.clone(),
+        })
+        .collect();
+    let count = articles.len();
+    let expire_after = TimeDelta::from_std(settings.expire_after)
+        .map_err(|error| Failure::of(Exit::Config, &error))?;
+    let freeze = Freeze {
+        digest: digest.name.clone(),
+        occasion,
+        number: plan.number,
+        title: digest.title.clone(),
+        subject: rendered.subject.clone(),
+        sender: settings.from.clone(),
+        articles,
+        passed_over: plan.passed_over.clone(),
+        edition: rendered.edition.to_bytes(),
+        caught_up: due.caught_up,
+        missed: due.missed,
+        expire_at: plan.cutoff + expire_after,
+    };
+    match store
+        .freeze(freeze, plan.cutoff)
+        .await
+        .map_err(workspace::store_failure)?
+    {
+        FreezeOutcome::Frozen(frozen) => Ok(Some(FrozenIssue {
+            issue: format!("{}/{}", digest.name, plan.number),
+            subject: rendered.subject,
+            articles: count,
+            frozen,
+        })),
+        FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => Ok(None),
+    }
+}
+
+/// Says that an issue was frozen.
+pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
+    let mut left_out: Vec<String> = issue
+        .frozen
+        .exclusions
+        .iter()
+        .map(|(reason, number)| format!("{number} {reason}"))
+        .collect();
+    if !left_out.is_empty() {
+        left_out.insert(0, String::new());
+    }
+    context.talk.say(format!(
+        "issue {}: “{}” with {}, for {} of {} on the list{}",
+        issue.issue,
+        issue.subject,
+        count(issue.articles, "article"),
+        issue.frozen.queued,
+        issue.frozen.candidates,
+        left_out.join("; ")
+    ));
+}

@@ -1,0 +1,254 @@
+//! `plan`, `render`, `send`, `issues`, `status`, `why`, `uncertain`.
+
+use super::{planned, snapshot};
+use crate::mailbox::Mail;
+use crate::net::free_port;
+use crate::press::Press;
+
+#[test]
+fn a_plan_tells_when_to_how_many_and_why() {
+    let press = Press::new();
+    press.subscribers(3);
+    press.set_digest("max_articles", 3);
+    let plan = press.run(&["plan", "weekly", "--count", "2"]);
+    plan.succeeds()
+        .prints("schedule 0 7 * * FRI Africa/Johannesburg, to 3 readers")
+        .prints("issue 1, due since Friday 27 November 2026, 07:00")
+        .prints("subject: A bowl of apricots and 2 more")
+        .prints("in   A bowl of apricots")
+        .prints("out  Flatbread on coals (older than the articles of the first issue)")
+        .prints("issue 2, not before Friday 4 December 2026, 07:00")
+        .prints("would be skipped: no new article")
+        .prints("out  A bowl of apricots (already in issue 1)");
+    let document = press.run(&["--format", "json", "plan"]).json();
+    let issue = &document[0]["issues"][0];
+    assert_eq!(issue["slot"], "2026-11-27T07:00");
+    assert_eq!(issue["at"], "2026-11-27T07:00:00+02:00");
+    assert_eq!(issue["is_due"], true);
+    assert_eq!(issue["articles"], 3);
+    assert_eq!(issue["considered"].as_array().unwrap().len(), 4);
+    press
+        .run(&["plan", "monthly"])
+        .exits(2)
+        .says("there is no digest `monthly`")
+        .says("letterpress.toml has: weekly");
+}
+
+#[test]
+fn a_plan_counts_the_readers_that_the_first_run_will_bring() {
+    let press = Press::new();
+    press.write(
+        "seed.csv",
+        "email,status\na@example.org,active\nb@example.org,active\nc@example.org,pending\n",
+    );
+    press.set("subscribers.seed_file", "seed.csv");
+    press.run(&["plan"]).prints("to 2 readers");
+    press
+        .run(&["send", "weekly", "--dry-run"])
+        .prints("to 2 readers");
+    assert!(!press.database().exists());
+    press.run(&["run"]).succeeds();
+    assert_eq!(press.files("outbox").len(), 2);
+}
+
+#[test]
+fn a_rendering_is_three_files_that_agree_and_leaves_the_ledger_alone() {
+    let press = Press::new();
+    press.subscribers(1);
+    let before = planned(&press);
+    press
+        .run(&["render", "weekly", "--out", "preview"])
+        .succeeds()
+        .prints("preview/issue.html")
+        .says("issue weekly/1: A bowl of apricots and 3 more");
+    let mail = Mail::parse(&press.read_bytes("preview/issue.eml"));
+    assert_eq!(mail.subject, "A bowl of apricots and 3 more");
+    let same_lines = |a: &str, b: &str| {
+        assert_eq!(
+            a.lines().map(str::trim_end).collect::<Vec<_>>(),
+            b.lines().map(str::trim_end).collect::<Vec<_>>()
+        );
+    };
+    same_lines(
+        mail.html.as_deref().unwrap(),
+        &press.read("preview/issue.html"),
+    );
+    same_lines(
+        mail.text.as_deref().unwrap(),
+        &press.read("preview/issue.txt"),
+    );
+    assert_eq!(planned(&press), before);
+    press
+        .run(&["issues", "list"])
+        .succeeds()
+        .says("no issue yet");
+}
+
+#[test]
+fn a_dry_run_and_a_test_change_nothing_and_the_articles_still_go_out() {
+    let press = Press::new();
+    press.subscribers(2);
+    let before = planned(&press);
+    assert_eq!(before.len(), 4);
+    press
+        .run(&["send", "weekly", "--dry-run"])
+        .succeeds()
+        .prints("would freeze issue weekly/1 and send it to 2 readers")
+        .prints("subject: A bowl of apricots and 3 more");
+    assert!(!press.path("outbox").exists());
+    press
+        .run(&[
+            "send",
+            "weekly",
+            "--test",
+            "editor@example.org",
+            "--test",
+            "proof@example.org",
+        ])
+        .succeeds()
+        .says("test of issue 1 sent to editor@example.org");
+    assert_eq!(press.files("outbox").len(), 2);
+    assert_eq!(planned(&press), before);
+    press.run(&["issues", "list"]).says("no issue yet");
+    press
+        .run(&["send", "weekly", "--test", "nobody"])
+        .exits(2)
+        .says("`--test`: ");
+
+    press.run(&["run"]).succeeds();
+    assert_eq!(press.files("outbox").len(), 4);
+}
+
+#[test]
+fn send_does_not_send_the_same_articles_again() {
+    let press = Press::new();
+    press.subscribers(2);
+    press.run(&["send", "weekly"]).succeeds().says("2 sent");
+    let before = snapshot(&press, "outbox");
+    press
+        .run(&["send", "weekly"])
+        .succeeds()
+        .says("nothing to send");
+    press.run(&["run"]).succeeds();
+    assert_eq!(snapshot(&press, "outbox"), before);
+}
+
+#[test]
+fn an_issue_can_be_listed_shown_and_followed_to_one_reader() {
+    let press = Press::new();
+    press.subscribe(["anna@example.org", "ben@example.org"]);
+    press
+        .run(&["subscribers", "unsubscribe", "ben@example.org"])
+        .succeeds();
+    press.run(&["run"]).succeeds();
+    press
+        .run(&["issues", "list"])
+        .succeeds()
+        .prints("weekly/1")
+        .prints("A bowl of apricots and 3 more");
+    press
+        .run(&["issues", "show", "1"])
+        .succeeds()
+        .prints("for the slot 2026-11-27T07:00")
+        .prints("1 sent")
+        .prints("Flatbread on coals");
+    let shown = press
+        .run(&["--format", "json", "issues", "show", "weekly/1"])
+        .json();
+    assert_eq!(shown["counts"]["sent"], 1);
+    assert_eq!(shown["articles"].as_array().unwrap().len(), 4);
+    press.run(&["issues", "show", "weekly/9"]).exits(66);
+    press.run(&["issues", "show", "x/y/z"]).exits(2);
+
+    press
+        .run(&["why", "anna@example.org"])
+        .succeeds()
+        .prints("active since")
+        .prints("issue weekly/1: sent");
+    let story = press
+        .run(&["--format", "json", "why", "anna@example.org", "weekly/1"])
+        .json();
+    assert_eq!(
+        story["deliveries"][0]["attempts"].as_array().unwrap().len(),
+        1
+    );
+    press
+        .run(&["why", "ben@example.org"])
+        .prints("unsubscribed")
+        .prints("no issue was frozen for this reader");
+    press.run(&["why", "nobody@example.org"]).exits(66);
+    press.run(&["why", "nobody"]).exits(65);
+}
+
+#[test]
+fn a_paused_issue_waits_and_a_cancelled_one_gives_its_articles_back() {
+    let mut press = Press::new();
+    press.subscribers(2);
+    // Nothing answers here, so that the issue stays queued.
+    press
+        .relay(&format!("smtp://127.0.0.1:{}?tls=none", free_port()))
+        .set("mail.relay_patience", "1ms");
+    press.run(&["run"]).exits(75);
+    press
+        .run(&["issues", "pause", "weekly/1", "--reason", "wrong picture"])
+        .succeeds()
+        .says("issue weekly/1 paused");
+    press.relay("folder:outbox");
+    press.at("2026-11-27T09:00:00+02:00");
+    press.run(&["run"]);
+    assert!(
+        !press.path("outbox").exists(),
+        "a paused issue does not leave"
+    );
+    press
+        .run(&["status"])
+        .prints("paused")
+        .prints("wrong picture");
+
+    press.run(&["issues", "resume", "weekly/1"]).succeeds();
+    press
+        .run(&["issues", "cancel", "weekly/1"])
+        .succeeds()
+        .says("cancelled");
+    press.run(&["issues", "resume", "weekly/1"]).exits(65);
+    assert_eq!(planned(&press).len(), 4, "the articles are free again");
+    press.run(&["send", "weekly"]).succeeds().says("2 sent");
+}
+
+#[test]
+fn status_says_where_everything_stands() {
+    let press = Press::new();
+    press
+        .run(&["status"])
+        .succeeds()
+        .prints("readers    none yet")
+        .prints("weekly: 0 issues so far, next due Friday 4 December 2026, 07:00")
+        .says("there is no ledger yet");
+    assert!(!press.database().exists());
+    press.subscribers(2);
+    press.run(&["run"]).succeeds();
+    press
+        .run(&["status"])
+        .prints("readers    2 active")
+        .prints("weekly: 1 issue so far")
+        .prints("last run   number 1, Friday 27 November 2026, 08:00: exit 0");
+    let document = press.run(&["--format", "json", "status"]).json();
+    assert_eq!(document["readers"]["active"], 2);
+    assert_eq!(document["uncertain"], 0);
+}
+
+#[test]
+fn nothing_is_uncertain_in_a_quiet_ledger() {
+    let press = Press::new();
+    press
+        .run(&["uncertain", "list"])
+        .succeeds()
+        .says("no delivery is uncertain");
+    let list = press.run(&["--format", "json", "uncertain", "list"]);
+    assert_eq!(list.json(), serde_json::json!([]));
+    press.run(&["uncertain", "mark-sent"]).exits(2);
+    press.subscribers(1);
+    press
+        .run(&["uncertain", "resend", "reader000001@example.com"])
+        .exits(66);
+}

@@ -1,0 +1,240 @@
+//! The program is killed: nobody is lost, nobody has two messages, and what
+//! nobody can know is listed.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use crate::chaos::ChaosSink;
+use crate::chaos::behaviour::Behaviour;
+use crate::net::holds_within;
+use crate::oracle::{Policy, assert_reconciled, summary};
+use crate::press::{Press, reader_address};
+use crate::process::Finished;
+use crate::receipt::Fate;
+
+const READERS: usize = 1_000;
+const KILLS: usize = 12;
+/// `[mail] connections` where nothing is set.
+const CONNECTIONS: usize = 10;
+
+/// A small generator (splitmix64) whose seed is printed, so that a failure can
+/// be played again: `LETTERPRESS_TEST_SEED=… cargo test kill`.
+struct Dice(u64);
+
+impl Dice {
+    fn new() -> Self {
+        let seed = std::env::var("LETTERPRESS_TEST_SEED")
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(|| getrandom::u64().unwrap());
+        eprintln!("LETTERPRESS_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
+
+/// Starts a run and kills it after a random number of messages and a random
+/// moment more; `None` when it ended before that.
+fn killed_run(press: &Press, sink: &ChaosSink, dice: &mut Dice) -> Option<Finished> {
+    let target = sink.count(Fate::Accepted) + 1 + dice.below(60) as usize;
+    let moment = Duration::from_micros(dice.below(3_000));
+    let mut run = press.spawn(&["run"]);
+    let reached = holds_within(Duration::from_secs(60), || {
+        sink.count(Fate::Accepted) >= target || !run.is_running()
+    });
+    assert!(reached, "the run neither sends nor ends");
+    let begin = Instant::now();
+    while begin.elapsed() < moment {
+        std::hint::spin_loop();
+    }
+    let end = run.kill();
+    (end.killed_by() == Some(9)).then_some(end)
+}
+
+#[test]
+fn killed_at_random_moments_nobody_is_lost_and_nobody_has_two_messages() {
+    let mut dice = Dice::new();
+    let sink = ChaosSink::start(Behaviour::default());
+    let press = Press::new();
+    press.subscribers(READERS).relay(&sink.url());
+    let mut open = 0;
+    for kill in 1..=KILLS {
+        killed_run(&press, &sink, &mut dice)
+            .unwrap_or_else(|| panic!("the run ended before kill {kill}"));
+        let ledger = press.ledger();
+        if ledger.issues() == 0 {
+            continue;
+        }
+        let left = ledger.sums_hold().count("inflight");
+        assert!(left <= CONNECTIONS, "kill {kill} left {left} open");
+        open += left;
+    }
+    let end = press.run(&["run"]);
+    let ledger = press.ledger();
+    let uncertain = ledger.sums_hold().count("uncertain");
+    end.exits(if uncertain > 0 { 3 } else { 0 });
+    assert_eq!(uncertain, open, "what a kill left open, and nothing else");
+    assert_eq!(ledger.count("sent") + uncertain, READERS);
+    let receipts = sink.receipts();
+    eprintln!("{KILLS} kills: {}", summary(&ledger.rows(), &receipts));
+    assert_reconciled(&ledger.rows(), &receipts, Policy::Once);
+    every_uncertain_one_is_listed(&press);
+
+    let settled = press.run(&["uncertain", "mark-sent", "--all"]);
+    settled
+        .succeeds()
+        .says(&format!("{uncertain} counted as sent"));
+    assert_eq!(ledger.count("sent"), READERS);
+    press.run(&["run"]).succeeds().is_silent();
+    assert_eq!(
+        sink.receipts().len(),
+        receipts.len(),
+        "nothing was sent again"
+    );
+}
+
+#[track_caller]
+fn every_uncertain_one_is_listed(press: &Press) {
+    let ledger: BTreeSet<String> = press
+        .ledger()
+        .rows()
+        .into_iter()
+        .filter(|row| row.state == "uncertain")
+        .map(|row| row.recipient)
+        .collect();
+    let list = press.run(&["--format", "json", "uncertain", "list", "--full"]);
+    list.succeeds();
+    let json = list.json();
+    let listed: BTreeSet<String> = json
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["address"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(listed, ledger);
+    for entry in json.as_array().unwrap() {
+        assert_eq!(entry["issue"], "weekly/1", "{entry}");
+        assert_eq!(entry["reason"], "crash", "{entry}");
+    }
+}
+
+/// Three readers, the first of whom the relay has taken in and not answered
+/// when the run is killed.
+fn killed_before_the_outcome() -> (Press, ChaosSink) {
+    let sink = ChaosSink::start(Behaviour::default());
+    let press = Press::new();
+    press.subscribers(3).relay(&sink.url());
+    sink.hold_dots();
+    let run = press.spawn(&["run"]);
+    sink.wait_for_held(1);
+    assert_eq!(run.kill().killed_by(), Some(9));
+    sink.release();
+    assert_eq!(sink.count(Fate::Accepted), 1);
+    (press, sink)
+}
+
+#[test]
+fn killed_between_the_relays_yes_and_its_record_a_delivery_is_uncertain() {
+    let (press, sink) = killed_before_the_outcome();
+    let end = press.run(&["run"]);
+    end.exits(3);
+    let words: Vec<&str> = end.stderr.lines().collect();
+    let [recovered, held] = words.as_slice() else {
+        panic!("two lines are to be said\n{end}");
+    };
+    assert!(
+        recovered.starts_with("recovered after a crash at 2026-11-27 08:00: 1 delivery uncertain"),
+        "{end}"
+    );
+    assert!(held.starts_with("1 uncertain delivery held"), "{end}");
+    let ledger = press.ledger();
+    assert_eq!(ledger.state_of(&reader_address(1)), "uncertain");
+    assert_eq!(ledger.sums_hold().count("sent"), 2);
+    assert_eq!(
+        sink.count(Fate::Accepted),
+        3,
+        "the first was not sent again"
+    );
+    assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
+    every_uncertain_one_is_listed(&press);
+}
+
+#[test]
+fn marked_as_sent_an_uncertain_delivery_is_done() {
+    let (press, sink) = killed_before_the_outcome();
+    press.run(&["run"]).exits(3);
+    press
+        .run(&["uncertain", "mark-sent", &reader_address(1)])
+        .succeeds()
+        .says("1 counted as sent");
+    press.run(&["run"]).succeeds().is_silent();
+    assert_eq!(press.ledger().sums_hold().count("sent"), 3);
+    assert_eq!(press.ledger().issue_state(), "done");
+    assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
+}
+
+#[test]
+fn sent_again_on_request_an_uncertain_delivery_is_the_same_message() {
+    let (press, sink) = killed_before_the_outcome();
+    press.run(&["run"]).exits(3);
+    press
+        .run(&["uncertain", "resend", &reader_address(1)])
+        .succeeds()
+        .says("1 queued again; the next `letterpress run` sends them");
+    press.run(&["run"]).succeeds().is_silent();
+    let ledger = press.ledger();
+    assert_eq!(ledger.sums_hold().count("sent"), 3);
+    assert_eq!(sink.count(Fate::Accepted), 4, "the reader has it twice");
+    // The oracle also compares the copies byte by byte.
+    assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Resend);
+}
+
+#[test]
+fn the_policy_resend_waits_a_while_and_sends_again() {
+    let (mut press, sink) = killed_before_the_outcome();
+    press.set("mail.on_uncertain", "resend");
+    press.run(&["run"]).exits(3);
+    assert_eq!(
+        sink.count(Fate::Accepted),
+        3,
+        "not before its grace is over"
+    );
+    press.at("2026-11-27T08:20:00+02:00");
+    press.run(&["run"]).succeeds().is_silent();
+    assert_eq!(sink.count(Fate::Accepted), 4);
+    assert_eq!(press.ledger().sums_hold().count("sent"), 3);
+    assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Resend);
+}
+
+#[test]
+fn the_policy_assume_sent_never_sends_again() {
+    let (press, sink) = killed_before_the_outcome();
+    press.set("mail.on_uncertain", "assume-sent");
+    press.run(&["run"]).succeeds();
+    assert_eq!(press.ledger().sums_hold().count("sent"), 3);
+    assert_eq!(sink.count(Fate::Accepted), 3);
+    assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
+}
+
+#[test]
+fn a_reader_who_leaves_before_a_resend_gets_nothing() {
+    let (press, sink) = killed_before_the_outcome();
+    press.run(&["run"]).exits(3);
+    press
+        .run(&["subscribers", "unsubscribe", &reader_address(1)])
+        .succeeds();
+    press
+        .run(&["uncertain", "resend", "--all"])
+        .succeeds()
+        .says("1 left as they are");
+    press.run(&["run"]);
+    assert_eq!(sink.count(Fate::Accepted), 3);
+    assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
+}

@@ -1,0 +1,46 @@
+//! What relays do wrong: for one reader, for everybody, to a session, or
+//! before it begins; each with the words, the exit code and the ledger.
+
+mod everybody;
+mod identity;
+mod readers;
+mod sessions;
+
+use crate::chaos::ChaosSink;
+use crate::oracle::{Policy, assert_reconciled};
+use crate::press::Press;
+use crate::process::Finished;
+
+/// A moment after the end of the first run: what was put back is due.
+const SOON: &str = "2026-11-27T08:01:00+02:00";
+/// After every first retry (5 minutes, give or take 15 %).
+const LATER: &str = "2026-11-27T08:20:00+02:00";
+
+/// A press with these readers that sends to this sink and gives up soon.
+#[track_caller]
+fn press_with<'a>(sink: &ChaosSink, readers: impl IntoIterator<Item = &'a str>) -> Press {
+    let press = Press::new();
+    press
+        .subscribe(readers)
+        .relay(&sink.url())
+        .set("mail.relay_patience", "1s");
+    press
+}
+
+/// Asserts exit code and every word on standard error, in which this test's
+/// port stands as `PORT`; standard output must be empty.
+#[track_caller]
+fn ends(run: &Finished, port: u16, exit: i32, words: &str) {
+    run.exits(exit);
+    let said = run.stderr.replace(&port.to_string(), "PORT");
+    assert_eq!(said, words, "{run}");
+    assert_eq!(run.stdout, "", "{run}");
+}
+
+/// Asserts that ledger and sink agree and that nobody has two copies.
+#[track_caller]
+fn reconciles(press: &Press, sink: &ChaosSink) {
+    let ledger = press.ledger();
+    ledger.sums_hold();
+    assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
+}
