@@ -17,6 +17,7 @@ pub mod files;
 pub mod links;
 pub mod mail;
 pub mod outbox;
+pub mod pages;
 pub mod store;
 pub mod templates;
 pub mod websub;

@@ -19,7 +19,7 @@ use source::{Source, Token};
 
 /// Each module of the crate with the modules it may import, lowest first.
 /// A module that is not here has no place yet: give it one deliberately.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("links", &["domain"]),
@@ -30,6 +30,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("content", &["domain"]),
     ("feed", &["domain"]),
     ("mail", &["domain", "config", "links", "templates"]),
+    ("pages", &["domain", "templates"]),
     ("store", &["domain", "config"]),
     // Tells a hub; what is to be told stands in the ledger.
     ("websub", &[]),
@@ -65,6 +66,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "content",
             "feed",
             "mail",
+            "pages",
             "store",
             "inbound",
             "import",

@@ -1,5 +1,5 @@
-//! `build`: feeds and the pictures they show into `public/`; only files whose
-//! bytes differ are touched.
+//! `build`: feeds, pages and the pictures they show into `public/`; only files
+//! whose bytes differ are touched.
 
 use std::{fs, path::PathBuf};
 
@@ -13,7 +13,7 @@ use super::{
     feeds,
     pings::{self, Round},
     publisher::{Built, Destination, Publisher},
-    workspace,
+    website, workspace,
 };
 use crate::{
     config::Config,
@@ -21,7 +21,7 @@ use crate::{
     store::Store,
 };
 
-/// Write the feeds and pictures into public/; say what changed
+/// Write the feeds, pages and pictures into public/; say what changed
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -34,7 +34,9 @@ a podcast; older articles into archive/; and feeds.opml, which lists all feeds;
 each with compressed copies as `content.compress` says.
 Files whose bytes would not change are not touched; files that nothing makes any
 more are removed, unless somebody else changed them. Files of others are never
-touched. While an article or template has an error, nothing is written. The hub
+touched. Beside the feeds stands the website: home page, articles, sections, tags,
+authors, the letters that were sent, a sitemap; none of it with
+`content.pages = false`. While an article or template has an error, nothing is written. The hub
 that `feeds.hub` names is told which feeds changed.
 
 Exit codes: 0 done; 65 articles have errors, or a file of somebody else stands
@@ -103,7 +105,8 @@ pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<L
     Ok(loaded)
 }
 
-/// Makes every feed and copies every picture; both only where bytes differ.
+/// Makes every feed and page and copies every picture; all only where bytes
+/// differ.
 /// What an earlier build made and this one does not is removed.
 /// The ledger learns what readers are shown before they are shown it.
 ///
@@ -119,6 +122,7 @@ pub async fn publish(
     let publisher = Publisher::begin(config, store, destination).await?;
     let archives = feeds::publish(context, config, store, loaded, &publisher).await?;
     pictures(config, &loaded.pictures, &publisher)?;
+    website::publish(config, store, loaded, &publisher).await?;
     let built = publisher.finish(context.clock.now()).await?;
     archives.note(store).await?;
     Ok(built)

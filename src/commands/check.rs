@@ -9,7 +9,7 @@ use super::{
     talk::{Format, count},
     workspace,
 };
-use crate::domain::problem::Problem;
+use crate::{domain::problem::Problem, pages};
 
 /// Load everything and report every problem; write and send nothing
 #[derive(Debug, Args)]
@@ -48,9 +48,16 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
     };
     // 3. Articles and templates.
     let loaded = workspace::articles(context, &config, &remembered)?;
-    let (_, template_problems) = workspace::templates(&config);
+    let (templates, template_problems) = workspace::templates(&config);
     problems.extend(loaded.problems);
     problems.extend(template_problems);
+    if config.content.pages {
+        problems.extend(pages::check_templates(
+            &config.publication,
+            &loaded.collection,
+            &templates,
+        ));
+    }
     // 4. The report.
     let errors = problems.iter().filter(|p| p.is_error()).count();
     let warnings = problems.len() - errors;

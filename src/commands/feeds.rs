@@ -181,7 +181,7 @@ impl Maker<'_> {
                 publisher.put_feed(&file.path, &file.bytes)?;
             }
             bar.inc(1);
-            Ok(())
+            Ok::<(), Failure>(())
         })?;
         bar.finish_and_clear();
         Ok(())
@@ -269,7 +269,7 @@ impl Maker<'_> {
                 publisher.put(&file.path, &file.bytes)?;
             }
             bar.inc(1);
-            Ok(())
+            Ok::<(), Failure>(())
         })?;
         bar.finish_and_clear();
         Ok(noted)

@@ -21,6 +21,7 @@ pub mod status;
 pub mod subscribers;
 pub mod talk;
 pub mod uncertain;
+pub mod website;
 pub mod why;
 pub mod workspace;
 

@@ -378,6 +378,7 @@ fn content_rules(raw: &RawContent, findings: &mut Findings) -> ContentRules {
     ContentRules {
         permalink,
         smart_punctuation: raw.smart_punctuation,
+        pages: raw.pages.unwrap_or(true),
         missing: missing(raw.missing.as_ref(), findings),
     }
 }

@@ -50,6 +50,7 @@ pub(super) struct RawContent {
     #[serde(default)]
     pub(super) smart_punctuation: bool,
     pub(super) compress: Option<Vec<Spanned<String>>>,
+    pub(super) pages: Option<bool>,
     pub(super) missing: Text,
 }
 
@@ -181,6 +182,7 @@ const KEYS: [(&str, &[&str]); 12] = [
             "permalink",
             "smart_punctuation",
             "compress",
+            "pages",
             "missing",
         ],
     ),

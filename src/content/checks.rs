@@ -112,7 +112,7 @@ fn link(raw: &str, line: u32, text: Text<'_>, beside: Beside<'_>, findings: &mut
                 && !anchor.is_empty()
                 && anchor != "top"
                 && !page.has_pictograms
-                && !page.anchors.contains(&anchor)
+                && !page.anchors.contains_key(&anchor)
             {
                 warn(
                     format!("the link `{shown}` names a heading that `{file}` does not have"),

@@ -218,7 +218,7 @@ fn site_of(
         let page = Page {
             url,
             is_held_back: false,
-            anchors: HashSet::new(),
+            anchors: HashMap::new(),
             has_pictograms: false,
         };
         site.pages.insert(file.clone(), page);
@@ -253,7 +253,8 @@ fn add_article(site: &mut Site, article: &Planned) {
     let page = Page {
         url: article.url.clone(),
         is_held_back: article.withheld.is_some(),
-        anchors: article.parsed.scan.anchors.iter().cloned().collect(),
+        // Of two places with one key a link leads to the first.
+        anchors: article.parsed.scan.anchors.iter().rev().cloned().collect(),
         has_pictograms: article.parsed.scan.has_pictograms,
     };
     site.pages.insert(file.clone(), page);

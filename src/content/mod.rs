@@ -3,6 +3,7 @@
 //! Loading reads, checks and connects, in parallel; it renders nothing.
 //! [`Renderer`] makes HTML and text of the articles that are output.
 
+mod anchors;
 mod checks;
 mod enclosures;
 mod file;

@@ -32,11 +32,27 @@ pub(super) struct Page {
     pub(super) url: Url,
     /// Draft or future.
     pub(super) is_held_back: bool,
-    /// Places in it that a fragment may name, as [`anchor_key`] writes them.
-    pub(super) anchors: HashSet<String>,
+    /// Places in it that a fragment may name: as [`anchor_key`] writes them,
+    /// with the id that its page has there (empty where nobody can tell).
+    pub(super) anchors: HashMap<String, String>,
     /// Generators name pictograms in headings each in their own way, so that
     /// [`Self::anchors`] cannot tell all.
     pub(super) has_pictograms: bool,
+}
+
+impl Page {
+    /// Writes the fragment as this page's id: authors bring links from
+    /// generators that name headings in other ways.
+    fn settle_fragment(&self, url: &mut Url) {
+        let id = url
+            .fragment()
+            .and_then(|fragment| self.anchors.get(&anchor_key(fragment)))
+            .filter(|id| !id.is_empty())
+            .cloned();
+        if let Some(id) = id {
+            url.set_fragment(Some(&id));
+        }
+    }
 }
 
 /// Where a link stands.
@@ -136,8 +152,14 @@ impl Site {
         let path = &raw[..end];
         if path.is_empty() {
             let lead = Lead::Page(origin.file.to_owned());
-            let url = origin.url.join(raw).ok().map(urls::strict);
-            return Followed { lead, url };
+            let mut url = origin.url.join(raw).ok();
+            if let (Some(url), Some(page)) = (&mut url, self.pages.get(origin.file)) {
+                page.settle_fragment(url);
+            }
+            return Followed {
+                lead,
+                url: url.map(urls::strict),
+            };
         }
         let is_host = path.starts_with("//");
         let folder = match path.strip_prefix('/') {
@@ -196,6 +218,7 @@ impl Site {
         let mut url = page.url.clone();
         if !fragment.is_empty() {
             url.set_fragment(Some(fragment));
+            page.settle_fragment(&mut url);
         }
         let lead = Lead::Page(file);
         Followed {
@@ -260,7 +283,7 @@ pub(super) mod tests {
         let page = |path: &str, is_held_back| Page {
             url: base.join(path).unwrap(),
             is_held_back,
-            anchors: HashSet::from([anchor_key("What’s new?")]),
+            anchors: HashMap::from([(anchor_key("What’s new?"), "whats-new".to_owned())]),
             has_pictograms: false,
         };
         Site {
@@ -307,7 +330,7 @@ pub(super) mod tests {
         let nowhere = |is_relative| Lead::Nowhere { is_relative };
         for (raw, lead, absolute) in [
             (
-                "#whats-new",
+                "#what-s-new",
                 page("food/beans.md"),
                 "https://example.org/mag/food/beans/#whats-new",
             ),

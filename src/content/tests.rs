@@ -40,6 +40,7 @@ impl World {
                 rights: None,
             },
             rules: ContentRules {
+                pages: true,
                 permalink: "/{section}/{slug}/".to_owned(),
                 smart_punctuation: false,
                 missing: Level::Error,

@@ -113,12 +113,13 @@ pub(super) fn strict(url: Url) -> Url {
         .map_or(text.len(), |at| start + at);
     let (head, tail) = text.split_at(path);
     let is_fine = |b: u8| !matches!(b, b'%' | b'[' | b']') && !LEFT_OVER_BYTES.contains(&b);
-    if tail.bytes().all(is_fine) {
+    if tail.bytes().all(is_fine) && tail.bytes().filter(|&b| b == b'#').count() <= 1 {
         return url;
     }
     let mut fixed = String::with_capacity(text.len() + 8);
     fixed.push_str(head);
     let bytes = tail.as_bytes();
+    let fragment = tail.find('#').unwrap_or(tail.len());
     for (at, c) in tail.char_indices() {
         let is_stray = c == '%'
             && !bytes
@@ -126,6 +127,7 @@ pub(super) fn strict(url: Url) -> Url {
                 .is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
         match c {
             '%' if is_stray => fixed.push_str("%25"),
+            '#' if at > fragment => fixed.push_str("%23"),
             '[' => fixed.push_str("%5B"),
             ']' => fixed.push_str("%5D"),
             _ => fixed.extend(utf8_percent_encode(c.encode_utf8(&mut [0; 4]), LEFT_OVER)),
@@ -190,6 +192,7 @@ mod tests {
             ),
             ("https://[::1]/a%20b", "https://[::1]/a%20b"),
             ("mailto:a@example.org", "mailto:a@example.org"),
+            ("https://example.org/#a#b", "https://example.org/#a%23b"),
         ] {
             assert_eq!(strict(base(raw)).as_str(), url);
         }

@@ -315,6 +315,16 @@ pub struct Body {
     pub summary: String,
 }
 
+/// An article as its own page shows it: made on demand, kept by nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PageText {
+    /// The whole article; sanitised. Headings and footnotes carry ids, and
+    /// links within the site are paths from its root.
+    pub html: SafeHtml,
+    /// As [`Body::summary`].
+    pub summary: String,
+}
+
 /// What the ledger keeps of an article so that its id outlives its file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remembered {

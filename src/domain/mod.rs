@@ -9,6 +9,7 @@ pub mod collection;
 pub mod delivery;
 pub mod digest;
 pub mod issue;
+pub mod language;
 pub mod podcast;
 pub mod problem;
 pub mod publication;

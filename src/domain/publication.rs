@@ -57,6 +57,43 @@ pub struct Publication {
     pub rights: Option<String>,
 }
 
+impl Publication {
+    /// The file below the output folder that is served at `url`: decoded, and
+    /// `index.html` where the URL ends in a slash. `None` for a URL that does
+    /// not lie below the base URL or is no plain path.
+    #[must_use]
+    pub fn file_at(&self, url: &Url) -> Option<String> {
+        let below = url.path().strip_prefix(self.base_url.path())?;
+        if url.origin() != self.base_url.origin() {
+            return None;
+        }
+        let path = percent_encoding::percent_decode_str(below)
+            .decode_utf8()
+            .ok()?;
+        plain_file(&path)
+    }
+}
+
+/// `food/beans/` as `food/beans/index.html`; `None` for a path that could
+/// leave its folder.
+#[must_use]
+pub fn plain_file(path: &str) -> Option<String> {
+    let is_plain = path
+        .trim_end_matches('/')
+        .split('/')
+        .all(|part| !matches!(part, "." | "..") && !part.contains(['\\', '\0']))
+        && !path.contains("//")
+        && !path.starts_with('/');
+    if !is_plain {
+        return None;
+    }
+    Some(if path.is_empty() || path.ends_with('/') {
+        format!("{path}index.html")
+    } else {
+        path.to_owned()
+    })
+}
+
 /// A picture that stands for the publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logo {
@@ -76,6 +113,8 @@ pub struct ContentRules {
     pub permalink: String,
     /// Whether straight quotes, `--` and `...` in Markdown become typographic.
     pub smart_punctuation: bool,
+    /// Whether the website is made, too, or feeds and mail alone.
+    pub pages: bool,
     /// How much a picture, enclosure or linked article matters that is not there.
     pub missing: Level,
 }

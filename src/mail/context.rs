@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, FixedOffset};
 use tera::{Context, Value};
 use url::Url;
 
@@ -14,6 +13,7 @@ use crate::{
     config::settings::MailSettings,
     domain::{
         article::{Article, Body, Picture, PictureType, SafeHtml},
+        language::{date_text, direction},
         publication::{Author, Logo},
         text::{cut, many_lines, one_line},
     },
@@ -261,28 +261,6 @@ fn authors_line(authors: &[Author]) -> String {
     }
 }
 
-/// In words for English, as ISO 8601 for any other language.
-fn date_text(date: DateTime<FixedOffset>, language: &str) -> String {
-    let format = if primary(language) == "en" {
-        "%A, %-d %B %Y"
-    } else {
-        "%Y-%m-%d"
-    };
-    date.format(format).to_string()
-}
-
-fn direction(language: &str) -> &'static str {
-    match primary(language).as_str() {
-        "ar" | "arc" | "ckb" | "dv" | "fa" | "he" | "ps" | "sd" | "ug" | "ur" | "yi" => "rtl",
-        _ => "ltr",
-    }
-}
-
-fn primary(language: &str) -> String {
-    let tag = language.split('-').next().unwrap_or_default();
-    tag.to_ascii_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,11 +282,5 @@ mod tests {
         assert_eq!(all(&["A"]), "A");
         assert_eq!(all(&["A", "B"]), "A and B");
         assert_eq!(all(&["A", "B", "C"]), "A, B and C");
-    }
-
-    #[test]
-    fn arabic_runs_from_right_to_left() {
-        assert_eq!(direction("ar-EG"), "rtl");
-        assert_eq!(direction("en-ZA"), "ltr");
     }
 }

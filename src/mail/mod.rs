@@ -13,6 +13,7 @@ mod rehearsal;
 mod render;
 mod slot;
 pub mod smtp;
+mod web;
 
 pub use self::{
     edition::{Edition, EditionError},
@@ -21,6 +22,7 @@ pub use self::{
     rehearsal::check_templates,
     render::{IssueInput, RenderError, Rendered, render, subject_line},
     slot::{BrokenMark, Place, Slot, SlotUse},
+    web::{Everybody, LETTER_CLASS, WebEdition},
 };
 
 #[cfg(test)]

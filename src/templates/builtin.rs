@@ -1,7 +1,7 @@
 //! The templates inside the binary.
 
 /// Name and source of each.
-pub(super) const TEMPLATES: [(&str, &str); 9] = [
+pub(super) const TEMPLATES: [(&str, &str); 23] = [
     ("base.html", include_str!("default/base.html")),
     ("base.txt", include_str!("default/base.txt")),
     (
@@ -26,4 +26,36 @@ pub(super) const TEMPLATES: [(&str, &str); 9] = [
         include_str!("default/weekly/issue.html"),
     ),
     ("weekly/issue.txt", include_str!("default/weekly/issue.txt")),
+    ("pages/base.html", include_str!("default/pages/base.html")),
+    ("pages/home.html", include_str!("default/pages/home.html")),
+    ("pages/list.html", include_str!("default/pages/list.html")),
+    (
+        "pages/section.html",
+        include_str!("default/pages/section.html"),
+    ),
+    ("pages/tag.html", include_str!("default/pages/tag.html")),
+    (
+        "pages/author.html",
+        include_str!("default/pages/author.html"),
+    ),
+    (
+        "pages/article.html",
+        include_str!("default/pages/article.html"),
+    ),
+    (
+        "pages/letter.html",
+        include_str!("default/pages/letter.html"),
+    ),
+    (
+        "pages/letters.html",
+        include_str!("default/pages/letters.html"),
+    ),
+    ("pages/404.html", include_str!("default/pages/404.html")),
+    (
+        "pages/redirect.html",
+        include_str!("default/pages/redirect.html"),
+    ),
+    ("pages/card.html", include_str!("default/pages/card.html")),
+    ("pages/pager.html", include_str!("default/pages/pager.html")),
+    ("pages/style.css", include_str!("default/pages/style.css")),
 ];

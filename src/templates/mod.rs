@@ -1,4 +1,4 @@
-//! The templates of mail: defaults inside the binary, overridden file by file
+//! The templates of mail and pages: defaults inside the binary, overridden file by file
 //! by the publication's `templates/` folder.
 //!
 //! Nothing else is ever loaded, no function reaches files, network or
@@ -107,6 +107,14 @@ impl Templates {
     /// As [`Templates::render_html`].
     pub fn render_text(&self, kind: &str, context: &Context) -> Result<String, TemplateError> {
         self.render(&format!("{kind}/issue.txt"), context)
+    }
+
+    /// A page of the website, such as `article.html`, or its style sheet.
+    ///
+    /// # Errors
+    /// As [`Templates::render_html`].
+    pub fn render_page(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
+        self.render(&format!("pages/{name}"), context)
     }
 
     /// A subject line from the digest's `subject` setting. `file` is where

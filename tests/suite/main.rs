@@ -16,10 +16,12 @@
 
 mod chaos;
 mod dialogue;
+mod html;
 mod ledger;
 mod mailbox;
 mod net;
 mod oracle;
+mod pages;
 mod picture;
 mod postfix;
 mod press;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 
 use crate::content::{
+    anchors::HeadingIds,
     html::{self, Kind},
     site::anchor_key,
 };
@@ -22,8 +23,9 @@ pub(in crate::content) struct Scan {
     pub(in crate::content) pictures: Vec<PictureRef>,
     /// Names of shortcodes outside code.
     pub(in crate::content) shortcodes: Vec<(String, u32)>,
-    /// Places that a fragment may name, as [`anchor_key`] writes them.
-    pub(in crate::content) anchors: Vec<String>,
+    /// Places that a fragment may name: as [`anchor_key`] writes them, and
+    /// the id that the page has there.
+    pub(in crate::content) anchors: Vec<(String, String)>,
     /// Whether a heading has emoji or other signs beyond letters and ASCII.
     pub(in crate::content) has_pictograms: bool,
     pub(in crate::content) depth: usize,
@@ -56,6 +58,7 @@ pub(in crate::content) fn scan(markdown: &str) -> Scan {
         depth: 0,
         html_depth: 0,
         heading: None,
+        heading_ids: HeadingIds::default(),
         alt: None,
         found: Scan::default(),
     };
@@ -73,8 +76,9 @@ struct Scanner<'a> {
     code: Vec<Range<usize>>,
     depth: usize,
     html_depth: usize,
-    /// Text of the heading that is open.
-    heading: Option<String>,
+    /// Own id and text of the heading that is open.
+    heading: Option<(Option<String>, String)>,
+    heading_ids: HeadingIds,
     /// The picture that is open: its text is the alternative.
     alt: Option<PictureRef>,
     found: Scan,
@@ -114,8 +118,7 @@ impl Scanner<'_> {
             Tag::CodeBlock(_) => self.code.push(range),
             Tag::HtmlBlock => self.html(range),
             Tag::Heading { id, .. } => {
-                self.found.anchors.extend(id.map(|id| anchor_key(&id)));
-                self.heading = Some(String::new());
+                self.heading = Some((id.map(|id| id.into_string()), String::new()));
             }
             Tag::Link {
                 dest_url,
@@ -140,9 +143,15 @@ impl Scanner<'_> {
         self.depth = self.depth.saturating_sub(1);
         match tag {
             TagEnd::Heading(_) => {
-                let heading = self.heading.take().unwrap_or_default();
+                let (own, heading) = self.heading.take().unwrap_or_default();
                 self.found.has_pictograms |= has_pictograms(&heading);
-                self.found.anchors.push(anchor_key(&heading));
+                let id = self.heading_ids.next(own.as_deref(), &heading);
+                let id = id.unwrap_or_default();
+                for key in [anchor_key(&id), anchor_key(&heading)] {
+                    if !key.is_empty() {
+                        self.found.anchors.push((key, id.clone()));
+                    }
+                }
             }
             TagEnd::Image => self.found.pictures.extend(self.alt.take()),
             _ => {}
@@ -153,7 +162,7 @@ impl Scanner<'_> {
         if let Some(picture) = &mut self.alt {
             picture.has_alt |= !text.trim().is_empty();
         }
-        if let Some(heading) = &mut self.heading {
+        if let Some((_, heading)) = &mut self.heading {
             heading.push_str(text);
         }
     }
@@ -190,7 +199,9 @@ impl Scanner<'_> {
                 ("img", "src") => src = Some(value),
                 // An empty `alt` says that the picture is decoration.
                 ("img", "alt") => has_alt = true,
-                (_, "id") | ("a", "name") => self.found.anchors.push(anchor_key(&value)),
+                (_, "id") | ("a", "name") => {
+                    self.found.anchors.push((anchor_key(&value), value));
+                }
                 _ => {}
             }
         }
@@ -290,7 +301,12 @@ mod tests {
                 ("s.png", false, 8)
             ]
         );
-        assert_eq!(found.anchors, ["own", "ab", "z1"]);
+        let anchors: Vec<_> = found
+            .anchors
+            .iter()
+            .map(|(key, id)| (key.as_str(), id.as_str()))
+            .collect();
+        assert_eq!(anchors, [("own", "own"), ("ab", "own"), ("z1", "z-1")]);
     }
 
     #[test]

@@ -6,20 +6,23 @@ mod text;
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use pulldown_cmark::{CowStr, Event, Parser, Tag, TagEnd, html};
 use rayon::prelude::*;
 
+use self::sanitise::Stage;
 use crate::{
     content::{
+        anchors::HeadingIds,
         file::scan::options,
         load::slashed,
         site::{Origin, Site},
     },
     domain::{
-        article::{Article, ArticleId, Body},
+        article::{Article, ArticleId, Body, PageText},
         text::{cut, many_lines, one_line},
     },
 };
@@ -76,6 +79,70 @@ impl Renderer {
         bodies.extend(fresh);
         bodies
     }
+
+    /// An article as its own page shows it. Nothing is kept: pages are
+    /// written one after the other.
+    #[must_use]
+    pub fn page(&self, article: &Article) -> PageText {
+        page(article, &self.site)
+    }
+
+    /// The summary alone, at a small part of the cost.
+    #[must_use]
+    pub fn summary(&self, article: &Article) -> String {
+        let markdown = many_lines(&article.markdown);
+        let events = events(&markdown, &self.site);
+        summary(article, &events, teaser(&events).as_deref())
+    }
+}
+
+fn events<'a>(markdown: &'a str, site: &Site) -> Vec<Event<'a>> {
+    Parser::new_ext(markdown, options(site.smart_punctuation)).collect()
+}
+
+fn page(article: &Article, site: &Arc<Site>) -> PageText {
+    let markdown = many_lines(&article.markdown);
+    let source = slashed(&article.source);
+    let origin = Origin {
+        file: site.in_content(&source),
+        url: &article.url,
+    };
+    let mut events = events(&markdown, site);
+    let summary = summary(article, &events, teaser(&events).as_deref());
+    name_headings(&mut events);
+    let html = to_html(events.into_iter(), Stage::OwnPage);
+    PageText {
+        html: sanitise::clean(&html, site, origin, Stage::OwnPage),
+        summary,
+    }
+}
+
+/// Gives every heading the id that links to it name.
+fn name_headings(events: &mut [Event<'_>]) {
+    let mut ids = HeadingIds::default();
+    for at in 0..events.len() {
+        let Event::Start(Tag::Heading { id: own, .. }) = &events[at] else {
+            continue;
+        };
+        let words = events[at..].iter().map_while(|event| match event {
+            Event::End(TagEnd::Heading(_)) => None,
+            Event::Text(text) | Event::Code(text) => Some(text.as_ref()),
+            _ => Some(""),
+        });
+        let given = ids.next(own.as_deref(), &words.collect::<String>());
+        if let Event::Start(Tag::Heading { id, .. }) = &mut events[at] {
+            *id = given.map(CowStr::from);
+        }
+    }
+}
+
+fn summary(article: &Article, events: &[Event<'_>], teaser: Option<&[Event<'_>]>) -> String {
+    let summary = match (&article.standfirst, teaser) {
+        (Some(standfirst), _) => one_line(standfirst),
+        (None, Some(teaser)) => plain(teaser),
+        (None, None) => first_paragraph(events),
+    };
+    cut(&summary, SUMMARY_CHARS)
 }
 
 fn render(article: &Article, site: &Arc<Site>) -> Body {
@@ -85,20 +152,14 @@ fn render(article: &Article, site: &Arc<Site>) -> Body {
         file: site.in_content(&source),
         url: &article.url,
     };
-    let events: Vec<Event<'_>> =
-        Parser::new_ext(&markdown, options(site.smart_punctuation)).collect();
+    let events = events(&markdown, site);
     let teaser = teaser(&events);
-    let html = sanitise::clean(&to_html(events.iter().cloned()), site, origin);
-    let summary = match (&article.standfirst, &teaser) {
-        (Some(standfirst), _) => one_line(standfirst),
-        (None, Some(teaser)) => plain(teaser),
-        (None, None) => first_paragraph(&events),
-    };
+    let clean = |html: String| sanitise::clean(&html, site, origin, Stage::Anywhere);
+    let html = clean(to_html(events.iter().cloned(), Stage::Anywhere));
     Body {
         text: text::of(&html, &article.url),
-        summary_html: teaser
-            .map(|events| sanitise::clean(&to_html(events.into_iter()), site, origin)),
-        summary: cut(&summary, SUMMARY_CHARS),
+        summary: summary(article, &events, teaser.as_deref()),
+        summary_html: teaser.map(|events| clean(to_html(events.into_iter(), Stage::Anywhere))),
         html,
     }
 }
@@ -135,7 +196,7 @@ fn is_more(html: &str) -> bool {
 
 /// HTML as the library writes it, but with footnotes as a numbered list at the
 /// end, where readers of a feed or a mail look for them.
-fn to_html<'a>(events: impl Iterator<Item = Event<'a>>) -> String {
+fn to_html<'a>(events: impl Iterator<Item = Event<'a>>, stage: Stage) -> String {
     let mut notes = Notes::default();
     let mut body = Vec::new();
     // Definitions that are open, innermost last: notes may hold notes.
@@ -153,8 +214,7 @@ fn to_html<'a>(events: impl Iterator<Item = Event<'a>>) -> String {
                 let event = match event {
                     Event::FootnoteReference(name) => {
                         let number = notes.number(&name);
-                        let link = format!("<sup><a href=\"#fn-{number}\">{number}</a></sup>");
-                        Event::InlineHtml(CowStr::from(link))
+                        Event::InlineHtml(CowStr::from(reference(number, stage)))
                     }
                     event => event,
                 };
@@ -167,8 +227,18 @@ fn to_html<'a>(events: impl Iterator<Item = Event<'a>>) -> String {
     }
     let mut out = String::new();
     html::push_html(&mut out, body.into_iter());
-    notes.write(&mut out);
+    notes.write(&mut out, stage);
     out
+}
+
+/// The number in the text that leads to a note. The sanitiser keeps the first
+/// of each id, to which the note leads back.
+fn reference(number: usize, stage: Stage) -> String {
+    let id = match stage {
+        Stage::Anywhere => String::new(),
+        Stage::OwnPage => format!(" id=\"fnref-{number}\""),
+    };
+    format!("<sup{id}><a href=\"#fn-{number}\">{number}</a></sup>")
 }
 
 /// Footnotes in the order in which they are first named.
@@ -189,18 +259,37 @@ impl Notes<'_> {
         self.texts.len()
     }
 
-    fn write(self, out: &mut String) {
+    fn write(self, out: &mut String, stage: Stage) {
         if self.texts.iter().all(Vec::is_empty) {
             return;
         }
         out.push_str("<hr>\n<ol>\n");
-        for note in self.texts {
-            out.push_str("<li>");
+        for (note, number) in self.texts.into_iter().zip(1..) {
+            match stage {
+                Stage::Anywhere => out.push_str("<li>"),
+                Stage::OwnPage => {
+                    let _ = write!(out, "<li id=\"fn-{number}\">");
+                }
+            }
             html::push_html(out, note.into_iter());
+            if stage == Stage::OwnPage {
+                step_back(out, number);
+            }
             out.push_str("</li>\n");
         }
         out.push_str("</ol>\n");
     }
+}
+
+/// Ends a note, inside its last paragraph, with the way back to its reference.
+fn step_back(out: &mut String, number: usize) {
+    let end = out.trim_end().len();
+    let at = if out[..end].ends_with("</p>") {
+        end - "</p>".len()
+    } else {
+        end
+    };
+    out.insert_str(at, &format!(" <a href=\"#fnref-{number}\">↩</a>"));
 }
 
 /// The text of events in one line: no pictures, code blocks, notes or raw HTML.
@@ -328,6 +417,24 @@ mod tests {
         assert!(text.contains("End."), "{html}");
         let order = ["First", "Second", "Third"].map(|note| notes.find(note).unwrap());
         assert!(order.is_sorted(), "{html}");
+    }
+
+    #[test]
+    fn on_its_own_page_an_article_has_working_anchors() {
+        let page = page(
+            &article("## What's new?\n\nSee [above](#what-s-new)[^z] and[^z].\n\n[^z]: First"),
+            &site(),
+        );
+        let html = page.html.as_str();
+        for part in [
+            "<h2 id=\"whats-new\">",
+            "<a href=\"#whats-new\">above</a>",
+            "<sup id=\"fnref-1\"><a href=\"#fn-1\">1</a></sup>",
+            "<sup><a href=\"#fn-1\">1</a></sup>",
+            "<li id=\"fn-1\"><p>First <a href=\"#fnref-1\">↩</a></p>",
+        ] {
+            assert!(html.contains(part), "{part} is not in {html}");
+        }
     }
 
     #[test]

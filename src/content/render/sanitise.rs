@@ -3,13 +3,15 @@
 use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use ammonia::Builder;
+use url::{Position, Url};
 
 use crate::{
     content::{
+        anchors,
         site::{Lead, Origin, Site},
         urls,
     },
@@ -85,17 +87,38 @@ const GONE: [&str; 17] = [
 /// Passes of the sanitiser before its result counts as unsound.
 const MOST_PASSES: usize = 6;
 
-/// Cleans `html` of an article and makes each URL in it absolute.
+/// Where the HTML will stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::content) enum Stage {
+    /// Anywhere: a feed, a mail. Every URL is absolute; ids would clash with
+    /// those of others.
+    Anywhere,
+    /// On the article's own page: ids stay, each once, and what lies on this
+    /// site is named by its path, so that a copy of the site works as well.
+    OwnPage,
+}
+
+/// Cleans `html` of an article and makes each URL in it fit for its stage.
 ///
 /// The result is a fixed point: cleaning it again changes nothing. A parser
 /// repairs broken nesting in ways that a second parser may see differently,
 /// which is how clean HTML turns dangerous; so broken HTML is cleaned until it
 /// stays the same.
-pub(in crate::content) fn clean(html: &str, site: &Arc<Site>, origin: Origin<'_>) -> SafeHtml {
-    let cleaner = cleaner(site, origin);
-    let mut cleaned = pass(&cleaner, html);
+pub(in crate::content) fn clean(
+    html: &str,
+    site: &Arc<Site>,
+    origin: Origin<'_>,
+    stage: Stage,
+) -> SafeHtml {
+    let ids = Arc::new(Mutex::new(HashSet::new()));
+    let cleaner = cleaner(site, origin, stage, &ids);
+    let pass = |html: &str| {
+        ids.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        pass(&cleaner, html)
+    };
+    let mut cleaned = pass(html);
     for _ in 1..MOST_PASSES {
-        let again = pass(&cleaner, &cleaned);
+        let again = pass(&cleaned);
         if again == cleaned {
             return SafeHtml::from_sanitiser(cleaned);
         }
@@ -121,14 +144,23 @@ fn is_forbidden(c: char) -> bool {
 }
 
 /// The cleaner owns what it resolves links with, as the library demands.
-fn cleaner(site: &Arc<Site>, origin: Origin<'_>) -> Builder<'static> {
-    let site = Arc::clone(site);
+fn cleaner(
+    site: &Arc<Site>,
+    origin: Origin<'_>,
+    stage: Stage,
+    ids: &Arc<Mutex<HashSet<String>>>,
+) -> Builder<'static> {
+    let (site, ids) = (Arc::clone(site), Arc::clone(ids));
+    let generic: &[&str] = match stage {
+        Stage::Anywhere => &["lang", "dir", "title"],
+        Stage::OwnPage => &["lang", "dir", "title", "id"],
+    };
     let (file, url) = (origin.file.to_owned(), origin.url.clone());
     let mut builder = Builder::empty();
     builder
         .tags(TAGS.into_iter().chain(MORE_TAGS).collect())
         .clean_content_tags(GONE.into_iter().collect())
-        .generic_attributes(HashSet::from(["lang", "dir", "title"]))
+        .generic_attributes(generic.iter().copied().collect())
         .tag_attributes(attributes())
         .url_schemes(HashSet::from(["http", "https", "mailto"]))
         .link_rel(None)
@@ -138,7 +170,17 @@ fn cleaner(site: &Arc<Site>, origin: Origin<'_>) -> Builder<'static> {
                 file: &file,
                 url: &url,
             };
-            attribute_value(&site, origin, element, attribute, value)
+            if attribute == "id" {
+                let mut ids = ids.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_new = anchors::is_sound(value) && ids.insert(value.to_owned());
+                return is_new.then_some(Cow::Borrowed(value));
+            }
+            let place = Place {
+                site: &site,
+                origin,
+                stage,
+            };
+            place.attribute_value(element, attribute, value)
         });
     builder
 }
@@ -163,68 +205,93 @@ fn attributes() -> HashMap<&'static str, HashSet<&'static str>> {
     ])
 }
 
-/// The value an attribute leaves with; `None` drops it.
-fn attribute_value<'v>(
-    site: &Site,
-    origin: Origin<'_>,
-    element: &str,
-    attribute: &str,
-    value: &'v str,
-) -> Option<Cow<'v, str>> {
-    match (element, attribute) {
-        (_, "href") => absolute(site, origin, value).map(Cow::Owned),
-        // A picture or source by mail address is nonsense that some clients follow.
-        (_, "src" | "cite") => absolute(site, origin, value)
-            .filter(|url| !url.starts_with("mailto:"))
-            .map(Cow::Owned),
-        (_, "srcset") => source_set(site, origin, value).map(Cow::Owned),
-        // Outlook ignores sizes with a unit, feeds want whole pixels.
-        ("img", "width" | "height") => {
-            let pixels = value.trim().trim_end_matches("px");
-            let is_number =
-                (1..=5).contains(&pixels.len()) && pixels.bytes().all(|b| b.is_ascii_digit());
-            is_number.then(|| Cow::Owned(pixels.to_owned()))
+/// What an attribute's value depends on.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    site: &'a Site,
+    origin: Origin<'a>,
+    stage: Stage,
+}
+
+impl Place<'_> {
+    /// The value an attribute leaves with; `None` drops it.
+    fn attribute_value<'v>(
+        self,
+        element: &str,
+        attribute: &str,
+        value: &'v str,
+    ) -> Option<Cow<'v, str>> {
+        match (element, attribute) {
+            (_, "href") => self.address(value).map(Cow::Owned),
+            // A picture or source by mail address is nonsense that some clients follow.
+            (_, "src" | "cite") => self
+                .address(value)
+                .filter(|url| !url.starts_with("mailto:"))
+                .map(Cow::Owned),
+            (_, "srcset") => self.source_set(value).map(Cow::Owned),
+            // Outlook ignores sizes with a unit, feeds want whole pixels.
+            ("img", "width" | "height") => {
+                let pixels = value.trim().trim_end_matches("px");
+                let is_number =
+                    (1..=5).contains(&pixels.len()) && pixels.bytes().all(|b| b.is_ascii_digit());
+                is_number.then(|| Cow::Owned(pixels.to_owned()))
+            }
+            (_, "dir") => matches!(value, "ltr" | "rtl" | "auto").then_some(Cow::Borrowed(value)),
+            _ => Some(Cow::Borrowed(value)),
         }
-        (_, "dir") => matches!(value, "ltr" | "rtl" | "auto").then_some(Cow::Borrowed(value)),
-        _ => Some(Cow::Borrowed(value)),
     }
-}
 
-fn absolute(site: &Site, origin: Origin<'_>, raw: &str) -> Option<String> {
-    let followed = site.follow(origin, raw);
-    let url = match followed.url {
-        Some(url) => url,
-        // A broken link to a file keeps its place on the site; the check has
-        // reported it.
-        None if matches!(followed.lead, Lead::NoSuchPage(_)) => {
-            urls::strict(origin.url.join(raw).ok()?)
-        }
-        None => return None,
-    };
-    Some(url.into())
-}
-
-/// `a.jpg 1x, b.jpg 2x` with absolute URLs; candidates without one are left out.
-fn source_set(site: &Site, origin: Origin<'_>, raw: &str) -> Option<String> {
-    let candidates = raw.split(", ").filter_map(|candidate| {
-        let candidate = candidate.trim().trim_end_matches(',');
-        let (src, descriptor) = candidate
-            .split_once(char::is_whitespace)
-            .unwrap_or((candidate, ""));
-        let descriptor = descriptor.trim();
-        let number = descriptor.strip_suffix(['x', 'w']).unwrap_or(descriptor);
-        let is_sound = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-        let url = absolute(site, origin, src).filter(|_| !src.is_empty() && is_sound)?;
-        // A comma would end the candidate.
-        let url = url.replace(',', "%2C");
-        Some(if descriptor.is_empty() {
-            url
-        } else {
-            format!("{url} {descriptor}")
+    /// Where a reference leads, as the stage writes it.
+    fn address(self, raw: &str) -> Option<String> {
+        let followed = self.site.follow(self.origin, raw);
+        let url = match followed.url {
+            Some(url) => url,
+            // A broken link to a file keeps its place on the site; the check
+            // has reported it.
+            None if matches!(followed.lead, Lead::NoSuchPage(_)) => {
+                urls::strict(self.origin.url.join(raw).ok()?)
+            }
+            None => return None,
+        };
+        Some(match self.stage {
+            Stage::Anywhere => url.into(),
+            Stage::OwnPage => self.seen_from_page(&url),
         })
-    });
-    let set: Vec<String> = candidates.collect();
-    (!set.is_empty()).then(|| set.join(", "))
+    }
+
+    fn seen_from_page(self, url: &Url) -> String {
+        let page = self.origin.url;
+        let is_here = url[..Position::AfterQuery] == page[..Position::AfterQuery];
+        match url.fragment() {
+            Some(_) if is_here => url[Position::AfterQuery..].to_owned(),
+            _ if url.origin() == page.origin() => url[Position::BeforePath..].to_owned(),
+            _ => url.as_str().to_owned(),
+        }
+    }
+
+    /// `a.jpg 1x, b.jpg 2x` with full addresses; candidates without one are
+    /// left out.
+    fn source_set(self, raw: &str) -> Option<String> {
+        let candidates = raw.split(", ").filter_map(|candidate| {
+            let candidate = candidate.trim().trim_end_matches(',');
+            let (src, descriptor) = candidate
+                .split_once(char::is_whitespace)
+                .unwrap_or((candidate, ""));
+            let descriptor = descriptor.trim();
+            let number = descriptor.strip_suffix(['x', 'w']).unwrap_or(descriptor);
+            let is_sound = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+            let url = self.address(src).filter(|_| !src.is_empty() && is_sound)?;
+            // A comma would end the candidate.
+            let url = url.replace(',', "%2C");
+            Some(if descriptor.is_empty() {
+                url
+            } else {
+                format!("{url} {descriptor}")
+            })
+        });
+        let set: Vec<String> = candidates.collect();
+        (!set.is_empty()).then(|| set.join(", "))
+    }
 }
 
 #[cfg(test)]
@@ -235,14 +302,18 @@ mod tests {
     use crate::content::site::tests::site;
 
     fn cleaned(html: &str) -> String {
+        staged(html, Stage::Anywhere)
+    }
+
+    fn staged(html: &str, stage: Stage) -> String {
         let site = Arc::new(site());
         let url = Url::parse("https://example.org/mag/food/beans/").unwrap();
         let origin = Origin {
             file: "food/beans.md",
             url: &url,
         };
-        let once = clean(html, &site, origin);
-        assert_eq!(clean(once.as_str(), &site, origin), once, "{html}");
+        let once = clean(html, &site, origin, stage);
+        assert_eq!(clean(once.as_str(), &site, origin, stage), once, "{html}");
         once.as_str().to_owned()
     }
 
@@ -316,6 +387,32 @@ mod tests {
         ] {
             let found = cleaned(html);
             assert!(found.contains(left), "{html} became {found}");
+        }
+    }
+
+    #[test]
+    fn the_page_of_an_article_has_ids_and_paths() {
+        for (html, left) in [
+            (
+                "<h2 id=a>x</h2><p id=a>y</p><p id='page-top'>z</p><p id='b c'>w</p>",
+                "<h2 id=\"a\">x</h2><p>y</p><p>z</p><p>w</p>",
+            ),
+            ("<a href='#fn-1'>1</a>", "<a href=\"#fn-1\">1</a>"),
+            (
+                "<a href='https://example.org/mag/food/soup/?q#x'>s</a>",
+                "<a href=\"/mag/food/soup/?q#x\">s</a>",
+            ),
+            (
+                "<a href='https://example.net/'>s</a>",
+                "<a href=\"https://example.net/\">s</a>",
+            ),
+            (
+                "<img src='beans.jpg' alt='' srcset='beans.jpg 1x'>",
+                "<img src=\"/mag/food/beans.jpg\" alt=\"\" srcset=\"/mag/food/beans.jpg 1x\">",
+            ),
+            ("<a href='javascript:x'>x</a>", "<a>x</a>"),
+        ] {
+            assert_eq!(staged(html, Stage::OwnPage), left, "{html}");
         }
     }
 

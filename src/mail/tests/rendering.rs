@@ -243,3 +243,39 @@ fn everything_a_template_sees_is_documented() {
         );
     }
 }
+
+#[test]
+fn on_the_web_an_edition_shows_what_everybody_got_and_nothing_of_one_reader() {
+    let world = world();
+    let rendered = world.render().unwrap();
+    let base = &world.publication.base_url;
+    let page = rendered
+        .edition
+        .for_the_web(Everybody {
+            address: "our readers",
+            base_url: base,
+        })
+        .unwrap();
+    assert_eq!(page.subject, rendered.subject);
+    assert!(
+        page.html.contains("It was sent to our readers."),
+        "{}",
+        page.html
+    );
+    assert!(page.html.contains("The Friday Letter"));
+    assert!(
+        page.style.contains("@media (prefers-color-scheme: dark)"),
+        "{}",
+        page.style
+    );
+    for gone in [
+        "Unsubscribe",
+        "unsubscribe",
+        "cellpadding",
+        "<!--",
+        "mso-",
+        "thandi",
+    ] {
+        assert!(!page.html.contains(gone), "{gone} is in {}", page.html);
+    }
+}

@@ -1,0 +1,132 @@
+//! The website's part of a build: pages of articles and lists, and the archive
+//! of letters from the ledger.
+
+use std::collections::BTreeSet;
+
+use super::{
+    exit::{Exit, Failure},
+    publisher::Publisher,
+    workspace,
+};
+use crate::{
+    config::Config,
+    content::{Loaded, Renderer},
+    domain::{delivery::State, issue::IssueState, language::is_english},
+    feed,
+    mail::{Edition, Everybody, LETTER_CLASS},
+    pages::{self, Input, Letter, PagesError},
+    store::{IssueSummary, Store},
+};
+
+/// Files that each stream of articles has in its folder.
+const FEED_FILES: [&str; 3] = ["rss.xml", "atom.xml", "feed.json"];
+
+/// Makes every page, unless `content.pages` says that there are none.
+///
+/// # Errors
+/// When a template fails or a file cannot be written.
+pub async fn publish(
+    config: &Config,
+    store: &Store,
+    loaded: &Loaded,
+    publisher: &Publisher<'_>,
+) -> Result<(), Failure> {
+    if !config.content.pages {
+        return Ok(());
+    }
+    let letters = letters(config, store).await?;
+    let (templates, _) = workspace::templates(config);
+    let renderer = Renderer::new(std::sync::Arc::clone(&loaded.site));
+    let feeds = feed_files(loaded);
+    let input = Input {
+        publication: &config.publication,
+        collection: &loaded.collection,
+        templates: &templates,
+        letters: &letters,
+        feeds: &feeds,
+        text: &|article| renderer.page(article),
+        summary: &|article| renderer.summary(article),
+    };
+    pages::write(&input, &mut |page| publisher.put(&page.path, &page.bytes))
+}
+
+/// Every feed there is, so that pages announce no other.
+fn feed_files(loaded: &Loaded) -> BTreeSet<String> {
+    let collection = &loaded.collection;
+    let mut files = BTreeSet::from(["feeds.opml".to_owned()]);
+    for stream in feed::streams(collection) {
+        let path = stream.path();
+        files.extend(FEED_FILES.map(|name| format!("{path}{name}")));
+        if feed::podcast_of(&stream, collection).is_some() {
+            files.insert(format!("{path}podcast.xml"));
+        }
+    }
+    files
+}
+
+impl From<PagesError> for Failure {
+    fn from(error: PagesError) -> Self {
+        let exit = match &error {
+            PagesError::Template(_) => Exit::Data,
+            PagesError::Sitemap { .. } => Exit::Internal,
+        };
+        Self::of(exit, &error)
+    }
+}
+
+/// Every issue that somebody got or is getting, newest first.
+///
+/// # Errors
+/// When the ledger cannot be read.
+async fn letters(config: &Config, store: &Store) -> Result<Vec<Letter>, Failure> {
+    let issues = store
+        .issues(usize::MAX)
+        .await
+        .map_err(workspace::store_failure)?;
+    let mut letters = Vec::new();
+    for issue in issues.into_iter().filter(went_out) {
+        let frozen = store
+            .edition(issue.id)
+            .await
+            .map_err(workspace::store_failure)?;
+        letters.extend(frozen.and_then(|frozen| letter(config, issue, &frozen.bytes)));
+    }
+    Ok(letters)
+}
+
+/// Whether the issue is no secret any more.
+fn went_out(issue: &IssueSummary) -> bool {
+    match issue.state {
+        IssueState::Sending | IssueState::Done => true,
+        // Called off or held: a letter only if somebody has it.
+        IssueState::Paused | IssueState::Cancelled => {
+            issue.counts.get(&State::Sent).is_some_and(|sent| *sent > 0)
+        }
+    }
+}
+
+/// An edition that this version cannot read has no page; its readers have it.
+fn letter(config: &Config, issue: IssueSummary, edition: &[u8]) -> Option<Letter> {
+    let publication = &config.publication;
+    let everybody = Everybody {
+        address: if is_english(&publication.language) {
+            "our readers"
+        } else {
+            "…"
+        },
+        base_url: &publication.base_url,
+    };
+    let edition = Edition::from_bytes(edition).ok()?.for_the_web(everybody)?;
+    let sent = issue.frozen.with_timezone(&publication.timezone);
+    Some(Letter {
+        digest: issue.digest.parse().ok()?,
+        digest_title: issue.title,
+        number: issue.number,
+        subject: edition.subject,
+        sent: sent.fixed_offset(),
+        articles: issue.articles.into_iter().map(|one| one.title).collect(),
+        html: edition.html,
+        style: edition.style,
+        class: LETTER_CLASS,
+    })
+}

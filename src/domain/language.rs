@@ -1,0 +1,63 @@
+//! What a language tag (BCP 47) decides about print: direction and dates.
+
+use chrono::{DateTime, FixedOffset};
+
+/// `rtl` for languages whose usual script runs from right to left, else `ltr`.
+#[must_use]
+pub fn direction(language: &str) -> &'static str {
+    match primary(language).as_str() {
+        "ar" | "arc" | "ckb" | "dv" | "fa" | "he" | "ps" | "sd" | "ug" | "ur" | "yi" => "rtl",
+        _ => "ltr",
+    }
+}
+
+/// In words for English, as ISO 8601 for any other language.
+#[must_use]
+pub fn date_text(date: DateTime<FixedOffset>, language: &str) -> String {
+    let format = if is_english(language) {
+        "%A, %-d %B %Y"
+    } else {
+        "%Y-%m-%d"
+    };
+    date.format(format).to_string()
+}
+
+/// As [`date_text`], without the day of the week.
+#[must_use]
+pub fn day_text(date: DateTime<FixedOffset>, language: &str) -> String {
+    let format = if is_english(language) {
+        "%-d %B %Y"
+    } else {
+        "%Y-%m-%d"
+    };
+    date.format(format).to_string()
+}
+
+/// Whether the tag names English, of whatever region.
+#[must_use]
+pub fn is_english(language: &str) -> bool {
+    primary(language) == "en"
+}
+
+fn primary(language: &str) -> String {
+    let tag = language.split('-').next().unwrap_or_default();
+    tag.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arabic_runs_from_right_to_left() {
+        assert_eq!(direction("ar-EG"), "rtl");
+        assert_eq!(direction("en-ZA"), "ltr");
+    }
+
+    #[test]
+    fn a_date_is_in_words_where_we_know_them() {
+        let date = DateTime::parse_from_rfc3339("2026-11-27T07:00:00+02:00").unwrap();
+        assert_eq!(date_text(date, "EN-za"), "Friday, 27 November 2026");
+        assert_eq!(date_text(date, "xh"), "2026-11-27");
+    }
+}

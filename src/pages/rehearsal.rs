@@ -1,0 +1,61 @@
+//! Templates of pages tried before there is anything to lose: `check` finds a
+//! misspelt name, `build` does not stop half way.
+
+use std::collections::BTreeSet;
+
+use chrono::DateTime;
+
+use super::{Input, Letter, PagesError, write};
+use crate::{
+    domain::{
+        article::{Article, PageText, Slug},
+        collection::Collection,
+        problem::Problem,
+        publication::Publication,
+    },
+    templates::Templates,
+};
+
+/// Renders every kind of page: with the newest article of the collection, and
+/// with a letter that nobody was sent.
+#[must_use]
+pub fn check_templates(
+    publication: &Publication,
+    collection: &Collection,
+    templates: &Templates,
+) -> Vec<Problem> {
+    let sample: Vec<Article> = collection.articles().iter().take(2).cloned().collect();
+    let sections = collection.sections().values().take(1).cloned();
+    let sample = Collection::new(sample, sections, Vec::new());
+    let feeds = BTreeSet::from(["rss.xml".to_owned(), "feeds.opml".to_owned()]);
+    let input = Input {
+        publication,
+        collection: &sample,
+        templates,
+        letters: &letters(),
+        feeds: &feeds,
+        text: &|_| PageText::default(),
+        summary: &|_| String::new(),
+    };
+    match write(&input, &mut |_| Ok::<(), PagesError>(())) {
+        Err(PagesError::Template(error)) => vec![error.problem()],
+        Ok(()) | Err(PagesError::Sitemap { .. }) => Vec::new(),
+    }
+}
+
+fn letters() -> Vec<Letter> {
+    let letter = |number| {
+        Some(Letter {
+            digest: Slug::of("weekly")?,
+            digest_title: "Weekly".to_owned(),
+            number,
+            subject: "A subject".to_owned(),
+            sent: DateTime::UNIX_EPOCH.fixed_offset(),
+            articles: vec!["An article".to_owned()],
+            html: String::new(),
+            style: String::new(),
+            class: "letter",
+        })
+    };
+    [2, 1].into_iter().filter_map(letter).collect()
+}
