@@ -234,10 +234,30 @@ async fn publish_and_freeze(
         context.talk.say(format!("built: {}", built.summary()));
     }
     done.built = Some(built);
+    let result = freeze_all(context, config, store, &loaded, done).await;
+    // A letter has a page too, and the articles it leads to are there by now.
+    if !done.issues.is_empty() && config.content.pages {
+        let destination = Destination::take(context, config, None, false).await?;
+        let letters = build::publish(context, config, store, &loaded, destination).await?;
+        context
+            .talk
+            .say(format!("built the letters: {}", letters.summary()));
+        done.built.get_or_insert_default().add(letters);
+    }
+    result
+}
+
+async fn freeze_all(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    loaded: &Loaded,
+    done: &mut Done,
+) -> Result<(), Failure> {
     let mut first = None;
     for digest in &config.digests {
         // One digest's template error must not keep the others back.
-        if let Err(failure) = freeze_due(context, config, store, &loaded, digest, done).await {
+        if let Err(failure) = freeze_due(context, config, store, loaded, digest, done).await {
             if failure.exit != Exit::Data {
                 return Err(failure);
             }

@@ -11,6 +11,7 @@ use super::{
     deliver::Turn,
     exit::{Exit, Failure},
     freezing::{self, Freezing},
+    publisher::Destination,
     subscribers,
     talk::count,
     workspace,
@@ -20,6 +21,7 @@ use crate::{
         Config,
         settings::{MailSettings, Relay},
     },
+    content::Loaded,
     domain::{
         address::EmailAddress, digest::Digest, issue::IssuePlan, schedule::Due,
         subscriber::SubscriberId,
@@ -31,6 +33,7 @@ use crate::{
         smtp::{Dialer, Trouble},
     },
     outbox,
+    store::Store,
 };
 
 /// Freeze the next issue now and deliver it
@@ -117,15 +120,38 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     if let Some(issue) = &frozen {
         freezing::tell_frozen(context, issue);
     }
-    // 3. Delivered like any other.
-    let expired = deliver::expire(context, &store).await?;
+    // 3. What the letter leads to is there before the letter is; but what is
+    //    frozen goes out also when public/ cannot be written.
+    let mut exit = Exit::Done;
+    if config.content.pages
+        && let Err(failure) = publish(context, &config, &store, &loaded).await
+    {
+        context.talk.must_say(&failure);
+        exit = failure.exit;
+    }
+    // 4. Delivered like any other.
+    exit = exit.worse(deliver::expire(context, &store).await?);
     let report = deliver::drain(context, &config, &store, &mut lock).await?;
     store
         .finish_issues(context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
-    let exit = expired.worse(deliver::conclude(context, &report));
+    exit = exit.worse(deliver::conclude(context, &report));
     Ok(exit.worse(deliver::uncertain_held(context, &store).await?))
+}
+
+async fn publish(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    loaded: &Loaded,
+) -> Result<(), Failure> {
+    let destination = Destination::take(context, config, None, false).await?;
+    let built = build::publish(context, config, store, loaded, destination).await?;
+    if !built.is_empty() {
+        context.talk.say(format!("built: {}", built.summary()));
+    }
+    Ok(())
 }
 
 /// `--dry-run` and `--test`: the ledger is read and not written.

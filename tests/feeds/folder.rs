@@ -27,7 +27,7 @@ impl Folder {
             "[publication]\ntitle = \"The Bean\"\ndescription = \"On beans\"\n\
              base_url = \"{base_url}\"\nlanguage = \"en\"\ntimezone = \"Africa/Johannesburg\"\n\
              id_authority = \"example.org,2026\"\nauthors = [{{ name = \"The Editors\" }}]\n\
-             [feeds]\n{feeds}\n"
+             [content]\npages = false\n\n[feeds]\n{feeds}\n"
         );
         folder.write("letterpress.toml", config);
         fs::create_dir(folder.dir.path().join("content")).unwrap();

@@ -37,6 +37,20 @@ impl Built {
         self.created.is_empty() && self.changed.is_empty() && self.removed.is_empty()
     }
 
+    /// Adds what a second pass over the same folder did.
+    pub fn add(&mut self, later: Self) {
+        self.created.extend(later.created);
+        let is_new = |name: &String| self.created.contains(name);
+        let known: Vec<String> = later.changed.into_iter().filter(|n| !is_new(n)).collect();
+        self.changed.extend(known);
+        self.changed.sort_unstable();
+        self.changed.dedup();
+        self.removed.extend(later.removed);
+        self.unchanged = later.unchanged;
+        self.left_alone = later.left_alone;
+        self.in_the_way = later.in_the_way;
+    }
+
     /// One line: how much of what.
     #[must_use]
     pub fn summary(&self) -> String {
