@@ -106,7 +106,8 @@ impl Press {
             "letterpress.toml",
             &fs::read(root.join("letterpress.toml")).unwrap(),
         );
-        for entry in walkdir::WalkDir::new(root.join("content")) {
+        let folders = ["content", "templates"].map(|folder| root.join(folder));
+        for entry in folders.into_iter().flat_map(walkdir::WalkDir::new) {
             let entry = entry.unwrap();
             if entry.file_type().is_file() {
                 let path = entry.path().strip_prefix(root).unwrap();
