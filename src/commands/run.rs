@@ -305,7 +305,8 @@ async fn freeze_due(
         skipped.push(slot);
         record(skipped, SlotFate::Skipped, &reason).await?;
         let line = format!("{}: no issue for {slot}: {reason}", digest.name);
-        context.talk.say(&line);
+        // An editor who waits for an issue must hear that none comes.
+        context.talk.must_say(&line);
         done.skipped.push(line);
         return Ok(());
     }
