@@ -127,6 +127,32 @@ impl Press {
         }
     }
 
+    /// Another press whose folder is a copy of this one's, ledger included.
+    pub(crate) fn copied(&self) -> Self {
+        let copy = Self {
+            directory: tempfile::tempdir().unwrap(),
+            at: self.at.clone(),
+            environment: self.environment.clone(),
+            limit: self.limit,
+        };
+        for entry in walkdir::WalkDir::new(self.dir()).min_depth(1) {
+            let entry = entry.unwrap();
+            let place = copy.path(
+                &entry
+                    .path()
+                    .strip_prefix(self.dir())
+                    .unwrap()
+                    .to_string_lossy(),
+            );
+            if entry.file_type().is_dir() {
+                fs::create_dir(&place).unwrap();
+            } else {
+                fs::copy(entry.path(), &place).unwrap();
+            }
+        }
+        copy
+    }
+
     /// Rewrites `letterpress.toml` through its parsed form.
     pub(crate) fn config(&self, change: impl FnOnce(&mut toml::Table)) -> &Self {
         let mut settings: toml::Table = self.read("letterpress.toml").parse().unwrap();

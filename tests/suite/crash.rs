@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;
+use crate::dice::Dice;
 use crate::net::holds_within;
 use crate::oracle::{Policy, assert_reconciled, summary};
 use crate::press::{Press, reader_address};
@@ -16,29 +17,6 @@ const READERS: usize = 1_000;
 const KILLS: usize = 12;
 /// `[mail] connections` where nothing is set.
 const CONNECTIONS: usize = 10;
-
-/// A small generator (splitmix64) whose seed is printed, so that a failure can
-/// be played again: `LETTERPRESS_TEST_SEED=… cargo test kill`.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Self {
-        let seed = std::env::var("LETTERPRESS_TEST_SEED")
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or_else(|| getrandom::u64().unwrap());
-        eprintln!("LETTERPRESS_TEST_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-}
 
 /// Starts a run and kills it after a random number of messages and a random
 /// moment more; `None` when it ended before that.
@@ -60,7 +38,7 @@ fn killed_run(press: &Press, sink: &ChaosSink, dice: &mut Dice) -> Option<Finish
 
 #[test]
 fn killed_at_random_moments_nobody_is_lost_and_nobody_has_two_messages() {
-    let mut dice = Dice::new();
+    let mut dice = Dice::thrown();
     let sink = ChaosSink::start(Behaviour::default());
     let press = Press::new();
     press.subscribers(READERS).relay(&sink.url());

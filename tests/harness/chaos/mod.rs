@@ -46,6 +46,7 @@ struct Shared {
     script_uses: Mutex<HashMap<(String, usize), u32>>,
     journal: Journal,
     gate: Gate,
+    keeps_commands: bool,
     commands: Mutex<Vec<Heard>>,
     sessions: Mutex<HashMap<usize, TcpStream>>,
     most_at_once: AtomicUsize,
@@ -74,15 +75,16 @@ impl ChaosSink {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
-            behaviour: Mutex::new(behaviour),
             script_uses: Mutex::default(),
-            journal: Journal::create(world.path()),
+            journal: Journal::create(world.path(), !behaviour.journal_only),
+            keeps_commands: !behaviour.journal_only,
             gate: Gate::default(),
             commands: Mutex::default(),
             sessions: Mutex::default(),
             most_at_once: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
             tls,
+            behaviour: Mutex::new(behaviour),
         });
         let acceptor = thread::spawn({
             let shared = Arc::clone(&shared);
@@ -133,6 +135,23 @@ impl ChaosSink {
             .into_iter()
             .map(|entry| entry.receipt)
             .collect()
+    }
+
+    /// The receipts journalled since `place`, which moves on.
+    pub(crate) fn receipts_since(&self, place: &mut u64) -> Vec<Receipt> {
+        let entries = self.shared.journal.read_from(place);
+        entries.into_iter().map(|entry| entry.receipt).collect()
+    }
+
+    /// Waits until every connection has ended: what a killed client had
+    /// written is read and journalled then.
+    #[track_caller]
+    pub(crate) fn settle(&self) {
+        let gone = || self.shared.sessions.lock().unwrap().is_empty();
+        assert!(
+            holds_within(Duration::from_secs(60), gone),
+            "connections of a dead client stay open"
+        );
     }
 
     /// How many messages, times recipients, met this fate so far.
