@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::harness::ledger::Ledger;
 use crate::harness::picture::png;
 use crate::harness::process::{Finished, Running};
+use crate::harness::tools::program;
 
 /// The settings every press starts from; [`Press::config`] changes them.
 const SETTINGS: &str = r#"
@@ -314,6 +315,24 @@ impl Press {
         }
         command.args(arguments);
         command
+    }
+
+    /// Starts the program inside another one: `["strace", "-f"]`.
+    #[track_caller]
+    pub(crate) fn spawn_under(&self, wrapper: &[&str], arguments: &[&str]) -> Running {
+        let inner = self.command(arguments);
+        let (first, rest) = wrapper.split_first().unwrap();
+        let mut command = Command::new(program(first));
+        command
+            .args(rest)
+            .arg(inner.get_program())
+            .args(inner.get_args())
+            .current_dir(self.dir())
+            .env_clear();
+        for (name, value) in inner.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Running::start(command, b"", self.limit)
     }
 
     /// The directory of the publication.
