@@ -112,6 +112,13 @@ impl Failure {
         failure
     }
 
+    /// Adds to what went wrong what that means here.
+    #[must_use]
+    pub fn adding(mut self, text: &str) -> Self {
+        self.what.push_str(text);
+        self
+    }
+
     /// Adds what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
