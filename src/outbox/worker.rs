@@ -241,7 +241,7 @@ async fn try_once(
 }
 
 /// lettre ends the message with CRLF, dot, CRLF itself.
-fn without_last_line_end<'m>(message: &'m Message) -> impl Iterator<Item = &'m [u8]> {
+fn without_last_line_end(message: &Message) -> impl Iterator<Item = &[u8]> {
     let mut pieces = message.pieces().peekable();
     std::iter::from_fn(move || {
         let piece = pieces.next()?;
