@@ -85,7 +85,9 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
         Turn::Taken(lock) => lock,
         Turn::Busy(exit) => return Ok(exit),
     };
-    let store = workspace::ledger(context, &config).await?;
+    let store = workspace::ledger(context, &config)
+        .await
+        .map_err(Failure::before_sending)?;
     let number = turn::begin(context, &config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
     let mut done = Done {
@@ -103,7 +105,7 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
     done.exit = exit.code();
     let summary = serde_json::to_string(&done).unwrap_or_default();
     let ended = turn::end(context, &store, number, exit, &summary).await;
-    result?;
+    result.map_err(Failure::before_sending)?;
     ended?;
     if context.talk.format == Format::Json {
         context.talk.data(&done, String::new)?;
@@ -127,6 +129,9 @@ async fn steps(
     //    be written, no issue is made; but what is frozen still goes out.
     let mut exit = Exit::Done;
     if let Err(failure) = publish_and_freeze(context, config, store, done).await {
+        if failure.is_unwritten() {
+            return Err(failure);
+        }
         context.talk.must_say(&failure);
         exit = failure.exit;
     }

@@ -91,7 +91,9 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         Turn::Taken(lock) => lock,
         Turn::Busy(_) => return Ok(Exit::Temporary),
     };
-    let store = workspace::ledger(context, &config).await?;
+    let store = workspace::ledger(context, &config)
+        .await
+        .map_err(Failure::before_sending)?;
     let number = turn::begin(context, &config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
     let sending = Sending {
@@ -108,7 +110,7 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     };
     let summary = format!("send {}", digest.name);
     let ended = turn::end(context, &store, number, exit, &summary).await;
-    result?;
+    result.map_err(Failure::before_sending)?;
     ended?;
     Ok(exit)
 }

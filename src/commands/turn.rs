@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    store::{Begun, Restored, Run, Store, StoreError, Trouble},
+    store::{Begun, Restored, Run, Store, StoreError},
 };
 
 /// A clock that is behind the last run by less than this was corrected, not lost.
@@ -125,21 +125,8 @@ pub async fn set_out(context: &Context, store: &Store, number: i64) -> Result<Ex
     })
 }
 
-/// A ledger that fails a command that sends: no room means that nothing left.
+/// A ledger that fails a command that sends.
 #[must_use]
 pub fn ledger_failure(error: StoreError) -> Failure {
-    match error.trouble() {
-        Some(
-            Trouble::DiskFull
-            | Trouble::SizeLimit
-            | Trouble::Write
-            | Trouble::Sync
-            | Trouble::ReadOnly,
-        ) => Failure::of(Exit::Io, &error)
-            .adding(": stopped before sending; free space and run again")
-            .hint(
-                "nothing is lost: what the relay took is on record, or will be listed as uncertain",
-            ),
-        _ => workspace::store_failure(error),
-    }
+    workspace::store_failure(error).before_sending()
 }

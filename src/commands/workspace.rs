@@ -114,7 +114,17 @@ pub fn store_failure(error: StoreError) -> Failure {
         ErrorClass::Configuration => (Exit::Config, configuration_hint(&error)),
         ErrorClass::Internal => (Exit::Internal, "this should not happen; please report it"),
     };
-    Failure::of(exit, &error).hint(hint)
+    let failure = Failure::of(exit, &error).hint(hint);
+    match error.trouble() {
+        Some(
+            Trouble::DiskFull
+            | Trouble::SizeLimit
+            | Trouble::Write
+            | Trouble::Sync
+            | Trouble::ReadOnly,
+        ) => failure.unwritten(),
+        _ => failure,
+    }
 }
 
 fn storage_hint(trouble: Option<Trouble>) -> &'static str {
