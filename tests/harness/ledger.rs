@@ -46,6 +46,14 @@ impl Ledger {
         Self(connection)
     }
 
+    /// Whether the file holds a ledger already.
+    pub(crate) fn is_made(&self) -> bool {
+        self.number(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'deliveries' AND ?1 = ''",
+            "",
+        ) > 0
+    }
+
     /// Every delivery of every issue.
     pub(crate) fn rows(&self) -> Vec<LedgerRow> {
         let key: [u8; 32] = self

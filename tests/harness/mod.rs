@@ -24,4 +24,5 @@ pub(crate) mod press;
 pub(crate) mod process;
 pub(crate) mod receipt;
 pub(crate) mod sink;
+pub(crate) mod small_disk;
 pub(crate) mod tools;

@@ -51,6 +51,7 @@ struct Shared {
     sessions: Mutex<HashMap<usize, TcpStream>>,
     most_at_once: AtomicUsize,
     stopping: AtomicBool,
+    dead: AtomicBool,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
@@ -83,6 +84,7 @@ impl ChaosSink {
             sessions: Mutex::default(),
             most_at_once: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
             tls,
             behaviour: Mutex::new(behaviour),
         });
@@ -217,6 +219,18 @@ impl ChaosSink {
         self.shared.most_at_once.load(Ordering::SeqCst)
     }
 
+    /// Dies as a relay does: cuts every connection and answers no new one until
+    /// [`ChaosSink::revive`].
+    pub(crate) fn die(&self) {
+        self.shared.dead.store(true, Ordering::SeqCst);
+        self.cut_all();
+    }
+
+    /// Answers again.
+    pub(crate) fn revive(&self) {
+        self.shared.dead.store(false, Ordering::SeqCst);
+    }
+
     /// Cuts every open connection, as a restarted relay does.
     pub(crate) fn cut_all(&self) {
         for stream in self.shared.sessions.lock().unwrap().values() {
@@ -245,6 +259,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
+        if shared.dead.load(Ordering::SeqCst) {
+            continue;
+        }
         let number = shared.journal.next_connection();
         {
             let mut sessions = shared.sessions.lock().unwrap();
