@@ -85,6 +85,7 @@ fn settings() -> MailSettings {
         on_uncertain: OnUncertain::Hold,
         timeouts: Timeouts::default(),
         messages_per_connection: 100,
+        dkim: None,
         list: ListSettings {
             id: None,
             postal_address: Some("12 Lower Main Road\nCape Town 7925".to_owned()),
@@ -109,14 +110,15 @@ impl World {
                 .collect(),
             date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
         };
-        render(&input, &self.templates, &self.settings, &self.signer)
+        render(&input, &self.templates, &self.settings, &self.signer, None)
     }
 
     fn message(&self, name: Option<&str>) -> Vec<u8> {
         let address = "thandi@example.org".parse().unwrap();
         let to = addressed(&address, name, 1);
-        Composer::new(self.render().unwrap().edition)
+        composer(&self.render().unwrap().edition)
             .message(&to, &self.signer)
+            .unwrap()
             .to_bytes()
     }
 
@@ -136,6 +138,11 @@ impl World {
         self.digest.template = kind.to_owned();
         self
     }
+}
+
+/// Makes unsigned messages.
+fn composer(edition: &Edition) -> Composer {
+    Composer::new(edition.clone(), None).unwrap()
 }
 
 fn addressed<'a>(address: &'a EmailAddress, name: Option<&'a str>, id: i64) -> Addressed<'a> {
