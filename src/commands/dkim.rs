@@ -16,9 +16,12 @@ use super::{
     workspace,
 };
 use crate::{
-    config::{Config, is_selector, settings::DkimKey},
+    config::{
+        Config, is_selector,
+        settings::{DkimKey, DkimSettings},
+    },
     files::{self, Readers},
-    mail::dkim::{Key, Keys, Record},
+    mail::dkim::{Algorithm, Key, Keys, Record},
 };
 
 /// Make signing keys and print the DNS records to publish
@@ -140,8 +143,8 @@ struct Plan {
     selector: String,
     file: PathBuf,
     algorithm: Kind,
-    /// How letterpress.toml names the file.
-    named: String,
+    /// The lines that letterpress.toml still lacks.
+    toml: Option<String>,
 }
 
 fn generate(context: &Context, args: &Generate) -> Result<Exit, Failure> {
@@ -167,7 +170,7 @@ fn generate(context: &Context, args: &Generate) -> Result<Exit, Failure> {
     let record = Record::new(&plan.domain, &plan.selector, &key);
     let published = Published {
         zone: record.zone_line(),
-        toml: Some(lines_for_toml(&plan)),
+        toml: plan.toml,
         key_file: Some(plan.file),
         record,
     };
@@ -186,15 +189,16 @@ fn exists(file: &Path) -> Failure {
 }
 
 fn plan(context: &Context, args: &Generate) -> Result<Plan, Failure> {
-    let (root, domain, planned) = match &args.domain {
-        Some(domain) => (PathBuf::new(), domain_name(domain)?, None),
+    let (root, domain, planned, configured) = match &args.domain {
+        Some(domain) => (PathBuf::new(), domain_name(domain)?, None, None),
         None => {
             let (config, _) = workspace::configuration(context).map_err(|failure| {
                 failure.hint("without a letterpress.toml, say `--domain` and `--key-file`")
             })?;
             let domain = signing_domain(&config)?;
             let planned = planned_key(&config);
-            (config.root, domain, planned)
+            let configured = config.mail.and_then(|mail| mail.dkim);
+            (config.root, domain, planned, configured)
         }
     };
     // A name of one's own asks for a key of one's own.
@@ -213,24 +217,40 @@ fn plan(context: &Context, args: &Generate) -> Result<Plan, Failure> {
         (None, Some((_, key))) => key.selector.clone(),
         (None, None) => by_date(context, algorithm),
     };
-    let (file, named) = match (&args.key_file, planned) {
-        (Some(file), _) => (file.clone(), file.display().to_string()),
-        (None, Some((_, key))) => {
-            let named = key.file.strip_prefix(&root).unwrap_or(&key.file);
-            (key.file.clone(), named.display().to_string())
-        }
-        (None, None) => {
-            let name = format!("dkim-{selector}.pem");
-            (root.join(&name), name)
-        }
+    let file = match (&args.key_file, &planned) {
+        (Some(file), _) => file.clone(),
+        (None, Some((_, key))) => key.file.clone(),
+        (None, None) => root.join(format!("dkim-{selector}.pem")),
     };
+    let toml = planned.is_none().then(|| {
+        let named = file.strip_prefix(&root).unwrap_or(&file);
+        lines_for_toml(
+            &domain,
+            &selector,
+            named,
+            is_other_kind(configured, algorithm),
+        )
+    });
     Ok(Plan {
         domain,
         selector,
         file,
         algorithm,
-        named,
+        toml,
     })
+}
+
+/// Whether this kind of key would make the second of two signatures.
+fn is_other_kind(configured: Option<DkimSettings>, kind: Kind) -> bool {
+    let keys = configured.map(|dkim| dkim.keys).unwrap_or_default();
+    let [only] = keys.as_slice() else {
+        return false;
+    };
+    let of_kind = match kind {
+        Kind::Rsa => Algorithm::Rsa,
+        Kind::Ed25519 => Algorithm::Ed25519,
+    };
+    Key::load(&only.file).is_ok_and(|key| key.algorithm() != of_kind)
 }
 
 /// A selector that says when the key was made, for the day it is replaced.
@@ -331,12 +351,13 @@ fn described(published: &Published) -> String {
     parts.join("\n\n")
 }
 
-fn lines_for_toml(plan: &Plan) -> String {
+fn lines_for_toml(domain: &str, selector: &str, file: &Path, is_second: bool) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
+    let second = if is_second { "second_" } else { "" };
     format!(
-        "[mail.dkim]\ndomain = {}\nselector = {}\nkey_file = {}",
-        quoted(&plan.domain),
-        quoted(&plan.selector),
-        quoted(&plan.named)
+        "[mail.dkim]\ndomain = {}\n{second}selector = {}\n{second}key_file = {}",
+        quoted(domain),
+        quoted(selector),
+        quoted(&file.to_string_lossy())
     )
 }

@@ -143,7 +143,7 @@ impl Message {
             Piece::Fixed(range) => &self.edition.fixed[range.clone()],
             Piece::Slot(index) => self.values[*index].as_bytes(),
         });
-        let signatures = (!self.signatures.is_empty()).then(|| self.signatures.as_bytes());
+        let signatures = (!self.signatures.is_empty()).then_some(self.signatures.as_bytes());
         signatures.into_iter().chain(pieces)
     }
 

@@ -189,13 +189,24 @@ fn choose(names: &[&[u8]]) -> (Vec<&'static str>, Vec<usize>) {
 /// A signature field up to the value of its body hash.
 fn opening(frozen: &Frozen, selector: &str, key: &Key, listed: &[&str]) -> String {
     let mut field = format!(
-        "DKIM-Signature: v=1; a={}; c=relaxed/relaxed;\r\n d={}; s={selector};\r\n t={};",
-        key.algorithm().tag(),
-        frozen.domain,
-        frozen.signed_at
+        "DKIM-Signature: v=1; a={}; c=relaxed/relaxed;",
+        key.algorithm().tag()
     );
-    if let Some(moment) = frozen.expires_at {
-        field.push_str(&format!(" x={moment};"));
+    let mut column = field.len();
+    for (tag, value) in [
+        ("d", Some(frozen.domain.clone())),
+        ("s", Some(selector.to_owned())),
+        ("t", Some(frozen.signed_at.to_string())),
+        ("x", frozen.expires_at.map(|moment| moment.to_string())),
+    ] {
+        let Some(value) = value else { continue };
+        let text = format!(" {tag}={value};");
+        if column + text.len() > LINE {
+            field.push_str("\r\n");
+            column = 0;
+        }
+        column += text.len();
+        field.push_str(&text);
     }
     field.push_str("\r\n h=");
     let mut column = " h=".len();

@@ -1,5 +1,6 @@
 //! Promises of the mail layer, and the small publication they are made about.
 
+mod dkim;
 mod messages;
 mod rendering;
 
@@ -8,6 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use mail_parser::{HeaderValue, MessageParser, MimeHeaders};
 
 use super::{
+    dkim::Keys,
     rehearsal::{check_templates, full_article, sparse_article},
     *,
 };
@@ -98,6 +100,10 @@ fn settings() -> MailSettings {
 
 impl World {
     fn render(&self) -> Result<Rendered, RenderError> {
+        self.render_with(None)
+    }
+
+    fn render_with(&self, keys: Option<&Keys>) -> Result<Rendered, RenderError> {
         let input = IssueInput {
             publication: &self.publication,
             digest: &self.digest,
@@ -110,7 +116,7 @@ impl World {
                 .collect(),
             date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
         };
-        render(&input, &self.templates, &self.settings, &self.signer, None)
+        render(&input, &self.templates, &self.settings, &self.signer, keys)
     }
 
     fn message(&self, name: Option<&str>) -> Vec<u8> {
