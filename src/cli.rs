@@ -8,7 +8,7 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use crate::commands::{
     Clock, Context, add, build, check, dkim,
     exit::{Exit, Failure},
-    init, issues, plan, render, run, send, shell, status, subscribers,
+    init, issues, plan, render, run, send, shell, status, store, subscribers,
     talk::{Format, Talk, Volume},
     uncertain, why,
 };
@@ -72,6 +72,7 @@ enum Command {
     Uncertain(uncertain::Uncertain),
     Subscribers(subscribers::Subscribers),
     Dkim(dkim::Dkim),
+    Store(store::Store),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -95,7 +96,7 @@ impl Cli {
         let talk = Talk::new(self.format, volume);
         Context {
             config: self.config.clone(),
-            clock: Clock::new(Utc::now(), self.at),
+            clock: Clock::new(Utc::now, self.at),
             talk: match self.command {
                 Command::Run(_) => talk.for_cron(),
                 _ => talk,
@@ -119,6 +120,7 @@ impl Cli {
             Command::Uncertain(args) => uncertain::run(context, args).await,
             Command::Subscribers(args) => subscribers::run(context, args).await,
             Command::Dkim(args) => dkim::run(context, args),
+            Command::Store(args) => store::run(context, args).await,
             Command::Completions(args) => shell::completions(context, args, Self::command()),
             Command::Man(_) => shell::man(context, Self::command()),
         }
