@@ -40,6 +40,7 @@ pub(crate) struct Evidence(HashMap<String, Copies>);
 struct Copies {
     accepted: usize,
     unanswered: usize,
+    refused: usize,
     /// Every address it was handed over for.
     recipients: BTreeSet<String>,
     /// Every form it had: length and hash.
@@ -61,11 +62,19 @@ impl Evidence {
             match receipt.fate {
                 Fate::Accepted => copies.accepted += 1,
                 Fate::Unanswered => copies.unanswered += 1,
-                Fate::Refused => {}
+                Fate::Refused => copies.refused += 1,
             }
             copies.recipients.insert(receipt.recipient.clone());
             copies.forms.insert((receipt.bytes, receipt.sha256.clone()));
         }
+    }
+
+    /// How many messages were handed over more than once: their copies could be
+    /// compared.
+    pub(crate) fn compared(&self) -> usize {
+        let all = self.0.values();
+        all.filter(|copies| copies.accepted + copies.unanswered + copies.refused > 1)
+            .count()
     }
 
     /// How often this message was accepted.
@@ -179,6 +188,7 @@ fn row_violations(row: &LedgerRow, copies: &Copies, policy: Policy) -> Vec<Strin
         unanswered,
         recipients,
         forms,
+        ..
     } = copies;
     // A message read to its dot and never answered may have reached the reader.
     let possible = accepted + unanswered;

@@ -192,6 +192,33 @@ impl Press {
         self.set("mail.relay", url)
     }
 
+    /// Signs mail with two new keys, RSA and Ed25519.
+    #[track_caller]
+    pub(crate) fn signed(&self) -> &Self {
+        self.set("mail.dkim.domain", "garden.example.org");
+        for (prefix, selector, algorithm) in
+            [("", "first", "rsa"), ("second_", "second", "ed25519")]
+        {
+            let file = format!("{selector}.pem");
+            let of_key = [
+                "dkim",
+                "generate",
+                "--domain",
+                "garden.example.org",
+                "--selector",
+                selector,
+                "--key-file",
+                &file,
+                "--algorithm",
+                algorithm,
+            ];
+            self.run(&of_key).succeeds();
+            self.set(&format!("mail.dkim.{prefix}selector"), selector)
+                .set(&format!("mail.dkim.{prefix}key_file"), file);
+        }
+        self
+    }
+
     /// Writes `content/<path>`, front matter and text as given.
     pub(crate) fn article(&self, path: &str, text: &str) -> &Self {
         self.write(&format!("content/{path}"), text)

@@ -19,6 +19,14 @@ pub(crate) struct SmallDisk {
 }
 
 impl SmallDisk {
+    /// Whether this system lets us mount anything at all.
+    pub(crate) fn is_possible() -> bool {
+        let mut command = std::process::Command::new(program("unshare"));
+        command.args(["--mount", "--", "mount", "-t", "tmpfs", "probe", "/mnt"]);
+        let probe = Running::start(command, b"", Duration::from_secs(20)).wait();
+        probe.code() == Some(0)
+    }
+
     /// A file system of so many KiB over `folder` of the press, which must
     /// exist; what was in there is on it.
     #[track_caller]

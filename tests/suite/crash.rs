@@ -2,81 +2,12 @@
 //! nobody can know is listed.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;
-use crate::dice::Dice;
-use crate::net::holds_within;
-use crate::oracle::{Policy, assert_reconciled, summary};
+use crate::oracle::{Policy, assert_reconciled};
 use crate::press::{Press, reader_address};
-use crate::process::Finished;
 use crate::receipt::Fate;
-
-const READERS: usize = 1_000;
-const KILLS: usize = 12;
-/// `[mail] connections` where nothing is set.
-const CONNECTIONS: usize = 10;
-
-/// Starts a run and kills it after a random number of messages and a random
-/// moment more; `None` when it ended before that.
-fn killed_run(press: &Press, sink: &ChaosSink, dice: &mut Dice) -> Option<Finished> {
-    let target = sink.count(Fate::Accepted) + 1 + dice.below(60) as usize;
-    let moment = Duration::from_micros(dice.below(3_000));
-    let mut run = press.spawn(&["run"]);
-    let reached = holds_within(Duration::from_secs(60), || {
-        sink.count(Fate::Accepted) >= target || !run.is_running()
-    });
-    assert!(reached, "the run neither sends nor ends");
-    let begin = Instant::now();
-    while begin.elapsed() < moment {
-        std::hint::spin_loop();
-    }
-    let end = run.kill();
-    (end.killed_by() == Some(9)).then_some(end)
-}
-
-#[test]
-fn killed_at_random_moments_nobody_is_lost_and_nobody_has_two_messages() {
-    let mut dice = Dice::thrown();
-    let sink = ChaosSink::start(Behaviour::default());
-    let press = Press::new();
-    press.subscribers(READERS).relay(&sink.url());
-    let mut open = 0;
-    for kill in 1..=KILLS {
-        killed_run(&press, &sink, &mut dice)
-            .unwrap_or_else(|| panic!("the run ended before kill {kill}"));
-        let ledger = press.ledger();
-        if ledger.issues() == 0 {
-            continue;
-        }
-        let left = ledger.sums_hold().count("inflight");
-        assert!(left <= CONNECTIONS, "kill {kill} left {left} open");
-        open += left;
-    }
-    let end = press.run(&["run"]);
-    let ledger = press.ledger();
-    let uncertain = ledger.sums_hold().count("uncertain");
-    end.exits(if uncertain > 0 { 3 } else { 0 });
-    assert_eq!(uncertain, open, "what a kill left open, and nothing else");
-    assert_eq!(ledger.count("sent") + uncertain, READERS);
-    let receipts = sink.receipts();
-    eprintln!("{KILLS} kills: {}", summary(&ledger.rows(), &receipts));
-    assert_reconciled(&ledger.rows(), &receipts, Policy::Once);
-    every_uncertain_one_is_listed(&press);
-
-    let settled = press.run(&["uncertain", "mark-sent", "--all"]);
-    settled
-        .succeeds()
-        .says(&format!("{uncertain} counted as sent"));
-    assert_eq!(ledger.count("sent"), READERS);
-    press.run(&["run"]).succeeds().is_silent();
-    assert_eq!(
-        sink.receipts().len(),
-        receipts.len(),
-        "nothing was sent again"
-    );
-}
 
 #[track_caller]
 fn every_uncertain_one_is_listed(press: &Press) {

@@ -12,6 +12,8 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../campaign/scenarios/mod.rs"]
+mod scenarios;
 
 use harness::{
     chaos, dialogue, dice, ledger, mailbox, net, oracle, picture, postfix, press, process, receipt,
@@ -22,6 +24,7 @@ mod html;
 mod pages;
 mod websub;
 
+mod campaigns;
 mod commands;
 mod crash;
 mod disk;
