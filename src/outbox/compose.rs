@@ -5,7 +5,10 @@ use super::{OutboxError, issues::Ready};
 use crate::{
     domain::delivery::DueDelivery,
     links::Signer,
-    mail::{Addressed, Message},
+    mail::{
+        Addressed, Message,
+        smtp::{Envelope, Trouble},
+    },
 };
 
 /// Makes the messages of one drain.
@@ -16,6 +19,23 @@ pub(super) struct Compose {
 impl Compose {
     pub(super) fn new(signer: Signer) -> Self {
         Self { signer }
+    }
+
+    /// From whom and to whom the relay is told that `delivery` goes, or why
+    /// that cannot be said.
+    pub(super) fn envelope(
+        &self,
+        ready: &Ready,
+        delivery: &DueDelivery,
+    ) -> Result<Envelope, String> {
+        let from = ready.composer.envelope_from(delivery.id, &self.signer);
+        let Ok(from) = from.parse() else {
+            return Err("its envelope sender is no address".to_owned());
+        };
+        Envelope::new(&from, &delivery.address).map_err(|trouble| match trouble {
+            Trouble::Address(reason) => reason,
+            other => other.to_string(),
+        })
     }
 
     /// The message of `delivery`, the same at every attempt.
