@@ -33,4 +33,5 @@ mod postfix_delivery;
 mod publishing;
 mod readme;
 mod relay_faults;
+mod secrets;
 mod volume;
