@@ -109,16 +109,16 @@ impl Worker<'_> {
         match (&shared.way, &item.envelope) {
             (Way::Folder(folder), _) => {
                 let message = shared.compose.message(&item.ready, &item.delivery).await?;
-                to_folder(shared, item, folder, &message).await
+                by_folder(shared, item, folder, &message).await
             }
             (Way::Smtp(_), Err(reason)) => {
                 settle::failed(shared, &item.delivery, reason.clone()).await
             }
-            (Way::Smtp(dialer), Ok(envelope)) => self.to_relay(dialer, item, envelope).await,
+            (Way::Smtp(dialer), Ok(envelope)) => self.by_relay(dialer, item, envelope).await,
         }
     }
 
-    async fn to_relay(
+    async fn by_relay(
         &mut self,
         dialer: &Dialer,
         item: &Item,
@@ -307,7 +307,7 @@ async fn item(shared: &Shared, delivery: DueDelivery) -> Result<Item, OutboxErro
     })
 }
 
-async fn to_folder(
+async fn by_folder(
     shared: &Shared,
     item: &Item,
     folder: &Path,
