@@ -3,9 +3,12 @@
 //! in groups, the next delivery's addresses travel with the end of the message
 //! before, so that a message costs one round trip.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{panic, path::Path, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    task::{self, JoinHandle},
+};
 
 use super::{
     OutboxError, Shared, Stop, Way,
@@ -48,11 +51,41 @@ struct Item {
     ready: Arc<Ready>,
     /// Or why there can be none.
     envelope: Result<Envelope, String>,
+    /// The message, where making it takes so long that it should be under way
+    /// while the relay is busy with the one before.
+    making: Option<JoinHandle<Result<Message, OutboxError>>>,
+}
+
+impl Item {
+    async fn new(shared: &Arc<Shared>, delivery: DueDelivery) -> Result<Self, OutboxError> {
+        let ready = shared.issues.get(delivery.issue).await?;
+        Ok(Self {
+            envelope: shared.compose.envelope(&ready, &delivery),
+            making: ready.composer.signs().then(|| {
+                let (shared, ready) = (Arc::clone(shared), Arc::clone(&ready));
+                let delivery = delivery.clone();
+                task::spawn(async move { shared.compose.message(&ready, &delivery).await })
+            }),
+            delivery,
+            ready,
+        })
+    }
+
+    async fn message(&mut self, shared: &Shared) -> Result<Message, OutboxError> {
+        match self.making.take() {
+            None => shared.compose.message(&self.ready, &self.delivery).await,
+            Some(making) => match making.await {
+                Ok(message) => message,
+                // It costs the session that asked, as if it had made it itself.
+                Err(ended) => panic::resume_unwind(ended.into_panic()),
+            },
+        }
+    }
 }
 
 /// One of the drain's sessions, open or not.
 struct Worker<'s> {
-    shared: &'s Shared,
+    shared: &'s Arc<Shared>,
     index: usize,
     stop: watch::Receiver<Stop>,
     session: Option<Session>,
@@ -70,8 +103,8 @@ enum Handed {
 
 impl Worker<'_> {
     async fn run(&mut self) -> Result<(), OutboxError> {
-        while let Some(item) = self.next().await? {
-            let result = self.attempt(&item).await;
+        while let Some(mut item) = self.next().await? {
+            let result = self.attempt(&mut item).await;
             self.shared.feed.release(self.index, item.delivery.id);
             result?;
         }
@@ -104,24 +137,22 @@ impl Worker<'_> {
         }
     }
 
-    async fn attempt(&mut self, item: &Item) -> Result<(), OutboxError> {
+    async fn attempt(&mut self, item: &mut Item) -> Result<(), OutboxError> {
         let shared = self.shared;
-        match (&shared.way, &item.envelope) {
+        match (&shared.way, item.envelope.clone()) {
             (Way::Folder(folder), _) => {
-                let message = shared.compose.message(&item.ready, &item.delivery).await?;
+                let message = item.message(shared).await?;
                 by_folder(shared, item, folder, &message).await
             }
-            (Way::Smtp(_), Err(reason)) => {
-                settle::failed(shared, &item.delivery, reason.clone()).await
-            }
-            (Way::Smtp(dialer), Ok(envelope)) => self.by_relay(dialer, item, envelope).await,
+            (Way::Smtp(_), Err(reason)) => settle::failed(shared, &item.delivery, reason).await,
+            (Way::Smtp(dialer), Ok(envelope)) => self.by_relay(dialer, item, &envelope).await,
         }
     }
 
     async fn by_relay(
         &mut self,
         dialer: &Dialer,
-        item: &Item,
+        item: &mut Item,
         envelope: &Envelope,
     ) -> Result<(), OutboxError> {
         let shared = self.shared;
@@ -183,13 +214,13 @@ impl Worker<'_> {
     /// Text, intent, dot. The intent is asked for when the relay has nothing
     /// left to refuse but the message, and its commit takes the outcome of the
     /// message before with it; the dot waits until it is durable.
-    async fn hand_over(&mut self, item: &Item) -> Result<Handed, OutboxError> {
+    async fn hand_over(&mut self, item: &mut Item) -> Result<Handed, OutboxError> {
         let shared = self.shared;
         let may_look_ahead = self.may_look_ahead();
         let Some(session) = &mut self.session else {
             return Ok(Handed::Withdrawn);
         };
-        let message = shared.compose.message(&item.ready, &item.delivery).await?;
+        let message = item.message(shared).await?;
         let intent = shared.store.intent(item.delivery.id, (shared.now)());
         if self.ahead.is_none() && may_look_ahead && is_worth_it(shared, session) {
             self.ahead = look_ahead(shared, self.index).await?;
@@ -264,7 +295,7 @@ async fn stopped(stop: &mut watch::Receiver<Stop>) {
 }
 
 /// The relay's leave, then a delivery, then the rate's leave.
-async fn admitted(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxError> {
+async fn admitted(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, OutboxError> {
     if shared.control.admit(index).await == Admission::GiveUp {
         settle::given_up(shared);
         return Ok(None);
@@ -277,13 +308,13 @@ async fn admitted(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxE
         return Ok(None);
     };
     shared.control.keep_rate().await;
-    item(shared, delivery).await.map(Some)
+    Item::new(shared, delivery).await.map(Some)
 }
 
 /// A delivery that is at hand, for the commands that travel ahead of it.
-async fn look_ahead(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxError> {
+async fn look_ahead(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, OutboxError> {
     match shared.feed.at_hand(index) {
-        Some(delivery) => item(shared, delivery).await.map(Some),
+        Some(delivery) => Item::new(shared, delivery).await.map(Some),
         None => Ok(None),
     }
 }
@@ -295,16 +326,6 @@ fn is_worth_it(shared: &Shared, session: &Session) -> bool {
         && session.messages() > 0
         && session.messages() + 1 < shared.settings.messages_per_connection
         && session.age() < OLDEST_SESSION
-}
-
-async fn item(shared: &Shared, delivery: DueDelivery) -> Result<Item, OutboxError> {
-    let ready = shared.issues.get(delivery.issue).await?;
-    let envelope = shared.compose.envelope(&ready, &delivery);
-    Ok(Item {
-        delivery,
-        ready,
-        envelope,
-    })
 }
 
 async fn by_folder(
