@@ -20,6 +20,7 @@ use harness::{
     sink, tools,
 };
 
+mod dkim;
 mod html;
 mod pages;
 mod websub;
