@@ -73,7 +73,12 @@ impl SmallDisk {
 
     /// Takes the filling out.
     pub(crate) fn empty(&self) {
-        drop(fs::remove_file(self.outside("filler")));
+        self.remove("filler");
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, name: &str) {
+        drop(fs::remove_file(self.outside(name)));
     }
 
     /// Copies the ledger out, so that looking at it changes nothing.

@@ -78,7 +78,7 @@ fn wherever_the_disk_is_full_nobody_is_lost_and_nobody_has_two_messages() {
     }
     let options = disk::Options {
         levels: 4,
-        readers: 300,
+        readers: 150,
         sessions: 8,
     };
     eprintln!("{}", disk::campaign(&options, seed()));
