@@ -91,6 +91,8 @@ pub(super) struct RawMail {
     pub(super) connections: Option<Spanned<usize>>,
     pub(super) messages_per_connection: Option<Spanned<u32>>,
     pub(super) rate: Text,
+    #[serde(default)]
+    pub(super) relays: Vec<RawRelay>,
     pub(super) expire_after: Text,
     pub(super) relay_patience: Text,
     pub(super) on_uncertain: Text,
@@ -99,6 +101,17 @@ pub(super) struct RawMail {
     pub(super) dkim: Option<Spanned<toml::Table>>,
     #[serde(default)]
     pub(super) list: RawList,
+}
+
+/// One of several relays.
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawRelay {
+    pub(super) url: Text,
+    pub(super) weight: Option<Spanned<u32>>,
+    pub(super) password_file: Option<String>,
+    pub(super) tls_ca_file: Option<String>,
+    pub(super) connections: Option<Spanned<usize>>,
+    pub(super) rate: Text,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -144,7 +157,7 @@ pub(super) struct RawSubscribers {
 }
 
 /// Every key of the file by table; `[[digest]]` and `authors` are lists of tables.
-const KEYS: [(&str, &[&str]); 12] = [
+const KEYS: [(&str, &[&str]); 13] = [
     (
         "",
         &[
@@ -218,12 +231,24 @@ const KEYS: [(&str, &[&str]); 12] = [
             "connections",
             "messages_per_connection",
             "rate",
+            "relays",
             "expire_after",
             "relay_patience",
             "on_uncertain",
             "timeouts",
             "dkim",
             "list",
+        ],
+    ),
+    (
+        "mail.relays",
+        &[
+            "url",
+            "weight",
+            "password_file",
+            "tls_ca_file",
+            "connections",
+            "rate",
         ],
     ),
     (

@@ -1,11 +1,14 @@
 //! Records how an attempt ended, and draws the consequences for issue, relay
 //! and run.
 
-use std::{io, path::Path, sync::PoisonError};
+use std::{io, path::Path};
 
 use super::{
     OutboxError, Shared,
+    control::Failing,
+    endings,
     issues::Ready,
+    locked,
     refusals::Universal,
     report::{Ending, PausedIssue, Why},
     verdict::{self, Blame, Verdict},
@@ -24,13 +27,9 @@ pub(super) async fn sent(
     attempt: AttemptId,
     reply: Reply,
 ) -> Result<(), OutboxError> {
-    shared.control.serves();
-    shared.halt.protocol_broken(false);
-    shared
-        .refusals
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .success(delivery.issue);
+    shared.control.took();
+    locked(&shared.refusals).success(delivery.issue);
+    locked(&shared.bounces).answer(delivery.issue, false);
     shared.tally.add_sent(1);
     record(shared, attempt, Outcome::Sent(reply));
     Ok(())
@@ -106,6 +105,10 @@ pub(super) async fn troubled(
     // Before it was named, no reader can be what the session was lost over.
     let is_named = attempt.is_some() && matches!(trouble.phase(), Some(Phase::Rcpt | Phase::Data));
     let requeued = worker::requeued(&trouble);
+    let last_words = match &trouble {
+        Trouble::Refused { reply, .. } => Some(reply.clone()),
+        _ => None,
+    };
     let verdict = verdict::of(trouble);
     if attempt.is_none() && !matches!(verdict, Verdict::Requeue(_)) {
         // Refused by the relay and not wanted any more by us: nothing is to be
@@ -123,19 +126,29 @@ pub(super) async fn troubled(
             } else {
                 shared.control.serves();
             }
+            locked(&shared.bounces).answer(delivery.issue, false);
+            if is_full(&reply) {
+                locked(&shared.unlucky).insert(delivery.id);
+            }
             deferred(shared, delivery, reply)
         }
-        Verdict::RejectAddress(reply) => {
+        Verdict::RejectAddress { phase, reply } => {
             shared.control.serves();
             shared.tally.add_rejected(1);
             shared.tally.add_suppressed(1);
+            let stop = locked(&shared.bounces).answer(delivery.issue, true);
+            if let Some(text) = stop {
+                pause(shared, ready, delivery, Why::Content, text).await?;
+            }
             Outcome::Rejected {
+                phase,
                 reply,
                 is_hard: true,
             }
         }
         Verdict::RejectUnclear { phase, reply } => {
             shared.control.serves();
+            locked(&shared.bounces).answer(delivery.issue, false);
             return unclear(shared, delivery, ready, attempt, phase, reply).await;
         }
         Verdict::Fail(reason) => {
@@ -144,19 +157,17 @@ pub(super) async fn troubled(
             Outcome::Failed { reason }
         }
         Verdict::Uncertain(reason) => {
-            shared.control.lost(&reason);
+            shared.control.lost(&reason, Failing::Unreachable);
             shared.tally.add_uncertain(1);
             Outcome::Uncertain { reason }
         }
         Verdict::Requeue(blame) => {
             let is_session = closes || matches!(blame, Blame::Session(_) | Blame::Protocol(_));
-            blamed(shared, ready, delivery, blame).await?;
-            if is_session && is_named && shared.feed.is_poisonous(delivery.id).await {
-                deferred(
-                    shared,
-                    delivery,
-                    Reply::new(451, "4.4.2 the session was lost again"),
-                )
+            let is_lone = blamed(shared, ready, delivery, blame).await?;
+            let is_suspect = (is_session && is_named) || is_lone;
+            if is_suspect && shared.feed.is_poisonous(delivery.id).await {
+                let reply = Reply::new(451, "4.4.2 the session was lost again");
+                deferred(shared, delivery, last_words.unwrap_or(reply))
             } else {
                 requeued
             }
@@ -166,6 +177,11 @@ pub(super) async fn troubled(
         record(shared, attempt, outcome);
     }
     Ok(())
+}
+
+/// The mailbox is full: RFC 3463 X.2.2, or 552 at RCPT without more.
+fn is_full(reply: &Reply) -> bool {
+    reply.code == 552 || reply.has(&[(4, 2, 2), (5, 2, 2)])
 }
 
 /// The reader left, or the issue was paused or called off, after the delivery
@@ -216,20 +232,20 @@ async fn unclear(
     phase: Phase,
     reply: Reply,
 ) -> Result<(), OutboxError> {
-    let universal = shared
-        .refusals
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .unclear(
-            delivery.issue,
-            delivery.id,
-            delivery.address.domain(),
-            phase,
-            &reply,
-        );
+    let universal = locked(&shared.refusals).unclear(
+        delivery.issue,
+        delivery.id,
+        delivery.address.domain(),
+        phase,
+        &reply,
+    );
     shared.tally.add_rejected(1);
     if let Some(attempt) = attempt {
+        if phase == Phase::Rcpt && reply.code == 550 && reply.enhanced.is_none() {
+            locked(&shared.unlucky).insert(delivery.id);
+        }
         let outcome = Outcome::Rejected {
+            phase,
             reply,
             is_hard: false,
         };
@@ -244,6 +260,7 @@ async fn unclear(
         return Ok(());
     };
     let count = deliveries.len() as u64;
+    locked(&shared.unlucky).retain(|unlucky| !deliveries.contains(unlucky));
     shared
         .store
         .withdraw_rejections(deliveries, (shared.now)())
@@ -255,36 +272,33 @@ async fn unclear(
     if phase == Phase::Dot {
         pause(shared, ready, delivery, Why::Content, text).await
     } else {
-        shared.halt.now(Some(Ending {
-            why: Why::Refused,
-            text,
-        }));
+        endings::drop_out(shared, Why::Refused, text);
         Ok(())
     }
 }
 
-/// What a requeued attempt means for issue, relay and run.
+/// What a requeued attempt means for issue, relay and run. True when it may be
+/// about this reader all the same.
 async fn blamed(
     shared: &Shared,
     ready: &Ready,
     delivery: &DueDelivery,
     blame: Blame,
-) -> Result<(), OutboxError> {
-    shared
-        .halt
-        .protocol_broken(matches!(blame, Blame::Protocol(_)));
+) -> Result<bool, OutboxError> {
     match blame {
-        Blame::Session(reason) | Blame::Protocol(reason) => shared.control.lost(&reason),
+        Blame::Session(reason) => shared.control.lost(&reason, Failing::Unreachable),
+        Blame::Protocol(reason) => shared.control.lost(&reason, Failing::Protocol),
         Blame::Unreachable(reason) => shared.control.unreachable(&reason),
         Blame::Pace(reply) => shared.control.slow_down(&reply.to_string()),
-        Blame::Quota(reply) => shared.halt.now(Some(Ending {
-            why: Why::Quota,
-            text: format!("the relay takes no more for now: `{reply}`; the next run continues"),
-        })),
-        Blame::Identity(reason) => shared.halt.now(Some(Ending {
-            why: Why::Refused,
-            text: reason,
-        })),
+        Blame::NoRoom(reply) => {
+            return Ok(!shared.control.no_room(delivery.id, &reply.to_string()));
+        }
+        Blame::Quota(reply) => endings::quota(shared, &reply),
+        Blame::Login(reply) => endings::login_refused(shared, &reply),
+        Blame::Identity(reason) => {
+            let text = format!("relay {}: {reason}", shared.control.name());
+            endings::drop_out(shared, Why::Refused, text);
+        }
         Blame::Issue(reply) => {
             shared.control.serves();
             let text = format!("the relay refuses this issue: `{reply}`");
@@ -300,7 +314,7 @@ async fn blamed(
             pause(shared, ready, delivery, Why::Sender, text).await?;
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 async fn pause(
@@ -325,27 +339,6 @@ async fn pause(
     });
     shared.feed.reread().await;
     Ok(())
-}
-
-/// The relay has not served for longer than one run waits.
-pub(super) fn given_up(shared: &Shared) {
-    let reason = shared
-        .control
-        .waiting()
-        .map_or_else(|| "no answer".to_owned(), |waiting| waiting.reason);
-    let patience = humantime::format_duration(shared.settings.relay_patience);
-    let why = if shared.halt.is_protocol_broken() {
-        Why::Protocol
-    } else {
-        Why::RelayAway
-    };
-    shared.halt.now(Some(Ending {
-        why,
-        text: format!(
-            "relay {} did not serve for {patience} ({reason})",
-            shared.settings.relay
-        ),
-    }));
 }
 
 /// Tells the ledger; does not wait for the commit. It rides with the next

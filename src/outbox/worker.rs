@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::{
     OutboxError, Shared, Stop, Way,
     control::Admission,
-    folder,
+    endings, folder,
     issues::Ready,
     report::{Ending, Why},
     settle,
@@ -78,9 +78,13 @@ async fn stopped(stop: &mut watch::Receiver<Stop>) {
 
 /// The relay's leave, then a delivery, then the rate's leave.
 async fn next(shared: &Shared, index: usize) -> Result<Option<DueDelivery>, OutboxError> {
-    if shared.control.admit(index).await == Admission::GiveUp {
-        settle::given_up(shared);
-        return Ok(None);
+    match shared.control.admit(index).await {
+        Admission::Go => {}
+        Admission::Out => return Ok(None),
+        Admission::GiveUp => {
+            endings::given_up(shared);
+            return Ok(None);
+        }
     }
     let Some(delivery) = shared.feed.next(index).await? else {
         shared.control.unused();

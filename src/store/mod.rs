@@ -16,6 +16,8 @@ mod outputs;
 mod pings;
 mod published;
 mod publishing;
+mod refused;
+mod relays;
 mod reports;
 mod requests;
 mod sqlite;
@@ -47,6 +49,7 @@ pub use self::{
     lock::{BuildLock, Held, LockError, RunLock},
     outputs::{Manifest, Output},
     pings::{News, Ping, PingFate, WaitingPings},
+    relays::RelayMemory,
     reports::{Attempt, DeliveryStory, Event, Story, Suppression},
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
 };

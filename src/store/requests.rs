@@ -20,9 +20,10 @@ use crate::{
     },
     store::{
         ChangeOutcome, Counts, Cursor, Expired, Freeze, FreezeOutcome, FrozenEdition, IssueChange,
-        IssueKey, IssueSummary, Receipt, Recorded, Recovered, Resent, Run, SlotFate, Store,
-        StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
-        UnsubscribeOutcome, deliveries, digests, freeze, issues, published, reports,
+        IssueKey, IssueSummary, Receipt, Recorded, Recovered, RelayMemory, Resent, Run, SlotFate,
+        Store, StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
+        UnsubscribeOutcome, deliveries, digests, freeze, issues, published, refused, relays,
+        reports,
         sqlite::writer::{Grouped, Request},
         subscribers,
     },
@@ -363,6 +364,36 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.write(move |tx| deliveries::withdraw_rejections(tx, &deliveries, now))
+            .await
+    }
+
+    /// What earlier runs learned about each relay.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn relays(&self) -> Result<Vec<RelayMemory>, StoreError> {
+        self.read(relays::all).await
+    }
+
+    /// Keeps what this run learned about its relays.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn keep_relays(&self, learned: Vec<RelayMemory>) -> Result<(), StoreError> {
+        self.write(move |tx| relays::keep(tx, &learned)).await
+    }
+
+    /// Looks back over the issues of readers whose deliveries these are, and
+    /// suppresses whom they never reach; says how many.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn suppress_unreachable(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        self.write(move |tx| refused::suppress_unreachable(tx, &deliveries, now))
             .await
     }
 

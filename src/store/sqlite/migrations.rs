@@ -11,10 +11,11 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 3] = [
+const SCRIPTS: [&str; 4] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
+    include_str!("../migrations/0004_relays.sql"),
 ];
 
 /// Version this program works with.
