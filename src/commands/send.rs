@@ -29,7 +29,7 @@ use crate::{
     files::{self, Readers},
     links::Signer,
     mail::{
-        Addressed, Message, Rendered,
+        Addressed, Composer, Message, Rendered,
         smtp::{Dialer, Trouble},
     },
     outbox,
@@ -178,6 +178,7 @@ async fn without_ledger(
         return Ok(Exit::Done);
     }
     let settings = freezing::mail_settings(config)?;
+    let composer = Composer::new(rendered.edition);
     for (number, address) in tests.iter().enumerate() {
         // A delivery no ledger has, and a reader nobody is.
         let to = Addressed {
@@ -188,7 +189,7 @@ async fn without_ledger(
             address,
             name: None,
         };
-        let message = rendered.edition.message(&to, &signer);
+        let message = composer.message(&to, &signer);
         hand_over(&settings, digest, number, address, &message).await?;
         context.talk.say(format!(
             "test of issue {} sent to {}",
@@ -237,7 +238,7 @@ async fn hand_over(
     digest: &Digest,
     number: usize,
     address: &EmailAddress,
-    message: &Message<'_>,
+    message: &Message,
 ) -> Result<(), Failure> {
     // Never none; a test goes through the first.
     let Some(first) = settings.relays.first() else {
@@ -275,7 +276,7 @@ async fn hand_over(
     }
 }
 
-fn to_folder(folder: &Path, name: &str, message: &Message<'_>) -> Result<(), Failure> {
+fn to_folder(folder: &Path, name: &str, message: &Message) -> Result<(), Failure> {
     files::write(&folder.join(name), &message.to_bytes(), Readers::Owner)
         .map_err(|error| Failure::of(Exit::Io, &error))
 }

@@ -5,6 +5,7 @@
 //! crash leaves at most as many uncertain deliveries as there are sessions.
 
 mod bounces;
+mod compose;
 mod control;
 mod endings;
 mod feed;
@@ -35,6 +36,7 @@ use tokio::{
 
 use self::{
     bounces::Bounces,
+    compose::Compose,
     control::{Control, Seat},
     feed::Feed,
     fleet::Fleet,
@@ -130,7 +132,7 @@ enum Way {
 struct Shared {
     store: Store,
     settings: Arc<MailSettings>,
-    signer: Signer,
+    compose: Arc<Compose>,
     now: Now,
     zone: Tz,
     chance: Chance,
@@ -193,6 +195,7 @@ impl Drain {
         let memories = outbox.store.relays().await?;
         let feed = Arc::new(Feed::new(outbox.store.clone(), Arc::clone(&outbox.now)));
         let issues = Arc::new(Issues::new(outbox.store.clone()));
+        let compose = Arc::new(Compose::new(outbox.signer));
         let (tally, halt) = (Arc::default(), Arc::default());
         let (unlucky, bounces) = (Arc::default(), Arc::default());
         let mut relays = Vec::new();
@@ -205,7 +208,7 @@ impl Drain {
             let now = Arc::clone(&outbox.now);
             relays.push(Arc::new(Shared {
                 store: outbox.store.clone(),
-                signer: outbox.signer.clone(),
+                compose: Arc::clone(&compose),
                 now: Arc::clone(&now),
                 zone: outbox.zone,
                 chance: Arc::clone(&outbox.chance),

@@ -113,9 +113,7 @@ impl World {
     fn message(&self, name: Option<&str>) -> Vec<u8> {
         let address = "thandi@example.org".parse().unwrap();
         let to = addressed(&address, name, 1);
-        self.render()
-            .unwrap()
-            .edition
+        Composer::new(self.render().unwrap().edition)
             .message(&to, &self.signer)
             .to_bytes()
     }
