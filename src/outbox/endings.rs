@@ -179,16 +179,17 @@ pub(super) async fn tell_queued(
     if !any.into_iter().any(is_about_relays) {
         return Ok(());
     }
-    let queued = shared.store.count_due((shared.now)()).await?;
+    let due = shared.store.count_due((shared.now)()).await?;
+    let queued = shared.store.count_queued().await?;
     report
         .dropped
-        .retain(|ending| queued > 0 || ending.why != Why::Quota);
+        .retain(|ending| due > 0 || ending.why != Why::Quota);
     if let Some(ending) = report
         .ending
         .as_mut()
         .filter(|ending| is_about_relays(ending))
     {
-        if queued == 0 && ending.why == Why::Quota {
+        if due == 0 && ending.why == Why::Quota {
             report.ending = None;
             return Ok(());
         }

@@ -353,6 +353,14 @@ impl Store {
         self.read(move |tx| deliveries::count_due(tx, now)).await
     }
 
+    /// How many deliveries of issues that are being sent wait, due or not.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn count_queued(&self) -> Result<u64, StoreError> {
+        self.read(issues::count_queued).await
+    }
+
     /// Queues refused deliveries again: everybody was told the same, so it was
     /// not the people.
     ///

@@ -101,6 +101,11 @@ impl Postfix {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The file it logs to.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.path("log")
+    }
+
     /// Kills every process of it at once; mail in its queue stays there.
     pub(crate) fn kill(&self) {
         self.end(Signal::KILL);
