@@ -8,7 +8,7 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use crate::commands::{
     Clock, Context, add, build, check,
     exit::{Exit, Failure},
-    init, issues, plan, render, run, send, shell, status, subscribers,
+    init, issues, plan, render, run, send, shell, status, store, subscribers,
     talk::{Format, Talk, Volume},
     uncertain, why,
 };
@@ -71,6 +71,7 @@ enum Command {
     Why(why::Why),
     Uncertain(uncertain::Uncertain),
     Subscribers(subscribers::Subscribers),
+    Store(store::Store),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -94,7 +95,7 @@ impl Cli {
         let talk = Talk::new(self.format, volume);
         Context {
             config: self.config.clone(),
-            clock: Clock::new(Utc::now(), self.at),
+            clock: Clock::new(Utc::now, self.at),
             talk: match self.command {
                 Command::Run(_) => talk.for_cron(),
                 _ => talk,
@@ -117,6 +118,7 @@ impl Cli {
             Command::Why(args) => why::run(context, args).await,
             Command::Uncertain(args) => uncertain::run(context, args).await,
             Command::Subscribers(args) => subscribers::run(context, args).await,
+            Command::Store(args) => store::run(context, args).await,
             Command::Completions(args) => shell::completions(context, args, Self::command()),
             Command::Man(_) => shell::man(context, Self::command()),
         }

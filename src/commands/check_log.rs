@@ -22,8 +22,8 @@ use super::{
 use crate::{
     config::Config,
     domain::delivery::DeliveryId,
-    inbound::postfix_log::{Evidence, PostfixLog},
-    links::Signer,
+    inbound::postfix_log::{Asked, Evidence, PostfixLog},
+    links::{Payload, Purpose, Signer},
     store::{Store, UncertainDelivery},
 };
 
@@ -115,8 +115,14 @@ fn judge<Z: TimeZone>(
         // The log compares what comes before the domain, which is unique.
         signer.message_id(delivery.issue, delivery.id, delivery.number, "")
     };
-    let wanted = uncertain.iter().map(message_id);
-    let mut log = PostfixLog::new(wanted, zone, context.clock.now());
+    let asked = uncertain.iter().map(|delivery| {
+        let token = signer.token(Purpose::Bounce, &Payload::Delivery(delivery.id));
+        Asked {
+            message_id: message_id(delivery),
+            sender: format!("bounce+{token}"),
+        }
+    });
+    let mut log = PostfixLog::new(asked, zone, context.clock.now());
     for lines in in_order(&args.files, context.clock.now())? {
         let Lines { path, reader, .. } = lines;
         log.read(reader)

@@ -13,8 +13,20 @@ use std::{
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeZone, Utc};
 
+/// How envelope senders with a token of their own begin.
+const OWN_SENDER: &str = "bounce+v1.";
 /// Longer lines are cut: syslog lines are not.
 const LONGEST_LINE: u64 = 16 * 1024;
+
+/// A message that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Its Message-ID.
+    pub message_id: String,
+    /// The local part of its own envelope sender, where messages have one:
+    /// the queue manager logs it, too.
+    pub sender: String,
+}
 
 /// What is known from the log lines read so far.
 pub struct PostfixLog<Z> {
@@ -22,9 +34,15 @@ pub struct PostfixLog<Z> {
     now: DateTime<Utc>,
     /// Message-IDs that are asked for, without brackets and domain.
     wanted: HashSet<String>,
-    /// Which of them a queue id stands for, by host and instance.
-    queued: HashMap<QueueId, String>,
+    /// The same by envelope sender.
+    senders: HashMap<String, String>,
+    /// The message a queue id stands for, by host and instance; `None` for
+    /// those that are not asked for.
+    queued: HashMap<QueueId, Option<String>>,
     taken: HashMap<String, Taken>,
+    /// When messages became active whose Message-ID nobody logged: lines can
+    /// be lost when a machine dies.
+    nameless: Vec<DateTime<Utc>>,
     seen: HashMap<String, String>,
     first: Option<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
@@ -73,16 +91,19 @@ struct Line<'l> {
 impl<Z: TimeZone> PostfixLog<Z> {
     /// A log of which nothing has been read. `zone` is that of time stamps
     /// which name none, and `now` tells the year of those without one.
-    pub fn new(wanted: impl IntoIterator<Item = String>, zone: Z, now: DateTime<Utc>) -> Self {
+    pub fn new(asked: impl IntoIterator<Item = Asked>, zone: Z, now: DateTime<Utc>) -> Self {
+        let senders: HashMap<String, String> = asked
+            .into_iter()
+            .map(|one| (one.sender, left_of(&one.message_id).to_owned()))
+            .collect();
         Self {
             zone,
             now,
-            wanted: wanted
-                .into_iter()
-                .map(|id| left_of(&id).to_owned())
-                .collect(),
+            wanted: senders.values().cloned().collect(),
+            senders,
             queued: HashMap::new(),
             taken: HashMap::new(),
+            nameless: Vec::new(),
             seen: HashMap::new(),
             first: None,
             last: None,
@@ -124,27 +145,40 @@ impl<Z: TimeZone> PostfixLog<Z> {
             }
             "cleanup" => {
                 if let Some(message_id) = what.strip_prefix("message-id=") {
-                    let message_id = left_of(message_id);
-                    self.queued.remove(&key);
-                    if self.wanted.contains(message_id) {
-                        self.seen.insert(message_id.to_owned(), id.to_owned());
-                        self.queued.insert(key, message_id.to_owned());
+                    let known = self.wanted.get(left_of(message_id)).cloned();
+                    if let Some(message_id) = &known {
+                        self.seen.insert(message_id.clone(), id.to_owned());
                     }
+                    self.queued.insert(key, known);
                 }
             }
-            "qmgr" if what.ends_with("(queue active)") => {
-                if let Some(message_id) = self.queued.get(&key) {
-                    let taken = Taken {
-                        queue_id: id.to_owned(),
-                        at: line.at,
-                    };
-                    self.taken.entry(message_id.clone()).or_insert(taken);
-                }
-            }
+            "qmgr" if what.ends_with("(queue active)") => self.active(&key, what, line.at),
             "qmgr" if what == "removed" => {
                 self.queued.remove(&key);
             }
             _ => {}
+        }
+    }
+
+    fn active(&mut self, key: &QueueId, what: &str, at: DateTime<Utc>) {
+        let sender = what.strip_prefix("from=<").map_or("", left_of);
+        let message_id = match self.queued.get(key) {
+            Some(Some(message_id)) => Some(message_id.clone()),
+            _ => self.senders.get(sender).cloned(),
+        };
+        match message_id {
+            Some(message_id) => {
+                let taken = Taken {
+                    queue_id: key.id.clone(),
+                    at,
+                };
+                self.taken.entry(message_id).or_insert(taken);
+            }
+            // Somebody else's sender tells that it is none of those.
+            None if !self.queued.contains_key(key) && !sender.starts_with(OWN_SENDER) => {
+                self.nameless.push(at);
+            }
+            None => {}
         }
     }
 
@@ -186,6 +220,15 @@ impl<Z: TimeZone> PostfixLog<Z> {
                 "the log says nothing about the minutes around {}",
                 shown(began)
             ));
+        }
+        if self
+            .nameless
+            .iter()
+            .any(|at| *at >= began && *at <= settled)
+        {
+            return Evidence::Unclear(
+                "the log has a message whose Message-ID was not logged".to_owned(),
+            );
         }
         Evidence::NotTaken(self.seen.get(message_id).cloned())
     }
@@ -269,7 +312,11 @@ mod tests {
 
     fn evidence(lines: &str) -> Evidence {
         let now = time("2026-11-27T12:00:00Z");
-        let mut log = PostfixLog::new([ID.to_owned()], Utc, now);
+        let asked = Asked {
+            message_id: ID.to_owned(),
+            sender: "bounce+v1.ours".to_owned(),
+        };
+        let mut log = PostfixLog::new([asked], Utc, now);
         log.read(lines.as_bytes()).unwrap();
         log.says(
             ID,
@@ -323,6 +370,22 @@ mod tests {
             matches!(evidence(&lines), Evidence::NotTaken(_)),
             "another host"
         );
+    }
+
+    #[test]
+    fn a_lost_line_is_made_up_for_by_the_sender_or_proves_nothing() {
+        let ours = ACTIVE.replace("bounce+v1.x@", "bounce+v1.ours@");
+        let taken = evidence(&[BEFORE, &ours, AFTER].concat());
+        assert!(matches!(taken, Evidence::Taken(_)), "{taken:?}");
+        let other = [BEFORE, ACTIVE, AFTER].concat();
+        assert_eq!(
+            evidence(&other),
+            Evidence::NotTaken(None),
+            "somebody else's"
+        );
+        let plain = ACTIVE.replace("bounce+v1.x@", "news@");
+        let unclear = evidence(&[BEFORE, &plain, AFTER].concat());
+        assert!(matches!(unclear, Evidence::Unclear(_)), "{unclear:?}");
     }
 
     #[test]

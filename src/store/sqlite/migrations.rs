@@ -11,15 +11,16 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
-    include_str!("../migrations/0004_relays.sql"),
+    include_str!("../migrations/0004_guards.sql"),
+    include_str!("../migrations/0005_relays.sql"),
 ];
 
 /// Version this program works with.
-const KNOWN: i64 = SCRIPTS.len() as i64;
+pub(super) const KNOWN: i64 = SCRIPTS.len() as i64;
 
 /// Marks a database file as ours (`LPRS`), so that a foreign one is not built upon.
 const APPLICATION_ID: i32 = 0x4C50_5253;
