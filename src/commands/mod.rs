@@ -6,6 +6,7 @@ pub mod build;
 pub mod check;
 pub mod check_log;
 pub mod deliver;
+pub mod dkim;
 pub mod doubt;
 pub mod exit;
 pub mod feeds;

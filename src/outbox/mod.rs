@@ -52,7 +52,10 @@ use crate::{
     config::settings::{MailSettings, Relay, RelaySettings},
     domain::delivery::DeliveryId,
     links::Signer,
-    mail::smtp::{Dialer, DialerError, Trouble},
+    mail::{
+        dkim::{CryptoError, Keys, Mismatch},
+        smtp::{Dialer, DialerError, Trouble},
+    },
     store::{Store, StoreError},
 };
 
@@ -85,6 +88,8 @@ pub struct Outbox {
     pub settings: MailSettings,
     /// Tokens and Message-IDs.
     pub signer: Signer,
+    /// The keys of `[mail.dkim]`.
+    pub keys: Option<Keys>,
     /// The clock.
     pub now: Now,
     /// In which times of day are told.
@@ -110,6 +115,18 @@ pub enum OutboxError {
         /// The issue's number in the ledger.
         issue: i64,
     },
+    /// An issue was frozen to be signed with other keys.
+    #[error("issue {issue} cannot be signed as it was frozen")]
+    Keys {
+        /// As people name it.
+        issue: String,
+        /// What differs.
+        #[source]
+        source: Mismatch,
+    },
+    /// The cryptography does not sign.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
     /// An edition in the ledger cannot be read.
     #[error("the stored edition of issue {issue} is damaged")]
     Edition {
@@ -194,7 +211,7 @@ impl Drain {
         let fleet = Arc::new(Fleet::new(settings.relays.iter().map(|relay| relay.weight)));
         let memories = outbox.store.relays().await?;
         let feed = Arc::new(Feed::new(outbox.store.clone(), Arc::clone(&outbox.now)));
-        let issues = Arc::new(Issues::new(outbox.store.clone()));
+        let issues = Arc::new(Issues::new(outbox.store.clone(), outbox.keys));
         let compose = Arc::new(Compose::new(outbox.signer));
         let (tally, halt) = (Arc::default(), Arc::default());
         let (unlucky, bounces) = (Arc::default(), Arc::default());
