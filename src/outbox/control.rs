@@ -221,6 +221,19 @@ impl Control {
         worker - self.seat.first < self.lock().limit
     }
 
+    /// Whether session number `worker` may begin one more message before the
+    /// last one is answered: all is well, and no rate is to be kept.
+    pub(super) fn admits_ahead(&self, worker: usize) -> bool {
+        let state = self.lock();
+        let is_well = state.open.is_none() && !state.gave_up && !state.is_out;
+        is_well && worker - self.seat.first < state.limit && self.rate.is_none()
+    }
+
+    /// Whether the relay's share allows one more message, which counts as taken.
+    pub(super) fn takes_ahead(&self) -> bool {
+        self.seat.fleet.take(self.seat.me)
+    }
+
     /// Waits for the rate's next free moment.
     pub(super) async fn keep_rate(&self) {
         let Some(rate) = self.rate else { return };

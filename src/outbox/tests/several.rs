@@ -11,7 +11,7 @@ async fn two_relays(
     second: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
 ) -> (World, ScriptedRelay) {
     let mut world = World::new(readers(count), first).await;
-    let other = ScriptedRelay::start(second).await;
+    let other = ScriptedRelay::start(true, second).await;
     world.settings.relays.push(relay_at(other.port));
     for (relay, weight) in world.settings.relays.iter_mut().zip(weights) {
         relay.weight = weight;
@@ -120,7 +120,7 @@ async fn a_relay_whose_quota_is_spent_is_left_alone_by_later_runs() {
     );
     assert_eq!(world.relay.sessions(), called, "not even called");
 
-    let other = ScriptedRelay::start(usual).await;
+    let other = ScriptedRelay::start(true, usual).await;
     world.settings.relays.push(relay_at(other.port));
     let report = world.drain().await;
     assert_eq!((report.sent, report.ending), (5, None));
