@@ -223,6 +223,15 @@ async fn unclear(
     }
 }
 
+/// `1.2`; small sizes with as many digits as they need to differ.
+fn megabytes(bytes: usize) -> String {
+    let tenths = (bytes + 50_000) / 100_000;
+    if bytes >= 1_000_000 {
+        return format!("{}.{}", tenths / 10, tenths % 10);
+    }
+    format!("0.{:06}", bytes).trim_end_matches('0').to_owned()
+}
+
 /// What a requeued attempt means for issue, relay and run. True when it may be
 /// about this reader all the same.
 async fn blamed(
@@ -248,6 +257,12 @@ async fn blamed(
         Blame::Issue(reply) => {
             shared.control.serves();
             let text = format!("the relay refuses this issue: `{reply}`");
+            pause(shared, ready, delivery, Why::Content, text).await?;
+        }
+        Blame::TooBig { size, most } => {
+            shared.control.serves();
+            let [size, most] = [size, most].map(megabytes);
+            let text = format!("issue is {size} MB, relay takes {most} MB");
             pause(shared, ready, delivery, Why::Content, text).await?;
         }
         Blame::Sender(reply) => {

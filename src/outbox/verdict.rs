@@ -53,6 +53,13 @@ pub(super) enum Blame {
     Quota(Reply),
     /// The relay refuses this issue: size, or DATA.
     Issue(Reply),
+    /// The issue is larger than the relay takes.
+    TooBig {
+        /// Bytes of a message.
+        size: usize,
+        /// What the relay takes.
+        most: usize,
+    },
     /// The relay refuses our sender.
     Sender(Reply),
     /// The relay refuses our login.
@@ -68,7 +75,7 @@ pub(super) fn why(trouble: &Trouble) -> Why {
         Verdict::Requeue(Blame::Protocol(_)) => Why::Protocol,
         Verdict::Requeue(Blame::Identity(_) | Blame::Login(_)) => Why::Refused,
         Verdict::Requeue(Blame::Sender(_)) => Why::Sender,
-        Verdict::Requeue(Blame::Issue(_))
+        Verdict::Requeue(Blame::Issue(_) | Blame::TooBig { .. })
         | Verdict::RejectAddress { .. }
         | Verdict::RejectUnclear { .. }
         | Verdict::Fail(_) => Why::Content,
@@ -103,6 +110,7 @@ pub(super) fn of(trouble: Trouble) -> Verdict {
         Trouble::NoLogin(reason) => {
             Verdict::Requeue(Blame::Identity(format!("it offers no login: {reason}")))
         }
+        Trouble::TooBig { size, most } => Verdict::Requeue(Blame::TooBig { size, most }),
         Trouble::Protocol { phase, reason } => {
             Verdict::Requeue(Blame::Protocol(format!("at {phase}: {reason}")))
         }

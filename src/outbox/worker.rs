@@ -95,6 +95,8 @@ struct Worker<'s> {
 
 /// What became of a message that was handed over or not.
 enum Handed {
+    /// Not a byte of it was sent, and there is no intent.
+    Refused(Trouble),
     /// The reader left or the issue was paused before the intent.
     Withdrawn,
     /// The intent is durable; an answer, or none.
@@ -170,6 +172,7 @@ impl Worker<'_> {
             Handed::Tried(attempt, Err(trouble)) => {
                 self.troubled(item, Some(attempt), trouble).await
             }
+            Handed::Refused(trouble) => self.troubled(item, None, trouble).await,
             Handed::Withdrawn => {
                 // The relay waits for a message that must not be sent.
                 self.session = None;
@@ -221,6 +224,12 @@ impl Worker<'_> {
             return Ok(Handed::Withdrawn);
         };
         let message = item.message(shared).await?;
+        if let Some(most) = session.largest()
+            && message.size() > most
+        {
+            let size = message.size();
+            return Ok(Handed::Refused(Trouble::TooBig { size, most }));
+        }
         let intent = shared.store.intent(item.delivery.id, (shared.now)());
         if self.ahead.is_none()
             && may_look_ahead
