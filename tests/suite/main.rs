@@ -35,5 +35,6 @@ mod postfix_delivery;
 mod publishing;
 mod readme;
 mod relay_faults;
+mod relay_log;
 mod secrets;
 mod volume;
