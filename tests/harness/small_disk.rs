@@ -64,6 +64,11 @@ impl SmallDisk {
         facts.f_bavail * facts.f_frsize
     }
 
+    /// How long a file on it is; 0 if it is not there.
+    pub(crate) fn size_of(&self, name: &str) -> u64 {
+        fs::metadata(self.outside(name)).map_or(0, |facts| facts.len())
+    }
+
     /// Fills it until so many bytes are free.
     pub(crate) fn fill(&self, leave: u64) {
         let mut filler = File::create(self.outside("filler")).unwrap();

@@ -77,7 +77,7 @@ fn wherever_the_disk_is_full_nobody_is_lost_and_nobody_has_two_messages() {
         return;
     }
     let options = disk::Options {
-        levels: 4,
+        levels: 2,
         readers: 150,
         sessions: 8,
     };
