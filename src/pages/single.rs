@@ -2,8 +2,8 @@
 //! rendered for it. A preview shows pages one at a time.
 
 use super::{
-    Input, Page, PagesError, article, claims::Claims, letter, list, redirect, site,
-    site::Site, sitemap,
+    Input, Page, PagesError, article, claims::Claims, letter, list, redirect, site, site::Site,
+    sitemap,
 };
 
 /// The page that [`write`](super::write) puts at `path` below the output
