@@ -104,6 +104,8 @@ async fn freeze(store: &Store, now: DateTime<Utc>) -> Result<()> {
         edition: vec![b'x'; 100 * 1024],
         caught_up: Vec::new(),
         missed: Vec::new(),
+        hold: None,
+        idempotency_header: None,
         expire_at: now + TimeDelta::hours(72),
     };
     let start = Instant::now();

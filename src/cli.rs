@@ -8,7 +8,7 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use crate::commands::{
     Clock, Context, add, build, check,
     exit::{Exit, Failure},
-    init, issues, plan, preview, render, run, send, shell, status, subscribers,
+    init, issues, plan, preview, render, run, send, shell, status, store, subscribers,
     talk::{Format, Talk, Volume},
     uncertain, why,
 };
@@ -73,6 +73,7 @@ enum Command {
     Why(why::Why),
     Uncertain(uncertain::Uncertain),
     Subscribers(subscribers::Subscribers),
+    Store(store::Store),
     Completions(shell::Completions),
     Man(shell::Man),
 }
@@ -96,7 +97,7 @@ impl Cli {
         let talk = Talk::new(self.format, volume);
         Context {
             config: self.config.clone(),
-            clock: Clock::new(Utc::now(), self.at),
+            clock: Clock::new(Utc::now, self.at),
             talk: match self.command {
                 Command::Run(_) => talk.for_cron(),
                 _ => talk,
@@ -120,6 +121,7 @@ impl Cli {
             Command::Why(args) => why::run(context, args).await,
             Command::Uncertain(args) => uncertain::run(context, args).await,
             Command::Subscribers(args) => subscribers::run(context, args).await,
+            Command::Store(args) => store::run(context, args).await,
             Command::Completions(args) => shell::completions(context, args, Self::command()),
             Command::Man(_) => shell::man(context, Self::command()),
         }

@@ -8,6 +8,16 @@ use std::{
 use letterpress::{cli, commands::exit::Exit};
 
 fn main() -> ExitCode {
+    // Memory holds addresses and the relay's password; a core file would keep
+    // them. Where the limit cannot be lowered, there is nothing better to do.
+    #[cfg(unix)]
+    let _ = rustix::process::setrlimit(
+        rustix::process::Resource::Core,
+        rustix::process::Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
     // A file that reaches its size limit must be an error we can report, not
     // the death of the process.
     #[cfg(unix)]

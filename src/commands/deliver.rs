@@ -14,7 +14,8 @@ use super::{
     exit::{Exit, Failure},
     freezing,
     talk::count,
-    workspace,
+    turn,
+    watch::Watch,
 };
 use crate::{
     config::Config,
@@ -47,7 +48,7 @@ pub async fn take_turn(
     loop {
         match RunLock::acquire(&config.store.path, context.clock.machine_time()) {
             Ok(lock) => return Ok(Turn::Taken(lock)),
-            Err(LockError::Store(error)) => return Err(workspace::store_failure(error)),
+            Err(LockError::Store(error)) => return Err(turn::ledger_failure(error)),
             Err(LockError::Held(_)) if tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -72,7 +73,7 @@ pub async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
     let expired = store
         .expire(context.clock.now())
         .await
-        .map_err(workspace::store_failure)?;
+        .map_err(turn::ledger_failure)?;
     if expired.deliveries > 0 {
         let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
         context.talk.must_say(format!(
@@ -118,9 +119,9 @@ pub async fn drain(
     let total = store
         .count_due(context.clock.now())
         .await
-        .map_err(workspace::store_failure)?;
+        .map_err(turn::ledger_failure)?;
     let mut running = Box::pin(drain.run());
-    let mut watching = std::pin::pin!(watch_progress(context, &monitor, lock, total));
+    let mut watching = std::pin::pin!(watch_progress(context, store, &monitor, lock, total));
     let mut signals = Signals::listen();
     let finished = tokio::select! {
         report = &mut running => report,
@@ -160,7 +161,7 @@ async fn stopped_at_once(
     let recovered = store
         .recover(context.clock.now())
         .await
-        .map_err(workspace::store_failure)?;
+        .map_err(turn::ledger_failure)?;
     context.talk.must_say(format!(
         "stopped at once: {} uncertain",
         recovered.uncertain
@@ -203,7 +204,14 @@ async fn heard(signal: &mut Option<Signal>) {
 }
 
 /// A bar on a terminal, a line now and then elsewhere, and the lock's note.
-async fn watch_progress(context: &Context, monitor: &Monitor, lock: &mut RunLock, total: u64) {
+async fn watch_progress(
+    context: &Context,
+    store: &Store,
+    monitor: &Monitor,
+    lock: &mut RunLock,
+    total: u64,
+) {
+    let mut watch = Watch::default();
     let bar = if total > 0 {
         context.talk.bar("sending", total)
     } else {
@@ -224,6 +232,9 @@ async fn watch_progress(context: &Context, monitor: &Monitor, lock: &mut RunLock
             tally.uncertain()
         ));
         lock.progress(settled, total, context.clock.machine_time());
+        if let Some(warning) = watch.look(context, store) {
+            bar.suspend(|| context.talk.must_say(warning));
+        }
         let waiting = monitor.waiting();
         let reason = waiting.as_ref().map(|w| w.reason.clone());
         if let Some(waiting) = waiting
@@ -251,7 +262,7 @@ async fn watch_progress(context: &Context, monitor: &Monitor, lock: &mut RunLock
 
 fn outbox_failure(error: OutboxError) -> Failure {
     match error {
-        OutboxError::Store(error) => workspace::store_failure(error),
+        OutboxError::Store(error) => turn::ledger_failure(error),
         OutboxError::Dialer(error) => Failure::of(Exit::Config, &error),
         OutboxError::NoEdition { .. } | OutboxError::Edition { .. } => {
             Failure::of(Exit::Internal, &error)
@@ -322,11 +333,7 @@ pub fn conclude(context: &Context, report: &Report) -> Exit {
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn uncertain_held(context: &Context, store: &Store) -> Result<Exit, Failure> {
-    let held = store
-        .uncertain()
-        .await
-        .map_err(workspace::store_failure)?
-        .len();
+    let held = store.uncertain().await.map_err(turn::ledger_failure)?.len();
     if held == 0 {
         return Ok(Exit::Done);
     }

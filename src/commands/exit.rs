@@ -80,6 +80,8 @@ impl Exit {
     }
 }
 
+const BEFORE_SENDING: &str = ": stopped before sending; free space and run again";
+
 /// Why a command did not do what it was asked: printed once, as
 /// `error: …`, `caused by: …`, `hint: …`.
 #[derive(Debug)]
@@ -89,6 +91,8 @@ pub struct Failure {
     what: String,
     causes: Vec<String>,
     hint: Option<String>,
+    /// The ledger cannot be written: there may be no room.
+    is_unwritten: bool,
 }
 
 impl Failure {
@@ -99,6 +103,7 @@ impl Failure {
             what: what.into(),
             causes: Vec::new(),
             hint: None,
+            is_unwritten: false,
         }
     }
 
@@ -135,6 +140,32 @@ impl Failure {
         }
         let remedy = self.hint.as_deref().unwrap_or("make it readable");
         Problem::error(file, None, what, remedy)
+    }
+
+    /// Marks a failure to write the ledger.
+    #[must_use]
+    pub fn unwritten(mut self) -> Self {
+        self.is_unwritten = true;
+        self
+    }
+
+    /// Whether it is one.
+    #[must_use]
+    pub fn is_unwritten(&self) -> bool {
+        self.is_unwritten
+    }
+
+    /// Adds what a ledger that cannot be written means for a command that sends.
+    #[must_use]
+    pub fn before_sending(mut self) -> Self {
+        if self.is_unwritten && !self.what.ends_with(BEFORE_SENDING) {
+            self.what.push_str(BEFORE_SENDING);
+            self.hint = Some(
+                "nothing is lost: what the relay took is on record, or will be listed as uncertain"
+                    .to_owned(),
+            );
+        }
+        self
     }
 
     /// Adds what to do about it.

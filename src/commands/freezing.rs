@@ -178,8 +178,9 @@ pub struct Freezing<'a> {
     pub digest: &'a Digest,
 }
 
-/// Renders a planned issue and freezes it for `occasion` in one transaction.
-/// `None` when another run froze this occasion first.
+/// Renders a planned issue and freezes it for `occasion` in one transaction;
+/// paused when there is a reason to `hold` it. `None` when another run froze
+/// this occasion first.
 ///
 /// # Errors
 /// When it cannot be rendered or written.
@@ -188,6 +189,7 @@ pub async fn freeze(
     plan: &IssuePlan<'_>,
     occasion: Occasion,
     due: Due,
+    hold: Option<String>,
 ) -> Result<Option<FrozenIssue>, Failure> {
     let Freezing {
         config,
@@ -222,6 +224,11 @@ pub async fn freeze(
         edition: rendered.edition.to_bytes(),
         caught_up: due.caught_up,
         missed: due.missed,
+        hold,
+        idempotency_header: settings
+            .idempotency
+            .as_ref()
+            .map(|known| known.header.clone()),
         expire_at: plan.cutoff + expire_after,
     };
     match store

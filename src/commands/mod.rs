@@ -5,8 +5,10 @@ pub mod add;
 pub mod build;
 pub mod check;
 pub mod deliver;
+pub mod doubt;
 pub mod exit;
 pub mod feeds;
+pub mod flood;
 pub mod freezing;
 pub mod init;
 pub mod issues;
@@ -19,9 +21,12 @@ pub mod run;
 pub mod send;
 pub mod shell;
 pub mod status;
+pub mod store;
 pub mod subscribers;
 pub mod talk;
+pub mod turn;
 pub mod uncertain;
+pub mod watch;
 pub mod website;
 pub mod why;
 pub mod workspace;
@@ -47,18 +52,21 @@ pub struct Context {
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     start: DateTime<Utc>,
+    machine: fn() -> DateTime<Utc>,
     machine_start: DateTime<Utc>,
     since: Instant,
 }
 
 impl Clock {
     /// A clock that shows `at`, or else what the machine's clock shows, and
-    /// goes on from there.
+    /// goes on from there, whatever becomes of the machine's.
     #[must_use]
-    pub fn new(machine: DateTime<Utc>, at: Option<DateTime<Utc>>) -> Self {
+    pub fn new(machine: fn() -> DateTime<Utc>, at: Option<DateTime<Utc>>) -> Self {
+        let machine_start = machine();
         Self {
-            start: at.unwrap_or(machine),
-            machine_start: machine,
+            start: at.unwrap_or(machine_start),
+            machine,
+            machine_start,
             since: Instant::now(),
         }
     }
@@ -80,6 +88,13 @@ impl Clock {
     #[must_use]
     pub fn machine_time(&self) -> DateTime<Utc> {
         self.machine_start + self.elapsed()
+    }
+
+    /// How far the machine's clock has moved more than time has passed: it was
+    /// set, or the machine slept.
+    #[must_use]
+    pub fn drift(&self) -> TimeDelta {
+        (self.machine)() - self.machine_time()
     }
 
     fn elapsed(&self) -> TimeDelta {

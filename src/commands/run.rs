@@ -9,24 +9,26 @@ use serde::Serialize;
 use super::{
     Context, build, deliver,
     deliver::Turn,
+    doubt,
     exit::{Exit, Failure},
+    flood,
     freezing::{self, FrozenIssue},
     pings::{self, Round},
     publisher::{Built, Destination},
     subscribers,
     talk::{Format, count},
-    workspace,
+    turn, workspace,
 };
 use crate::{
-    config::{Config, settings::OnUncertain},
+    config::Config,
     content::Loaded,
     domain::{
+        delivery::OnUncertain,
         digest::Digest,
         issue::{IssuePlan, Occasion},
-        problem::Problem,
     },
     outbox::Report,
-    store::{SlotFate, Store},
+    store::{RunLock, SlotFate, Store},
 };
 
 /// Build, freeze what is due, deliver what is queued or due again
@@ -35,29 +37,36 @@ use crate::{
 Examples:
   */15 * * * *  cd /srv/magazine && letterpress run      in a crontab
   letterpress run --wait 60                              wait for another run first
+  letterpress run --on-uncertain resend                  this time, send again
   letterpress --at 2026-11-27T08:00:00+02:00 run         as if it were that moment
 
 Without a terminal, `run` prints nothing unless a person must know it; `-v`
 makes it tell everything.
 
 Exit codes: 0 done, nothing to do, or another run is at work; 3 uncertain
-deliveries are held; 4 an issue was paused; 65 articles have errors; 74 disk;
-75 the relay is away, the next run continues; 77 login or TLS; 78 configuration.")]
+deliveries are held; 4 an issue was paused; 65 articles have errors; 70 runs
+keep dying in an issue; 74 disk; 75 the relay is away, the next run continues;
+77 login or TLS; 78 configuration, or a restored ledger.")]
 pub struct Run {
     /// Wait up to so many seconds for another run to end
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
+    /// What becomes of uncertain deliveries, instead of `on_uncertain`
+    #[arg(long, value_name = "POLICY")]
+    on_uncertain: Option<OnUncertain>,
 }
 
 /// What a run did, for `--format json` and the ledger.
 #[derive(Debug, Default, Serialize)]
 struct Done {
+    number: i64,
     built: Option<Built>,
     hub: Round,
     seeded: usize,
     recovered_uncertain: u64,
     issues: Vec<FrozenIssue>,
     skipped: Vec<String>,
+    held: Vec<String>,
     sent: u64,
     deferred: u64,
     rejected: u64,
@@ -76,30 +85,28 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
         Turn::Taken(lock) => lock,
         Turn::Busy(exit) => return Ok(exit),
     };
-    let store = workspace::ledger(context, &config).await?;
-    let number = store
-        .begin_run(std::process::id(), context.clock.start())
+    let store = workspace::ledger(context, &config)
         .await
-        .map_err(workspace::store_failure)?;
+        .map_err(Failure::before_sending)?;
+    let number = turn::begin(context, &config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
-    let mut done = Done::default();
-    let result = steps(context, &config, &store, &mut lock, &warnings, &mut done).await;
+    let mut done = Done {
+        number,
+        ..Done::default()
+    };
+    for warning in warnings {
+        context.talk.say(warning);
+    }
+    let result = steps(context, args, &config, &store, &mut lock, &mut done).await;
     let exit = match &result {
         Ok(exit) => *exit,
         Err(failure) => failure.exit,
     };
     done.exit = exit.code();
     let summary = serde_json::to_string(&done).unwrap_or_default();
-    let ended = store
-        .end_run(
-            number,
-            i32::from(exit.code()),
-            &summary,
-            context.clock.now(),
-        )
-        .await;
-    result?;
-    ended.map_err(workspace::store_failure)?;
+    let ended = turn::end(context, &store, number, exit, &summary).await;
+    result.map_err(Failure::before_sending)?;
+    ended?;
     if context.talk.format == Format::Json {
         context.talk.data(&done, String::new)?;
     }
@@ -108,37 +115,41 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
 
 async fn steps(
     context: &Context,
+    args: &Run,
     config: &Config,
     store: &Store,
-    lock: &mut crate::store::RunLock,
-    warnings: &[Problem],
+    lock: &mut RunLock,
     done: &mut Done,
 ) -> Result<Exit, Failure> {
     // 1. What an earlier run left behind.
-    recover(context, config, store, done).await?;
+    done.recovered_uncertain = doubt::recover(context, config, store, args.on_uncertain).await?;
     // 2. The first run of a publication brings its first readers.
     done.seeded = subscribers::seed(context, config, store).await?;
     // 3. Feeds, then issues. While an article has an error, or the feeds cannot
     //    be written, no issue is made; but what is frozen still goes out.
     let mut exit = Exit::Done;
-    for warning in warnings {
-        context.talk.say(warning);
-    }
     if let Err(failure) = publish_and_freeze(context, config, store, done).await {
+        if failure.is_unwritten() {
+            return Err(failure);
+        }
         context.talk.must_say(&failure);
         exit = failure.exit;
+    }
+    if !done.held.is_empty() {
+        exit = exit.worse(Exit::Paused);
     }
     // 4. Deliver; the hub hears of the feeds meanwhile.
     let round = pings::start(context, config, store);
     if config.mail.is_some() {
         exit = exit.worse(deliver::expire(context, store).await?);
+        exit = exit.worse(turn::set_out(context, store, done.number).await?);
         let report = deliver::drain(context, config, store, lock).await?;
         exit = exit.worse(deliver::conclude(context, &report));
         take_over(done, &report);
         store
             .finish_issues(context.clock.now())
             .await
-            .map_err(workspace::store_failure)?;
+            .map_err(turn::ledger_failure)?;
         exit = exit.worse(deliver::uncertain_held(context, store).await?);
     }
     done.hub = pings::end(round).await?;
@@ -150,75 +161,6 @@ async fn steps(
         idle(context, config, store, done).await?;
     }
     Ok(exit)
-}
-
-async fn recover(
-    context: &Context,
-    config: &Config,
-    store: &Store,
-    done: &mut Done,
-) -> Result<(), Failure> {
-    let recovered = store
-        .recover(context.clock.start())
-        .await
-        .map_err(workspace::store_failure)?;
-    done.recovered_uncertain = recovered.uncertain;
-    if recovered.uncertain > 0 {
-        let zone = config.publication.timezone;
-        let when = recovered.crashed.map_or_else(String::new, |at| {
-            format!(" at {}", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"))
-        });
-        context.talk.must_say(format!(
-            "recovered after a crash{when}: {} uncertain",
-            count(
-                usize::try_from(recovered.uncertain).unwrap_or(usize::MAX),
-                "delivery"
-            )
-        ));
-    }
-    settle_uncertain(context, config, store).await
-}
-
-/// How long an uncertain delivery waits before the policy `resend` sends it
-/// again: longer than a relay keeps a half-sent session.
-const RESEND_GRACE: chrono::TimeDelta = chrono::TimeDelta::minutes(15);
-
-/// Applies `mail.on_uncertain` to what is uncertain, the newly recovered included.
-async fn settle_uncertain(
-    context: &Context,
-    config: &Config,
-    store: &Store,
-) -> Result<(), Failure> {
-    let policy = config.mail.as_ref().map(|mail| mail.on_uncertain);
-    if policy.is_none_or(|policy| policy == OnUncertain::Hold) {
-        return Ok(());
-    }
-    let uncertain = store.uncertain().await.map_err(workspace::store_failure)?;
-    let now = context.clock.now();
-    let assume_sent = policy == Some(OnUncertain::AssumeSent);
-    let ids: Vec<_> = uncertain
-        .iter()
-        .filter(|delivery| assume_sent || now - delivery.since >= RESEND_GRACE)
-        .map(|delivery| delivery.id)
-        .collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let amount = count(ids.len(), "uncertain delivery");
-    if assume_sent {
-        store
-            .mark_sent(ids)
-            .await
-            .map_err(workspace::store_failure)?;
-        context.talk.say(format!("{amount} counted as sent"));
-    } else {
-        store
-            .resend(ids, now)
-            .await
-            .map_err(workspace::store_failure)?;
-        context.talk.say(format!("{amount} queued again"));
-    }
-    Ok(())
 }
 
 async fn publish_and_freeze(
@@ -279,7 +221,7 @@ async fn freeze_due(
     let history = store
         .history(&digest.name)
         .await
-        .map_err(workspace::store_failure)?;
+        .map_err(turn::ledger_failure)?;
     let due = digest.schedule.due(history.cursor, now, digest.max_late);
     for slot in &due.missed {
         context.talk.must_say(format!(
@@ -292,7 +234,7 @@ async fn freeze_due(
         store
             .record_slots(&digest.name, slots, fate, reason, now)
             .await
-            .map_err(workspace::store_failure)
+            .map_err(turn::ledger_failure)
     };
     let Some(slot) = due.slot else {
         return record(due.missed, SlotFate::Missed, "passed too long ago").await;
@@ -317,6 +259,7 @@ async fn freeze_due(
             count(due.caught_up.len(), "missed slot")
         ));
     }
+    let hold = flood::check(store, digest, plan.articles.len(), due.caught_up.len()).await?;
     let (templates, _) = workspace::templates(config);
     let frozen = freezing::freeze(
         &freezing::Freezing {
@@ -329,10 +272,15 @@ async fn freeze_due(
         &plan,
         Occasion::Slot(slot),
         due,
+        hold.clone(),
     )
     .await?;
     if let Some(issue) = frozen {
         freezing::tell_frozen(context, &issue);
+        if let Some(reason) = hold {
+            flood::tell(context, &issue, &reason);
+            done.held.push(issue.issue.clone());
+        }
         done.issues.push(issue);
     }
     Ok(())
@@ -358,7 +306,7 @@ async fn idle(
     }
     let now = context.clock.now();
     let mut line = "nothing to do".to_owned();
-    if let Some(at) = store.next_due().await.map_err(workspace::store_failure)? {
+    if let Some(at) = store.next_due().await.map_err(turn::ledger_failure)? {
         let local = at.with_timezone(&config.publication.timezone);
         line.push_str(&format!(
             "; next attempt {}",

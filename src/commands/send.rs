@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::{
     Context, build, deliver,
     deliver::Turn,
+    doubt,
     exit::{Exit, Failure},
     freezing::{self, Freezing},
     publisher::Destination,
     subscribers,
     talk::count,
-    workspace,
+    turn, workspace,
 };
 use crate::{
     config::{
@@ -23,17 +24,17 @@ use crate::{
     },
     content::Loaded,
     domain::{
-        address::EmailAddress, digest::Digest, issue::IssuePlan, schedule::Due,
-        subscriber::SubscriberId,
+        address::EmailAddress, delivery::OnUncertain, digest::Digest, issue::IssuePlan,
+        schedule::Due, subscriber::SubscriberId,
     },
     files::{self, Readers},
     links::Signer,
     mail::{
-        Addressed, Message, Rendered,
+        Addressed, Composer, Message, Rendered,
         smtp::{Dialer, Trouble},
     },
     outbox,
-    store::Store,
+    store::{RunLock, Store},
 };
 
 /// Freeze the next issue now and deliver it
@@ -55,6 +56,9 @@ pub struct Send {
     /// Render and count, but freeze and send nothing
     #[arg(long, conflicts_with = "test")]
     dry_run: bool,
+    /// What becomes of uncertain deliveries, instead of `on_uncertain`
+    #[arg(long, value_name = "POLICY")]
+    on_uncertain: Option<OnUncertain>,
 }
 
 #[derive(Serialize)]
@@ -87,19 +91,93 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         Turn::Taken(lock) => lock,
         Turn::Busy(_) => return Ok(Exit::Temporary),
     };
-    let store = workspace::ledger(context, &config).await?;
-    store
-        .recover(context.clock.start())
+    let store = workspace::ledger(context, &config)
         .await
-        .map_err(workspace::store_failure)?;
-    subscribers::seed(context, &config, &store).await?;
+        .map_err(Failure::before_sending)?;
+    let number = turn::begin(context, &config, &store).await?;
+    // 2. The steps, and how they ended, for the ledger and the caller.
+    let sending = Sending {
+        config: &config,
+        store: &store,
+        digest,
+        number,
+        on_uncertain: args.on_uncertain,
+    };
+    let result = steps(context, &sending, &mut lock).await;
+    let exit = match &result {
+        Ok(exit) => *exit,
+        Err(failure) => failure.exit,
+    };
+    let summary = format!("send {}", digest.name);
+    let ended = turn::end(context, &store, number, exit, &summary).await;
+    result.map_err(Failure::before_sending)?;
+    ended?;
+    Ok(exit)
+}
+
+/// What the steps need.
+struct Sending<'a> {
+    config: &'a Config,
+    store: &'a Store,
+    digest: &'a Digest,
+    number: i64,
+    on_uncertain: Option<OnUncertain>,
+}
+
+async fn steps(
+    context: &Context,
+    sending: &Sending<'_>,
+    lock: &mut RunLock,
+) -> Result<Exit, Failure> {
+    let Sending {
+        config,
+        store,
+        digest,
+        number,
+        on_uncertain,
+    } = *sending;
+    // 1. What an earlier run left behind.
+    doubt::recover(context, config, store, on_uncertain).await?;
+    subscribers::seed(context, config, store).await?;
     // 2. The issue, frozen.
-    let loaded = build::load(context, &config, &store).await?;
-    let (templates, _) = workspace::templates(&config);
+    let loaded = build::load(context, config, store).await?;
+    if !freeze(context, config, store, digest, &loaded).await? {
+        return Ok(Exit::Done);
+    }
+    // 3. What the letter leads to is there before the letter is; but what is
+    //    frozen goes out also when public/ cannot be written.
+    let mut exit = Exit::Done;
+    if config.content.pages
+        && let Err(failure) = publish(context, config, store, &loaded).await
+    {
+        context.talk.must_say(&failure);
+        exit = failure.exit;
+    }
+    // 4. Delivered like any other.
+    exit = exit.worse(deliver::expire(context, store).await?);
+    exit = exit.worse(turn::set_out(context, store, number).await?);
+    let report = deliver::drain(context, config, store, lock).await?;
+    store
+        .finish_issues(context.clock.now())
+        .await
+        .map_err(turn::ledger_failure)?;
+    exit = exit.worse(deliver::conclude(context, &report));
+    Ok(exit.worse(deliver::uncertain_held(context, store).await?))
+}
+
+/// Freezes the next issue; false when there is nothing for it to carry.
+async fn freeze(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    digest: &Digest,
+    loaded: &Loaded,
+) -> Result<bool, Failure> {
+    let (templates, _) = workspace::templates(config);
     let history = store
         .history(&digest.name)
         .await
-        .map_err(workspace::store_failure)?;
+        .map_err(turn::ledger_failure)?;
     let now = context.clock.start();
     let plan = IssuePlan::make(digest, &loaded.collection, &history, None, now);
     if plan.articles.is_empty() {
@@ -107,37 +185,28 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
             "nothing to send: no article is new to `{0}`; `letterpress plan {0}` says why",
             digest.name
         ));
-        return Ok(Exit::Done);
+        return Ok(false);
     }
     let freezing = Freezing {
-        config: &config,
-        store: &store,
-        loaded: &loaded,
+        config,
+        store,
+        loaded,
         templates: &templates,
         digest,
     };
-    let frozen = freezing::freeze(&freezing, &plan, plan.manual_occasion(), Due::default()).await?;
+    // Whoever sends by hand has looked: no number of articles holds it back.
+    let frozen = freezing::freeze(
+        &freezing,
+        &plan,
+        plan.manual_occasion(),
+        Due::default(),
+        None,
+    )
+    .await?;
     if let Some(issue) = &frozen {
         freezing::tell_frozen(context, issue);
     }
-    // 3. What the letter leads to is there before the letter is; but what is
-    //    frozen goes out also when public/ cannot be written.
-    let mut exit = Exit::Done;
-    if config.content.pages
-        && let Err(failure) = publish(context, &config, &store, &loaded).await
-    {
-        context.talk.must_say(&failure);
-        exit = failure.exit;
-    }
-    // 4. Delivered like any other.
-    exit = exit.worse(deliver::expire(context, &store).await?);
-    let report = deliver::drain(context, &config, &store, &mut lock).await?;
-    store
-        .finish_issues(context.clock.now())
-        .await
-        .map_err(workspace::store_failure)?;
-    exit = exit.worse(deliver::conclude(context, &report));
-    Ok(exit.worse(deliver::uncertain_held(context, &store).await?))
+    Ok(true)
 }
 
 async fn publish(
@@ -178,6 +247,7 @@ async fn without_ledger(
         return Ok(Exit::Done);
     }
     let settings = freezing::mail_settings(config)?;
+    let composer = Composer::new(rendered.edition);
     for (number, address) in tests.iter().enumerate() {
         // A delivery no ledger has, and a reader nobody is.
         let to = Addressed {
@@ -188,7 +258,7 @@ async fn without_ledger(
             address,
             name: None,
         };
-        let message = rendered.edition.message(&to, &signer);
+        let message = composer.message(&to, &signer);
         hand_over(&settings, digest, number, address, &message).await?;
         context.talk.say(format!(
             "test of issue {} sent to {}",
@@ -237,7 +307,7 @@ async fn hand_over(
     digest: &Digest,
     number: usize,
     address: &EmailAddress,
-    message: &Message<'_>,
+    message: &Message,
 ) -> Result<(), Failure> {
     match &settings.relay {
         Relay::Folder(folder) => {
@@ -271,7 +341,7 @@ async fn hand_over(
     }
 }
 
-fn to_folder(folder: &Path, name: &str, message: &Message<'_>) -> Result<(), Failure> {
+fn to_folder(folder: &Path, name: &str, message: &Message) -> Result<(), Failure> {
     files::write(&folder.join(name), &message.to_bytes(), Readers::Owner)
         .map_err(|error| Failure::of(Exit::Io, &error))
 }

@@ -271,6 +271,11 @@ async fn unsubscribe(
         Status::Active | Status::Pending => "unsubscribed".to_owned(),
         other => format!("was {other} already"),
     };
+    if outcome.is_noted {
+        line.push_str(
+            "; noted beside the ledger, which is busy: it holds before the next message leaves",
+        );
+    }
     if outcome.cancelled_deliveries > 0 {
         line.push_str(&format!(
             "; {} cancelled",

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         article::Remembered, digest::Digest, issue::History, problem::Problem, subscriber::Status,
     },
-    store::{ErrorClass, Store, StoreError},
+    store::{ErrorClass, Store, StoreError, Trouble},
     templates::Templates,
 };
 
@@ -83,14 +83,24 @@ pub async fn existing_ledger(context: &Context, config: &Config) -> Result<Optio
 /// # Errors
 /// Exit 66 when there is none yet.
 pub async fn needed_ledger(context: &Context, config: &Config) -> Result<Store, Failure> {
-    existing_ledger(context, config).await?.ok_or_else(|| {
-        Failure::new(
-            Exit::NoInput,
-            format!("there is no ledger yet at {}", config.store.path.display()),
-        )
-        .hint("`letterpress run` makes it")
-    })
+    existing_ledger(context, config)
+        .await?
+        .ok_or_else(|| no_ledger(config))
 }
+
+/// The failure of commands that need a ledger where there is none.
+#[must_use]
+pub fn no_ledger(config: &Config) -> Failure {
+    Failure::new(
+        Exit::NoInput,
+        format!("there is no ledger yet at {}", config.store.path.display()),
+    )
+    .hint("`letterpress run` makes it")
+}
+
+/// What to do about a damaged ledger.
+pub const RESTORE: &str = "it is never mended by itself: see `restore` in docs/delivery.md, and keep \
+                           the damaged file";
 
 /// What a failed ledger means for the exit code.
 #[must_use]
@@ -100,14 +110,43 @@ pub fn store_failure(error: StoreError) -> Failure {
             Exit::Database,
             "another command may be importing; try again",
         ),
-        ErrorClass::Io => (
-            Exit::Io,
-            "free space or mend the disk, then run the same command again: nothing is lost",
-        ),
-        ErrorClass::Configuration => (Exit::Config, "see `store.url` in letterpress.toml"),
+        ErrorClass::Io => (Exit::Io, storage_hint(error.trouble())),
+        ErrorClass::Configuration => (Exit::Config, configuration_hint(&error)),
         ErrorClass::Internal => (Exit::Internal, "this should not happen; please report it"),
     };
-    Failure::of(exit, &error).hint(hint)
+    let failure = Failure::of(exit, &error).hint(hint);
+    match error.trouble() {
+        Some(
+            Trouble::DiskFull
+            | Trouble::SizeLimit
+            | Trouble::Write
+            | Trouble::Sync
+            | Trouble::ReadOnly,
+        ) => failure.unwritten(),
+        _ => failure,
+    }
+}
+
+fn storage_hint(trouble: Option<Trouble>) -> &'static str {
+    match trouble {
+        Some(Trouble::Corrupt) => RESTORE,
+        Some(Trouble::Missing) => "make the folder, or see `store.url` in letterpress.toml",
+        Some(Trouble::Permission) => {
+            "run as the owner of the ledger and of its folder, or give them to this user"
+        }
+        Some(Trouble::ReadOnly) => "make it writable, then run the same command again",
+        _ => "free space or mend the disk, then run the same command again: nothing is lost",
+    }
+}
+
+fn configuration_hint(error: &StoreError) -> &'static str {
+    match error {
+        StoreError::Version { found, known, .. } if found > known => {
+            "a newer Letterpress wrote it: use that one, or restore a backup from before"
+        }
+        StoreError::Version { .. } => "`letterpress run` migrates it",
+        _ => "see `store.url` in letterpress.toml",
+    }
 }
 
 /// Loads every article, with progress. Ids that were minted are in the result

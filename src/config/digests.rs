@@ -97,6 +97,8 @@ fn one(raw: RawDigest, offset: usize, zone: Tz, findings: &mut Findings<'_>) -> 
             "make it smaller, or no issue can ever go out",
         );
     }
+    let on_uncertain =
+        super::mailing::on_uncertain(raw.on_uncertain.as_ref(), "digest.on_uncertain", findings);
     let sections = slugs(&raw.sections, findings);
     let tags = slugs(&raw.tags, findings);
     let name = name?;
@@ -116,6 +118,7 @@ fn one(raw: RawDigest, offset: usize, zone: Tz, findings: &mut Findings<'_>) -> 
         min_articles: min_articles?,
         first_issue: first_issue?,
         max_late: chrono::Duration::from_std(max_late?).ok()?,
+        on_uncertain: on_uncertain?,
         subject: raw.subject.unwrap_or_else(|| SUBJECT.to_owned()),
     })
 }

@@ -15,7 +15,8 @@ use super::{
     findings::Findings,
     raw::{RawBounces, RawList, RawMail, RawServe, RawTimeouts},
     settings::{
-        ListSettings, MailSettings, OnUncertain, Rate, Relay, RelayTls, Sender, SmtpRelay, Timeouts,
+        Idempotency, ListSettings, MailSettings, OnUncertain, Rate, Relay, RelayTls, Sender,
+        SmtpRelay, Timeouts,
     },
 };
 use crate::domain::{
@@ -51,7 +52,8 @@ pub(super) fn check(
         )?),
         None => None,
     };
-    let on_uncertain = on_uncertain(raw.on_uncertain.as_ref(), findings);
+    let policy = on_uncertain(raw.on_uncertain.as_ref(), "mail.on_uncertain", findings);
+    let idempotency = idempotency(&raw, findings);
     let hours = |n: u64| Duration::from_secs(n * 3600);
     let expire_after = findings.span(raw.expire_after.as_ref(), "mail.expire_after", hours(72));
     let patience = findings.span(
@@ -79,7 +81,8 @@ pub(super) fn check(
         rate,
         expire_after: expire_after?,
         relay_patience: patience?,
-        on_uncertain: on_uncertain?,
+        on_uncertain: policy?.unwrap_or(OnUncertain::Hold),
+        idempotency: idempotency?,
         timeouts: timeouts?,
         messages_per_connection: per_connection?,
         list: list?,
@@ -213,17 +216,57 @@ fn parse_rate(text: &str) -> Option<Rate> {
     })
 }
 
-fn on_uncertain(raw: Option<&Spanned<String>>, findings: &mut Findings<'_>) -> Option<OnUncertain> {
-    match raw.map(|text| text.get_ref().as_str()) {
-        None | Some("hold") => Some(OnUncertain::Hold),
-        Some("resend") => Some(OnUncertain::Resend),
-        Some("assume-sent") => Some(OnUncertain::AssumeSent),
-        Some(other) => {
-            let what = format!("mail.on_uncertain is `{other}`");
-            findings.at(raw, what, "use \"hold\", \"resend\" or \"assume-sent\"");
+/// A policy for uncertain deliveries; `Some(None)` when absent.
+pub(super) fn on_uncertain(
+    raw: Option<&Spanned<String>>,
+    key: &str,
+    findings: &mut Findings<'_>,
+) -> Option<Option<OnUncertain>> {
+    let Some(text) = raw else { return Some(None) };
+    match text.get_ref().parse() {
+        Ok(policy) => Some(Some(policy)),
+        Err(_) => {
+            findings.at(
+                raw,
+                format!("{key} is `{}`", text.get_ref()),
+                "use \"hold\", \"resend\", \"assume-sent\" or \"auto\"",
+            );
             None
         }
     }
+}
+
+/// `Some(None)` when absent, `None` when unusable.
+fn idempotency(raw: &RawMail, findings: &mut Findings<'_>) -> Option<Option<Idempotency>> {
+    let day = Duration::from_secs(24 * 3600);
+    let window = findings.span(
+        raw.idempotency_window.as_ref(),
+        "mail.idempotency_window",
+        day,
+    )?;
+    let Some(text) = &raw.idempotency_header else {
+        return Some(None);
+    };
+    let header = text.get_ref().trim();
+    // A field name that is no other header of ours (RFC 5322 3.6.8).
+    let is_name = header.len() <= 64
+        && header.starts_with(|first: char| first.is_ascii_alphabetic())
+        && header
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && header.to_ascii_lowercase().contains("idempotency");
+    if !is_name {
+        findings.at(
+            Some(text),
+            format!("mail.idempotency_header is `{header}`"),
+            "name the header that your relay documents, such as \"Resend-Idempotency-Key\"",
+        );
+        return None;
+    }
+    Some(Some(Idempotency {
+        header: header.to_owned(),
+        window,
+    }))
 }
 
 fn timeouts(raw: &RawTimeouts, findings: &mut Findings<'_>) -> Option<Timeouts> {

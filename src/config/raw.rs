@@ -77,6 +77,7 @@ pub(super) struct RawDigest {
     pub(super) min_articles: Option<Spanned<usize>>,
     pub(super) first_issue: Text,
     pub(super) max_late: Text,
+    pub(super) on_uncertain: Text,
     pub(super) subject: Option<String>,
 }
 
@@ -94,6 +95,8 @@ pub(super) struct RawMail {
     pub(super) expire_after: Text,
     pub(super) relay_patience: Text,
     pub(super) on_uncertain: Text,
+    pub(super) idempotency_header: Text,
+    pub(super) idempotency_window: Text,
     #[serde(default)]
     pub(super) timeouts: RawTimeouts,
     pub(super) dkim: Option<Spanned<toml::Table>>,
@@ -203,6 +206,7 @@ const KEYS: [(&str, &[&str]); 12] = [
             "min_articles",
             "first_issue",
             "max_late",
+            "on_uncertain",
             "subject",
         ],
     ),
@@ -221,6 +225,8 @@ const KEYS: [(&str, &[&str]); 12] = [
             "expire_after",
             "relay_patience",
             "on_uncertain",
+            "idempotency_header",
+            "idempotency_window",
             "timeouts",
             "dkim",
             "list",

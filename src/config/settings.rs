@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::address::EmailAddress;
+pub use crate::domain::delivery::OnUncertain;
 
 /// A display name and an address, such as `Name <news@magazine.example.org>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,15 +71,14 @@ impl fmt::Display for Relay {
     }
 }
 
-/// What to do with deliveries of which nobody knows whether they arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnUncertain {
-    /// List them and wait for a person (the default).
-    Hold,
-    /// Send again after a while, with the same Message-ID.
-    Resend,
-    /// Count them as sent.
-    AssumeSent,
+/// A header by which the relay knows a message that it took before, so that
+/// sending it again does no harm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Name of the header; its value is the Message-ID.
+    pub header: String,
+    /// How long the relay remembers.
+    pub window: Duration,
 }
 
 /// At most so many messages in so much time, over all connections.
@@ -144,6 +144,8 @@ pub struct MailSettings {
     pub relay_patience: Duration,
     /// What to do with uncertain deliveries.
     pub on_uncertain: OnUncertain,
+    /// `idempotency_header` and `idempotency_window`.
+    pub idempotency: Option<Idempotency>,
     /// Longest waits.
     pub timeouts: Timeouts,
     /// A session ends after so many messages.

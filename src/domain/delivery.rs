@@ -257,6 +257,51 @@ pub enum Outcome {
     },
 }
 
+/// What to do with deliveries of which nobody knows whether they arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnUncertain {
+    /// List them and wait for a person (the default).
+    Hold,
+    /// Send again after a while, with the same Message-ID: at least once.
+    Resend,
+    /// Count them as sent: at most once.
+    AssumeSent,
+    /// Send again while the relay knows a message that it took before; else hold.
+    Auto,
+}
+
+impl OnUncertain {
+    /// Every policy.
+    pub const ALL: [Self; 4] = [Self::Hold, Self::Resend, Self::AssumeSent, Self::Auto];
+
+    /// The word for the configuration and the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Resend => "resend",
+            Self::AssumeSent => "assume-sent",
+            Self::Auto => "auto",
+        }
+    }
+}
+
+/// The word is no policy.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no policy; use \"hold\", \"resend\", \"assume-sent\" or \"auto\"")]
+pub struct OnUncertainError(String);
+
+impl FromStr for OnUncertain {
+    type Err = OnUncertainError;
+
+    fn from_str(raw: &str) -> Result<Self, OnUncertainError> {
+        Self::ALL
+            .into_iter()
+            .find(|policy| policy.as_str() == raw)
+            .ok_or_else(|| OnUncertainError(raw.to_owned()))
+    }
+}
+
 /// When a delivery that was deferred for the `attempt`-th time (from 1) is due
 /// again: 5 min, 15 min, 30 min, 1 h, 2 h, 4 h, then every 6 h, each ±15 %.
 /// `jitter` is in 0.0..1.0.

@@ -4,6 +4,7 @@ use chrono::Duration;
 
 use crate::domain::{
     article::{Article, Slug},
+    delivery::OnUncertain,
     schedule::Schedule,
 };
 
@@ -39,6 +40,8 @@ pub struct Digest {
     pub first_issue: FirstIssue,
     /// A slot older than this is skipped.
     pub max_late: Duration,
+    /// What to do with its uncertain deliveries, if not what `[mail]` says.
+    pub on_uncertain: Option<OnUncertain>,
     /// Template of the subject line.
     pub subject: String,
 }

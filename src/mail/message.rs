@@ -1,7 +1,7 @@
 //! A message: an edition addressed to one reader. Filling the slots is the
 //! only work that is done per message.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -48,39 +48,58 @@ pub struct Addressed<'a> {
     pub name: Option<&'a str>,
 }
 
-/// One message, ready to be written out.
+/// One message, ready to be written out. It shares the pieces of its edition.
 #[derive(Debug)]
-pub struct Message<'e> {
-    edition: &'e Edition,
+pub struct Message {
+    edition: Arc<Edition>,
     /// The encoded value of each of the edition's slots.
     values: Vec<String>,
     message_id: String,
     envelope_from: String,
 }
 
-impl Edition {
+/// Makes the messages of one edition, on any number of threads.
+#[derive(Debug)]
+pub struct Composer {
+    edition: Arc<Edition>,
+}
+
+impl Composer {
+    /// What makes the messages of this edition.
+    #[must_use]
+    pub fn new(edition: Edition) -> Self {
+        Self {
+            edition: Arc::new(edition),
+        }
+    }
+
     /// Fills the slots for one reader.
     #[must_use]
-    pub fn message<'e>(&'e self, to: &Addressed<'_>, signer: &Signer) -> Message<'e> {
-        let reader = Reader::new(self, to, signer);
-        let values = self.slots.iter().map(|used| reader.encoded(used)).collect();
-        let envelope_from = match &self.facts.bounce_domain {
+    pub fn message(&self, to: &Addressed<'_>, signer: &Signer) -> Message {
+        let edition = &self.edition;
+        let reader = Reader::of_facts(&edition.facts, to, signer);
+        let values = edition
+            .slots
+            .iter()
+            .map(|used| reader.encoded(used))
+            .collect();
+        let envelope_from = match &edition.facts.bounce_domain {
             Some(domain) => {
                 let token = signer.token(Purpose::Bounce, &Payload::Delivery(to.delivery));
                 format!("bounce+{token}@{domain}")
             }
-            None => self.facts.sender.clone(),
+            None => edition.facts.sender.clone(),
         };
         Message {
-            edition: self,
             values,
             message_id: reader.message_id,
             envelope_from,
+            edition: Arc::clone(edition),
         }
     }
 }
 
-impl Message<'_> {
+impl Message {
     /// The Message-ID, in angle brackets.
     #[must_use]
     pub fn message_id(&self) -> &str {
@@ -129,10 +148,6 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(edition: &'a Edition, to: &Addressed<'a>, signer: &Signer) -> Self {
-        Self::of_facts(&edition.facts, to, signer)
-    }
-
     pub(super) fn of_facts(
         facts: &'a super::edition::Facts,
         to: &Addressed<'a>,

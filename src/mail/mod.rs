@@ -17,7 +17,7 @@ mod web;
 
 pub use self::{
     edition::{Edition, EditionError},
-    message::{Addressed, Message},
+    message::{Addressed, Composer, Message},
     mime::WireError,
     rehearsal::check_templates,
     render::{IssueInput, RenderError, Rendered, render, subject_line},

@@ -9,7 +9,7 @@ use css_inline::{CSSInliner, InlineOptions};
 use super::{
     context::IssueContext,
     edition::{Edition, Facts, mailto_before_token},
-    message::{Addressed, Reader},
+    message::{Addressed, Composer, Reader},
     mime::{Content, WireError, check_wire, compose},
     slot::{BrokenMark, Marks, Part},
 };
@@ -158,12 +158,13 @@ pub fn render(
     // 3. Headers and encoding; the last look, with the readers most likely to
     //    break something.
     let edition = compose(input, settings, content);
-    rehearse(&edition, input, signer)?;
+    let composer = Composer::new(edition.clone());
+    rehearse(&composer, input, signer)?;
     Ok(Rendered {
         html,
         text,
         subject: edition.subject().to_owned(),
-        eml: edition.message(&to, signer).to_bytes(),
+        eml: composer.message(&to, signer).to_bytes(),
         edition,
     })
 }
@@ -335,7 +336,11 @@ fn filled(parts: &[Part], reader: &Reader<'_>) -> String {
 
 /// Fills the slots for readers without a name, with a long one, and with one
 /// that tries to be markup and a header, and looks at every byte.
-fn rehearse(edition: &Edition, input: &IssueInput<'_>, signer: &Signer) -> Result<(), RenderError> {
+fn rehearse(
+    composer: &Composer,
+    input: &IssueInput<'_>,
+    signer: &Signer,
+) -> Result<(), RenderError> {
     let sample = Sample::new();
     let long = "Ünïcödé ".repeat(40);
     let hostile = "\u{202E}\"<b>\\,;:=?utf-8?q?x?=\r\nBcc: a@example.org\0";
@@ -344,7 +349,7 @@ fn rehearse(edition: &Edition, input: &IssueInput<'_>, signer: &Signer) -> Resul
             name,
             ..sample.addressed(input.number)
         };
-        check_wire(&edition.message(&to, signer).to_bytes()).map_err(|source| {
+        check_wire(&composer.message(&to, signer).to_bytes()).map_err(|source| {
             RenderError::Wire {
                 digest: input.digest.name.to_string(),
                 source,

@@ -15,7 +15,7 @@ pub(super) fn file_name(digest: &str, number: u32, delivery: DeliveryId) -> Stri
 }
 
 /// Writes the message; the reply is one a relay might give.
-pub(super) fn deliver(folder: &Path, name: &str, message: &Message<'_>) -> io::Result<Reply> {
+pub(super) fn deliver(folder: &Path, name: &str, message: &Message) -> io::Result<Reply> {
     files::write(&folder.join(name), &message.to_bytes(), Readers::Owner)?;
     Ok(Reply::new(250, &format!("2.0.0 written to {name}")))
 }

@@ -5,7 +5,11 @@ use std::{collections::HashMap, sync::Arc};
 use tokio::sync::Mutex;
 
 use super::OutboxError;
-use crate::{domain::delivery::IssueId, mail::Edition, store::Store};
+use crate::{
+    domain::delivery::IssueId,
+    mail::{Composer, Edition},
+    store::Store,
+};
 
 /// What a message of an issue is made of.
 pub(super) struct Ready {
@@ -13,8 +17,8 @@ pub(super) struct Ready {
     pub(super) number: u32,
     /// The digest's name.
     pub(super) digest: String,
-    /// The encoded message with its slots.
-    pub(super) edition: Edition,
+    /// What makes its messages.
+    pub(super) composer: Composer,
 }
 
 /// Issues by their number in the ledger.
@@ -46,7 +50,7 @@ impl Issues {
         let new = Arc::new(Ready {
             number: stored.number,
             digest: stored.digest,
-            edition,
+            composer: Composer::new(edition),
         });
         ready.insert(issue, Arc::clone(&new));
         Ok(new)

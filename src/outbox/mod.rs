@@ -4,6 +4,7 @@
 //! Sessions run side by side, each with at most one undecided message; so a
 //! crash leaves at most as many uncertain deliveries as there are sessions.
 
+mod compose;
 mod control;
 mod feed;
 mod folder;
@@ -24,7 +25,10 @@ use tokio::{
     task::{self, JoinSet},
 };
 
-use self::{control::Control, feed::Feed, issues::Issues, refusals::Refusals, report::Halt};
+use self::{
+    compose::Compose, control::Control, feed::Feed, issues::Issues, refusals::Refusals,
+    report::Halt,
+};
 pub use self::{
     control::Waiting,
     report::{Ending, PausedIssue, Report, Tally, Why},
@@ -109,7 +113,7 @@ enum Way {
 struct Shared {
     store: Store,
     settings: MailSettings,
-    signer: Signer,
+    compose: Compose,
     now: Now,
     chance: Chance,
     way: Way,
@@ -174,7 +178,7 @@ impl Drain {
             tally: Arc::default(),
             halt: Halt::default(),
             store: outbox.store,
-            signer: outbox.signer,
+            compose: Compose::new(outbox.signer),
             now: outbox.now,
             chance: outbox.chance,
             settings,

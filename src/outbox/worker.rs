@@ -19,7 +19,7 @@ use crate::{
         delivery::{AttemptId, DueDelivery, Intent, Outcome, Phase, Reply},
     },
     mail::{
-        Addressed, Message,
+        Message,
         smtp::{Dialer, Session, Trouble},
     },
 };
@@ -100,15 +100,7 @@ async fn attempt(
     delivery: &DueDelivery,
 ) -> Result<(), OutboxError> {
     let ready = shared.issues.get(delivery.issue).await?;
-    let to = Addressed {
-        issue: delivery.issue,
-        delivery: delivery.id,
-        issue_number: ready.number,
-        subscriber: delivery.subscriber,
-        address: &delivery.address,
-        name: delivery.name.as_deref(),
-    };
-    let message = ready.edition.message(&to, &shared.signer);
+    let message = shared.compose.message(&ready, delivery).await?;
     match &shared.way {
         Way::Folder(folder) => {
             let name = folder::file_name(&ready.digest, ready.number, delivery.id);
@@ -130,7 +122,7 @@ async fn to_folder(
     delivery: &DueDelivery,
     folder: &Path,
     name: &str,
-    message: &Message<'_>,
+    message: &Message,
 ) -> Result<(), OutboxError> {
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
         return settle::withdrawn(shared).await;
@@ -163,7 +155,7 @@ async fn to_relay(
     line: Line<'_>,
     delivery: &DueDelivery,
     ready: &Ready,
-    message: &Message<'_>,
+    message: &Message,
 ) -> Result<(), OutboxError> {
     let Line {
         dialer,
@@ -225,7 +217,7 @@ async fn try_once(
     session: &mut Session,
     from: &EmailAddress,
     delivery: &DueDelivery,
-    message: &Message<'_>,
+    message: &Message,
 ) -> Result<Tried, OutboxError> {
     let (envelope, intent) = tokio::join!(
         session.envelope(from, &delivery.address),
@@ -249,7 +241,7 @@ async fn try_once(
 }
 
 /// lettre ends the message with CRLF, dot, CRLF itself.
-fn without_last_line_end<'m>(message: &'m Message<'_>) -> impl Iterator<Item = &'m [u8]> {
+fn without_last_line_end(message: &Message) -> impl Iterator<Item = &[u8]> {
     let mut pieces = message.pieces().peekable();
     std::iter::from_fn(move || {
         let piece = pieces.next()?;

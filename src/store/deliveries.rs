@@ -53,9 +53,17 @@ pub struct UncertainDelivery {
     pub started: DateTime<Utc>,
     /// When it was found without an answer.
     pub since: DateTime<Utc>,
-    /// What happened instead of an answer.
+    /// What happened instead of an answer: [`CRASH`], [`RESTORED`], or the
+    /// session's trouble.
     pub reason: String,
+    /// The header of its message by which the relay knows one that it took before.
+    pub idempotency_header: Option<String>,
 }
+
+/// The reason of deliveries that a run which died left under way.
+pub const CRASH: &str = "crash";
+/// The reason of deliveries that a restored backup held as queued.
+pub const RESTORED: &str = "restored";
 
 /// What became of uncertain deliveries that are to be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -241,7 +249,8 @@ fn is_mostly_untried(connection: &Connection, issue: IssueId) -> Result<bool, Fa
 pub(super) fn uncertain(connection: &Connection) -> Result<Vec<UncertainDelivery>, Fault> {
     let mut select = connection.prepare_cached(
         "SELECT d.id, d.issue_id, i.digest, i.number, d.address, a.id, a.started_at,
-                coalesce(a.ended_at, a.started_at), coalesce(a.reply, '')
+                coalesce(a.ended_at, a.started_at), coalesce(a.reply, ''),
+                i.idempotency_header
            FROM deliveries d INDEXED BY deliveries_uncertain
            JOIN issues i ON i.id = d.issue_id
            JOIN attempts a ON a.id = d.attempt_id
@@ -262,6 +271,7 @@ pub(super) fn uncertain(connection: &Connection) -> Result<Vec<UncertainDelivery
             started: codes::time(row, 6)?,
             since: codes::time(row, 7)?,
             reason: row.get(8)?,
+            idempotency_header: row.get(9)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

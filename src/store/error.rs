@@ -1,7 +1,11 @@
 //! Why the ledger did not do what was asked, sorted by what the caller can do
 //! about it.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rusqlite::ErrorCode;
 
@@ -23,13 +27,19 @@ pub enum ErrorClass {
 pub enum Trouble {
     /// No space left.
     DiskFull,
-    /// A write failed; a file size limit (`RLIMIT_FSIZE`) shows itself like this, too.
+    /// The file would grow beyond the limit of this process (`RLIMIT_FSIZE`).
+    SizeLimit,
+    /// A write failed.
     Write,
     /// The data may not have reached stable storage: the file handle is not trusted again.
     Sync,
     /// The file or its file system is read-only.
     ReadOnly,
-    /// The file cannot be opened or made.
+    /// The folder or the file is not there.
+    Missing,
+    /// The file belongs to somebody else.
+    Permission,
+    /// The file cannot be opened or made for another reason.
     Open,
     /// The content of the file is damaged.
     Corrupt,
@@ -38,18 +48,24 @@ pub enum Trouble {
 }
 
 impl Trouble {
-    /// What goes wrong, as the end of "the ledger …".
-    fn phrase(self) -> &'static str {
+    /// What goes wrong where, as the end of "the ledger …".
+    fn phrase(self, path: &Path) -> String {
+        let path = path.display();
         match self {
-            Self::DiskFull => "cannot be written (disk full on",
-            Self::Write => "cannot be written (write error or file size limit RLIMIT_FSIZE on",
-            Self::Sync => {
-                "cannot be written (stable storage failed, not trusting this file handle:"
+            Self::DiskFull => format!("cannot be written (disk full on {path})"),
+            Self::SizeLimit => {
+                format!("cannot be written (file size limit RLIMIT_FSIZE on {path})")
             }
-            Self::ReadOnly => "cannot be written (read-only:",
-            Self::Open => "cannot be opened (missing folder or no permission:",
-            Self::Corrupt => "is damaged (it fails its integrity check:",
-            Self::Other => "cannot be read or written (I/O error on",
+            Self::Write => format!("cannot be written (write error on {path})"),
+            Self::Sync => format!(
+                "cannot be written (stable storage failed on {path}, not trusting this file handle)"
+            ),
+            Self::ReadOnly => format!("cannot be written (read-only: {path})"),
+            Self::Missing => format!("cannot be opened (missing folder or file: {path})"),
+            Self::Permission => format!("cannot be opened (no permission: {path})"),
+            Self::Open => format!("cannot be opened ({path})"),
+            Self::Corrupt => format!("fails its integrity check at {path}"),
+            Self::Other => format!("cannot be read or written (I/O error on {path})"),
         }
     }
 }
@@ -78,7 +94,7 @@ pub enum StoreError {
         source: Cause,
     },
     /// Disk full, unwritable, unreadable, damaged.
-    #[error("the ledger {} {})", trouble.phrase(), path.display())]
+    #[error("the ledger {}", trouble.phrase(path))]
     Io {
         /// The database or lock file.
         path: PathBuf,
@@ -160,12 +176,13 @@ impl StoreError {
     pub(super) fn system(path: PathBuf, source: io::Error) -> Self {
         let trouble = match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Trouble::DiskFull,
-            io::ErrorKind::FileTooLarge => Trouble::Write,
+            io::ErrorKind::FileTooLarge => Trouble::SizeLimit,
             io::ErrorKind::ReadOnlyFilesystem => Trouble::ReadOnly,
-            io::ErrorKind::NotFound
-            | io::ErrorKind::PermissionDenied
-            | io::ErrorKind::NotADirectory
-            | io::ErrorKind::IsADirectory => Trouble::Open,
+            io::ErrorKind::NotFound => Trouble::Missing,
+            io::ErrorKind::PermissionDenied => Trouble::Permission,
+            io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory
+            | io::ErrorKind::AlreadyExists => Trouble::Open,
             _ => Trouble::Other,
         };
         Self::Io {
@@ -205,11 +222,14 @@ fn judge(error: &rusqlite::Error) -> Verdict {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Verdict::Busy,
             ErrorCode::DiskFull => Verdict::Storage(Trouble::DiskFull),
             ErrorCode::ReadOnly => Verdict::Storage(Trouble::ReadOnly),
-            ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Verdict::Storage(Trouble::Open),
+            ErrorCode::CannotOpen => Verdict::Storage(Trouble::Open),
+            ErrorCode::PermissionDenied => Verdict::Storage(Trouble::Permission),
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 Verdict::Storage(Trouble::Corrupt)
             }
             ErrorCode::SystemIoFailure => Verdict::Storage(match failure.extended_code {
+                // SQLite has no code of its own for the limit.
+                ffi::SQLITE_IOERR_WRITE if has_size_limit() => Trouble::SizeLimit,
                 ffi::SQLITE_IOERR_WRITE => Trouble::Write,
                 ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => Trouble::Sync,
                 _ => Trouble::Other,
@@ -223,6 +243,17 @@ fn judge(error: &rusqlite::Error) -> Verdict {
         | rusqlite::Error::Utf8Error(..) => Verdict::Storage(Trouble::Corrupt),
         _ => Verdict::Fault,
     }
+}
+
+#[cfg(unix)]
+fn has_size_limit() -> bool {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize);
+    limit.current.is_some()
+}
+
+#[cfg(not(unix))]
+fn has_size_limit() -> bool {
+    false
 }
 
 /// Inside the store: SQLite's error, or one that is already put into words.

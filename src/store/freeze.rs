@@ -58,6 +58,10 @@ pub struct Freeze {
     pub caught_up: Vec<Slot>,
     /// Slots that passed too long ago and are skipped.
     pub missed: Vec<Slot>,
+    /// Why it is frozen as a paused issue, if it is.
+    pub hold: Option<String>,
+    /// The header of its messages by which the relay knows one that it took before.
+    pub idempotency_header: Option<String>,
     /// What is not delivered by then never is.
     pub expire_at: DateTime<Utc>,
 }
@@ -190,9 +194,9 @@ fn insert_issue(
 ) -> Result<IssueId, Fault> {
     connection.execute(
         "INSERT INTO issues (digest, occasion, number, title, subject, sender_name,
-                             sender_address, state, frozen_at, expire_at, candidates,
-                             first_delivery, last_delivery)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, 0, 0, 0)",
+                             sender_address, frozen_at, expire_at, state, reason,
+                             idempotency_header, candidates, first_delivery, last_delivery)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 IS NOT NULL, ?10, ?11, 0, 0, 0)",
         params![
             freeze.digest.as_str(),
             freeze.occasion.to_string(),
@@ -203,6 +207,8 @@ fn insert_issue(
             freeze.sender.address.expose(),
             now.timestamp(),
             freeze.expire_at.timestamp(),
+            freeze.hold,
+            freeze.idempotency_header,
         ],
     )?;
     Ok(connection.last_insert_rowid())

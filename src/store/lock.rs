@@ -3,18 +3,16 @@
 //! is for messages only, and no lock is ever broken for its age.
 
 use std::{
-    ffi::OsString,
     fmt,
-    fs::{File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::store::error::StoreError;
+use crate::store::{beside, error::StoreError};
 
 /// A holder that made no progress for longer than this needs attention.
 const STALE: TimeDelta = TimeDelta::minutes(10);
@@ -73,9 +71,9 @@ impl RunLock {
     /// [`LockError::Held`] when another process has it; [`LockError::Store`]
     /// when the lock file cannot be used.
     pub fn acquire(db_path: &Path, now: DateTime<Utc>) -> Result<Self, LockError> {
-        let path = beside(db_path, ".lock");
+        let path = beside::path(db_path, ".lock");
         let told = |error: io::Error| StoreError::system(path.clone(), error);
-        let mut file = open(&path).map_err(told)?;
+        let mut file = beside::open(&path, db_path).map_err(told)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -139,47 +137,14 @@ impl BuildLock {
     /// # Errors
     /// When the lock file cannot be used.
     pub fn acquire(db_path: &Path) -> Result<Option<Self>, StoreError> {
-        let path = beside(db_path, ".build.lock");
-        let file = open(&path).map_err(|error| StoreError::system(path.clone(), error))?;
+        let path = beside::path(db_path, ".build.lock");
+        let file = beside::open(&path, db_path)
+            .map_err(|error| StoreError::system(path.clone(), error))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(StoreError::system(path, error)),
         }
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-}
-
-/// `<database><end>`, in the same folder. Two names of one database have one
-/// lock: what counts is where the file itself lies.
-fn beside(db_path: &Path, end: &str) -> PathBuf {
-    let mut name = OsString::from(real_path(db_path));
-    name.push(end);
-    name.into()
-}
-
-/// The path without symbolic links; as given where that cannot be told, since
-/// opening it then says why.
-fn real_path(path: &Path) -> PathBuf {
-    if let Ok(real) = path.canonicalize() {
-        return real;
-    }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    match (folder.canonicalize(), path.file_name()) {
-        (Ok(folder), Some(name)) => folder.join(name),
-        _ => path.to_owned(),
     }
 }
 
@@ -299,7 +264,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("letterpress.db");
         for left in ["", "garbage", "{\"pid\":1,\"host\":\"elsewhere\"}"] {
-            std::fs::write(beside(&db, ".lock"), left).unwrap();
+            std::fs::write(beside::path(&db, ".lock"), left).unwrap();
             let lock = RunLock::acquire(&db, at("2026-11-27T05:00:00Z")).unwrap();
             let again = held(RunLock::acquire(&db, at("2026-11-27T05:00:00Z")).unwrap_err());
             assert_eq!(again.pid, Some(std::process::id()));

@@ -5,11 +5,14 @@
 //! and outcomes share commits; everything else has a transaction of its own.
 
 mod attempts;
+mod beside;
 mod codes;
 mod deliveries;
+mod departures;
 mod digests;
 mod error;
 mod freeze;
+mod guards;
 mod issues;
 mod lock;
 mod outputs;
@@ -18,10 +21,12 @@ mod published;
 mod publishing;
 mod reports;
 mod requests;
+mod runs;
 mod sqlite;
 mod subscribers;
 #[cfg(test)]
 mod tests;
+mod verify;
 
 use std::{
     fmt,
@@ -39,15 +44,18 @@ use tokio::sync::oneshot;
 
 pub use self::{
     attempts::Recorded,
-    deliveries::{Expired, Recovered, Resent, UncertainDelivery},
+    deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
     digests::{Run, SlotFate},
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
+    guards::Guarded,
     issues::{ChangeOutcome, Counts, FrozenEdition, IssueChange, IssueKey, IssueSummary},
     lock::{BuildLock, Held, LockError, RunLock},
     outputs::{Manifest, Output},
     pings::{News, Ping, PingFate, WaitingPings},
     reports::{Attempt, DeliveryStory, Event, Story, Suppression},
+    runs::{Begun, Restored},
+    sqlite::backup::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
 };
 
@@ -158,10 +166,38 @@ impl Store {
         }))
     }
 
+    /// Copies the ledger to a new file while others may write to it. Works for
+    /// a ledger of any version; `None` when there is none. `progress` is told
+    /// how many pages of how many are done.
+    ///
+    /// # Errors
+    /// When the copy cannot be written, its name is taken, or the ledger or the
+    /// copy does not add up.
+    pub async fn backup(
+        settings: &StoreSettings,
+        to: PathBuf,
+        progress: impl Fn(u64, u64) + Send + 'static,
+    ) -> Result<Option<Copied>, StoreError> {
+        let (answer, copied) = oneshot::channel();
+        let from = settings.path.clone();
+        std::thread::spawn(move || {
+            drop(answer.send(sqlite::backup::copy(&from, &to, &progress)));
+        });
+        copied.await.unwrap_or(Err(StoreError::Closed))
+    }
+
     /// Where the database is.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.inner.path
+    }
+
+    /// Size of the log of changes beside the database. It only stays large
+    /// while somebody reads for long.
+    #[must_use]
+    pub fn log_size(&self) -> u64 {
+        let log = beside::path(&self.inner.path, "-wal");
+        std::fs::metadata(log).map_or(0, |facts| facts.len())
     }
 
     /// The secret under which tokens and Message-IDs of this ledger are made.

@@ -1,5 +1,5 @@
-//! What people ask the ledger: the whole story of one reader, and whether the
-//! ledger adds up.
+//! What people ask the ledger: the whole story of one reader, and who may have
+//! a message twice.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -11,7 +11,7 @@ use crate::{
         delivery::{AttemptId, DeliveryId, IssueId, State},
         subscriber::Subscriber,
     },
-    store::{codes, error::Fault, sqlite, subscribers},
+    store::{codes, error::Fault, subscribers},
 };
 
 /// Something that happened to a reader.
@@ -188,59 +188,6 @@ fn attempts(connection: &Connection, newest: Option<AttemptId>) -> Result<Vec<At
     }
     chain.reverse();
     Ok(chain)
-}
-
-/// Everything that does not add up; nothing when all is well.
-pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
-    let mut findings = sqlite::integrity(connection)?;
-    check_sums(connection, &mut findings)?;
-    check_tallies(connection, &mut findings)?;
-    Ok(findings)
-}
-
-/// Candidates = deliveries + exclusions, issue by issue.
-fn check_sums(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
-    let mut select = connection.prepare(
-        "SELECT i.id, i.candidates,
-                (SELECT count(*) FROM deliveries d
-                  WHERE d.id BETWEEN i.first_delivery AND i.last_delivery AND d.issue_id = i.id),
-                (SELECT coalesce(sum(count), 0) FROM exclusions e WHERE e.issue_id = i.id)
-           FROM issues i ORDER BY i.id",
-    )?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (issue, candidates, deliveries, exclusions): (IssueId, i64, i64, i64) =
-            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-        if candidates != deliveries + exclusions {
-            findings.push(format!(
-                "issue {issue}: {candidates} candidates, but {deliveries} deliveries \
-                 and {exclusions} exclusions"
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// The counts that are kept along equal the counts of the rows.
-fn check_tallies(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
-    let mut select = connection.prepare(
-        "SELECT t.issue_id, t.state, t.count, coalesce(c.count, 0)
-           FROM tallies t
-           LEFT JOIN (SELECT issue_id, state, count(*) AS count FROM deliveries
-                       GROUP BY issue_id, state) c
-             ON c.issue_id = t.issue_id AND c.state = t.state
-          WHERE t.count <> coalesce(c.count, 0)
-          ORDER BY t.issue_id, t.state",
-    )?;
-    let mut rows = select.query([])?;
-    while let Some(row) = rows.next()? {
-        let (issue, kept, counted): (IssueId, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
-        let state = codes::state(row, 1)?;
-        findings.push(format!(
-            "issue {issue}: {kept} deliveries are noted as {state}, {counted} are"
-        ));
-    }
-    Ok(())
 }
 
 /// Deliveries that the relay accepted more than once, which only a resend of an

@@ -19,23 +19,49 @@ use crate::{
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
     },
     store::{
-        ChangeOutcome, Counts, Cursor, Expired, Freeze, FreezeOutcome, FrozenEdition, IssueChange,
-        IssueKey, IssueSummary, Receipt, Recorded, Recovered, Resent, Run, SlotFate, Store,
-        StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
-        UnsubscribeOutcome, deliveries, digests, freeze, issues, published, reports,
+        Begun, ChangeOutcome, Counts, Cursor, Expired, Freeze, FreezeOutcome, FrozenEdition,
+        Guarded, IssueChange, IssueKey, IssueSummary, Receipt, Recorded, Recovered, Resent, Run,
+        SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
+        UnsubscribeOutcome, deliveries, departures, digests, freeze, guards, issues, published,
+        reports, runs,
         sqlite::writer::{Grouped, Request},
-        subscribers,
+        subscribers, verify,
     },
 };
 
 /// Runs and the memory of articles.
 impl Store {
-    /// Counts a run that begins and returns its number.
+    /// Counts a run that begins and returns its number, unless the database is
+    /// older than the last run here: then what it holds as queued becomes
+    /// uncertain. Only for the holder of the [`crate::store::RunLock`].
+    ///
+    /// # Errors
+    /// See the head of this module; also when the ledger is found damaged.
+    pub async fn begin_run(&self, pid: u32, now: DateTime<Utc>) -> Result<Begun, StoreError> {
+        let key = *self.install_key();
+        self.session(move |session| runs::begin(session, &key, pid, now))
+            .await
+    }
+
+    /// Accepts a database that was restored from a backup; false when it is not
+    /// older than the last run here. Only for the holder of the
+    /// [`crate::store::RunLock`].
     ///
     /// # Errors
     /// See the head of this module.
-    pub async fn begin_run(&self, pid: u32, now: DateTime<Utc>) -> Result<i64, StoreError> {
-        self.write(move |tx| digests::begin_run(tx, pid, now)).await
+    pub async fn accept_restored(&self, pid: u32, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let key = *self.install_key();
+        self.session(move |session| runs::accept(session, &key, pid, now))
+            .await
+    }
+
+    /// Notes which issues a run sets out to deliver. An issue in which the last
+    /// three runs died without settling a delivery is paused; says which.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn set_out(&self, run: i64) -> Result<Vec<Guarded>, StoreError> {
+        self.write(move |tx| guards::set_out(tx, run)).await
     }
 
     /// Notes how a run ended. A run without this is one that died.
@@ -50,7 +76,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let summary = summary.to_owned();
-        self.write(move |tx| digests::end_run(tx, number, exit_code, &summary, now))
+        self.session(move |session| runs::end(session, number, exit_code, &summary, now))
             .await
     }
 
@@ -190,7 +216,8 @@ impl Store {
     }
 
     /// Takes a reader off the list and cancels what is queued for them. Doing
-    /// it again changes nothing. `source` says through what it came.
+    /// it again changes nothing. `source` says through what it came. While the
+    /// database stays busy for longer than a moment, it is noted beside it.
     ///
     /// # Errors
     /// See the head of this module.
@@ -201,7 +228,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<UnsubscribeOutcome, StoreError> {
         let (address, source) = (address.clone(), source.to_owned());
-        self.write(move |tx| subscribers::unsubscribe(tx, &address, &source, now))
+        self.session(move |session| departures::unsubscribe(session, &address, &source, now))
             .await
     }
 
@@ -247,6 +274,17 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (digest, reason) = (digest.clone(), reason.to_owned());
         self.write(move |tx| digests::record_slots(tx, digest.as_str(), &slots, fate, &reason, now))
+            .await
+    }
+
+    /// How many articles the issues of a digest usually carry; `None` while
+    /// there are too few of them to say.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn usual_articles(&self, digest: &Slug) -> Result<Option<usize>, StoreError> {
+        let digest = digest.clone();
+        self.read(move |tx| guards::usual_articles(tx, digest.as_str()))
             .await
     }
 
@@ -478,6 +516,6 @@ impl Store {
     /// # Errors
     /// See the head of this module.
     pub async fn verify(&self) -> Result<Vec<String>, StoreError> {
-        self.read(reports::verify).await
+        self.read(verify::verify).await
     }
 }

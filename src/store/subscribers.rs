@@ -59,6 +59,9 @@ pub struct UnsubscribeOutcome {
     pub was: Option<Status>,
     /// Queued deliveries that were cancelled with it.
     pub cancelled_deliveries: u64,
+    /// The database was busy: it stands beside it, on stable storage, and holds
+    /// before anything else is written.
+    pub is_noted: bool,
 }
 
 /// Where a page of subscribers ended; the next begins after it.
@@ -242,6 +245,7 @@ pub(super) fn unsubscribe(
         return Ok(UnsubscribeOutcome {
             was: None,
             cancelled_deliveries: 0,
+            is_noted: false,
         });
     };
     let cancelled_deliveries = if known.status.may_become(Status::Unsubscribed) {
@@ -252,7 +256,27 @@ pub(super) fn unsubscribe(
     Ok(UnsubscribeOutcome {
         was: Some(known.status),
         cancelled_deliveries,
+        is_noted: false,
     })
+}
+
+/// Takes a reader off the list who left at `at`, while the database was busy.
+/// Whoever came back after that stays.
+pub(super) fn leave_as_noted(
+    connection: &Connection,
+    address: &EmailAddress,
+    source: &str,
+    at: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let came_back = connection
+        .prepare_cached(
+            "SELECT 1 FROM subscribers WHERE address_key = ?1 AND status < 3 AND changed_at > ?2",
+        )?
+        .exists(params![address.key(), at.timestamp()])?;
+    if !came_back {
+        unsubscribe(connection, address, source, at)?;
+    }
+    Ok(())
 }
 
 /// Puts an address on the suppression list, whether or not it is known.
@@ -275,6 +299,7 @@ pub(super) fn suppress(
     Ok(UnsubscribeOutcome {
         was,
         cancelled_deliveries,
+        is_noted: false,
     })
 }
 

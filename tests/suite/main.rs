@@ -6,29 +6,20 @@
 //! that is missing fails the test; `tests/run` installs them all.
 
 #![allow(
-    dead_code,
-    reason = "the harness is a box of parts; not every part is used by every set of scenarios"
-)]
-#![allow(
     clippy::unwrap_used,
     reason = "in a test an unwrap is an assertion; the panic names the line"
 )]
 
-mod chaos;
-mod dialogue;
+#[path = "../harness/mod.rs"]
+mod harness;
+
+use harness::{
+    chaos, dialogue, ledger, mailbox, net, oracle, picture, postfix, press, process, receipt, sink,
+    tools,
+};
+
 mod html;
-mod ledger;
-mod mailbox;
-mod net;
-mod oracle;
 mod pages;
-mod picture;
-mod postfix;
-mod press;
-mod process;
-mod receipt;
-mod sink;
-mod tools;
 mod websub;
 
 mod commands;
@@ -42,4 +33,5 @@ mod postfix_delivery;
 mod publishing;
 mod readme;
 mod relay_faults;
+mod secrets;
 mod volume;

@@ -413,7 +413,7 @@ mod tests {
         async fn publisher(&self) -> Publisher<'_> {
             let context = Context {
                 config: None,
-                clock: Clock::new(now(), None),
+                clock: Clock::new(now, None),
                 talk: Talk::new(Format::Human, Volume::Quiet),
             };
             let destination = Destination::take(&context, &self.config, None, false).await;

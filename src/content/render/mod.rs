@@ -1,8 +1,10 @@
 //! Markdown to a [`Body`]: on demand, on all cores, each article once.
 
+mod model;
 mod sanitise;
 mod table;
 mod text;
+mod tokens;
 
 use std::{
     collections::HashMap,

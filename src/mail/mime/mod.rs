@@ -78,6 +78,11 @@ fn write_headers(
     message.fixed("Message-ID: ");
     message.header_slot(Slot::MessageId);
     message.fixed("\r\n");
+    if let Some(idempotency) = &settings.idempotency {
+        message.fixed(&format!("{}: ", idempotency.header));
+        message.header_slot(Slot::MessageId);
+        message.fixed("\r\n");
+    }
     let default_id = format!("{digest}.{domain}");
     let id = one_line(settings.list.id.as_deref().unwrap_or(&default_id));
     let phrase = one_line(&input.digest.title);

@@ -60,6 +60,7 @@ fn world() -> World {
             min_articles: 1,
             first_issue: FirstIssue::Latest,
             max_late: chrono::Duration::hours(24),
+            on_uncertain: None,
             subject: "{{ issue.lead.title }} and {{ issue.rest | length }} more".to_owned(),
         },
         settings: settings(),
@@ -83,6 +84,7 @@ fn settings() -> MailSettings {
         expire_after: Duration::from_secs(1),
         relay_patience: Duration::from_secs(1),
         on_uncertain: OnUncertain::Hold,
+        idempotency: None,
         timeouts: Timeouts::default(),
         messages_per_connection: 100,
         list: ListSettings {
@@ -115,9 +117,7 @@ impl World {
     fn message(&self, name: Option<&str>) -> Vec<u8> {
         let address = "thandi@example.org".parse().unwrap();
         let to = addressed(&address, name, 1);
-        self.render()
-            .unwrap()
-            .edition
+        Composer::new(self.render().unwrap().edition)
             .message(&to, &self.signer)
             .to_bytes()
     }

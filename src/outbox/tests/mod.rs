@@ -69,6 +69,7 @@ fn settings(port: u16) -> MailSettings {
         expire_after: Duration::from_secs(3600),
         relay_patience: Duration::from_secs(1),
         on_uncertain: OnUncertain::Hold,
+        idempotency: None,
         timeouts: Timeouts {
             connect: limit,
             greeting: limit,
@@ -98,6 +99,8 @@ fn frozen_issue() -> Freeze {
         edition: Edition::sample().to_bytes(),
         caught_up: Vec::new(),
         missed: Vec::new(),
+        hold: None,
+        idempotency_header: None,
         expire_at: morning() + TimeDelta::hours(1),
     }
 }

@@ -11,14 +11,15 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 3] = [
+const SCRIPTS: [&str; 4] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
+    include_str!("../migrations/0004_guards.sql"),
 ];
 
 /// Version this program works with.
-const KNOWN: i64 = SCRIPTS.len() as i64;
+pub(super) const KNOWN: i64 = SCRIPTS.len() as i64;
 
 /// Marks a database file as ours (`LPRS`), so that a foreign one is not built upon.
 const APPLICATION_ID: i32 = 0x4C50_5253;

@@ -1,6 +1,7 @@
 //! The ledger in one SQLite file: opened so that a commit survives a power
 //! cut, and written by one thread. What is peculiar to SQLite is here.
 
+pub(super) mod backup;
 mod file_system;
 mod migrations;
 pub(super) mod writer;
@@ -110,6 +111,8 @@ fn connect(path: &Path, durability: Durability, access: Access) -> Result<Connec
     // their parameters change, which costs more than running them.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Damage shows itself when a page is read, not when its rows are used.
+    connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "cache_size", -32_768)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -159,6 +162,11 @@ fn install_key(
     access: Access,
     now: DateTime<Utc>,
 ) -> Result<[u8; 32], Fault> {
+    // Reading waits for nobody: a ledger that another process writes to can be
+    // opened all the same.
+    if let Some(key) = stored_key(connection)? {
+        return Ok(key);
+    }
     let behavior = match access {
         Access::ReadWrite => TransactionBehavior::Immediate,
         Access::ReadOnly => TransactionBehavior::Deferred,
@@ -172,8 +180,8 @@ fn install_key(
     Ok(key)
 }
 
-fn stored_key(transaction: &Transaction<'_>) -> Result<Option<[u8; 32]>, Fault> {
-    Ok(transaction
+fn stored_key(connection: &Connection) -> Result<Option<[u8; 32]>, Fault> {
+    Ok(connection
         .query_row("SELECT install_key FROM installation", [], |row| row.get(0))
         .optional()?)
 }
@@ -194,6 +202,52 @@ pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), Fault> {
         let source = std::sync::Arc::new(io::Error::other(error)).into();
         Fault::Told(StoreError::Internal { source })
     })
+}
+
+/// Tables that say what is to be done. They are small, whatever the list is.
+const SMALL: [&str; 6] = [
+    "installation",
+    "digests",
+    "issues",
+    "assignments",
+    "exclusions",
+    "tallies",
+];
+
+/// A cheap look before anything is sent: are the small tables sound, and does
+/// every issue under way add up? [`integrity`] reads everything.
+pub(super) fn glance(connection: &Connection) -> Result<(), Fault> {
+    for table in SMALL {
+        let mut check = connection.prepare(&format!("PRAGMA quick_check('{table}')"))?;
+        let first: String = check.query_row([], |row| row.get(0))?;
+        if first != "ok" {
+            return Err(damaged(connection, &first).into());
+        }
+    }
+    let off: Option<String> = connection
+        .query_row(
+            "SELECT printf('issue %s/%d does not add up', digest, number) FROM issues i
+              WHERE state IN (0, 1)
+                AND candidates <> (SELECT coalesce(sum(count), 0) FROM tallies
+                                    WHERE issue_id = i.id)
+                                + (SELECT coalesce(sum(count), 0) FROM exclusions
+                                    WHERE issue_id = i.id)",
+            [],
+            |row| row.get(0),
+        )
+        .optional()?;
+    match off {
+        Some(finding) => Err(damaged(connection, &finding).into()),
+        None => Ok(()),
+    }
+}
+
+fn damaged(connection: &Connection, finding: &str) -> StoreError {
+    StoreError::Io {
+        path: connection.path().unwrap_or_default().into(),
+        trouble: Trouble::Corrupt,
+        source: std::sync::Arc::new(io::Error::other(finding.to_owned())).into(),
+    }
 }
 
 /// What the database itself finds wrong with its file and its references.

@@ -2,9 +2,10 @@
 //! wait are committed together: while one fsync runs, the next group collects.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -15,7 +16,9 @@ use crate::{
     domain::delivery::{AttemptId, DeliveryId, Intent, Outcome},
     store::{
         attempts::{self, Recorded},
+        beside::{self, ballast, leaving, mark::Keeper},
         error::{Fault, StoreError, Trouble},
+        sqlite::BUSY_TIMEOUT,
     },
 };
 
@@ -53,6 +56,12 @@ pub(in crate::store) struct Session {
     connection: Connection,
     path: PathBuf,
     broken: Option<StoreError>,
+    /// Who left while the database was busy.
+    leaving: PathBuf,
+    /// How far the ledger has come, during a run.
+    keeper: Option<Keeper>,
+    /// Set once the disk was full: what room was found since is for outcomes.
+    no_more_intents: Option<StoreError>,
     /// Outcomes whose commit failed: what the relay said is known only here.
     /// They go with the next commit. As nothing is granted while commits fail,
     /// there is at most one for each message that was under way.
@@ -74,9 +83,12 @@ pub(in crate::store) fn start(
 ) -> std::io::Result<(Sender<Request>, thread::JoinHandle<()>)> {
     let (sender, receiver) = channel();
     let mut session = Session {
+        leaving: beside::path(&path, leaving::END),
         connection,
         path,
         broken: None,
+        keeper: None,
+        no_more_intents: None,
         owed: Vec::new(),
         #[cfg(test)]
         groups: 0,
@@ -126,8 +138,52 @@ impl Session {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        let done = transact(&mut self.connection, is_dry_run, behavior, work);
+        let done = transact(
+            &mut self.connection,
+            &self.leaving,
+            is_dry_run,
+            behavior,
+            work,
+        );
         done.map_err(|fault| self.told(fault))
+    }
+
+    /// Where the database is.
+    pub(in crate::store) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does something that must not wait for other processes for long.
+    pub(in crate::store) fn within<T>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let set = |session: &mut Self, patience| {
+            let set = session.connection.busy_timeout(patience);
+            set.map_err(|error| session.told(error.into()))
+        };
+        set(self, patience)?;
+        let done = work(self);
+        set(self, BUSY_TIMEOUT)?;
+        done
+    }
+
+    /// A run has begun: its mark is kept up to date from now on.
+    pub(in crate::store) fn keep(&mut self, keeper: Keeper) {
+        self.keeper = Some(keeper);
+    }
+
+    /// The run has ended: its mark is forced to the disk.
+    pub(in crate::store) fn settle_mark(&mut self) -> Result<(), StoreError> {
+        match self
+            .keeper
+            .take()
+            .map(|keeper| (keeper.mark().cloned(), keeper))
+        {
+            Some((Some(mark), mut keeper)) => keeper.set(mark),
+            _ => Ok(()),
+        }
     }
 
     /// Groups committed so far.
@@ -158,7 +214,10 @@ impl Session {
     fn commit(&mut self, group: Vec<Grouped>) {
         let mut owed = std::mem::take(&mut self.owed);
         owed.extend(group);
-        let group = owed;
+        let group = match &self.no_more_intents {
+            Some(error) => refuse_intents(owed, error),
+            None => owed,
+        };
         if group.is_empty() {
             return;
         }
@@ -167,7 +226,10 @@ impl Session {
             self.groups += 1;
         }
         match self.attempt(&group) {
-            Ok(done) => answer(group, done),
+            Ok(done) => {
+                self.note_attempts(&done);
+                answer(group, done);
+            }
             Err(StoreError::Internal { .. }) if group.len() > 1 => {
                 for request in group {
                     self.commit(vec![request]);
@@ -182,8 +244,32 @@ impl Session {
                 let outcomes = refuse(group, &error);
                 if is_passing {
                     self.owed = outcomes;
+                    self.save(&error);
                 }
             }
+        }
+    }
+
+    /// The disk is full: gives the ballast back and writes down what relays
+    /// have said. Nothing new is begun in the room that makes.
+    fn save(&mut self, error: &StoreError) {
+        if error.trouble().is_none() || !ballast::release(&self.path) {
+            return;
+        }
+        self.no_more_intents = Some(error.clone());
+        let owed = std::mem::take(&mut self.owed);
+        if self.attempt(&owed).is_err() {
+            self.owed = owed;
+        }
+    }
+
+    fn note_attempts(&mut self, done: &[Done]) {
+        let newest = done.iter().filter_map(|done| match done {
+            Done::Intent(Intent::Granted(attempt)) => Some(*attempt),
+            _ => None,
+        });
+        if let (Some(keeper), Some(attempt)) = (&mut self.keeper, newest.max()) {
+            keeper.note_attempt(attempt);
         }
     }
 
@@ -199,16 +285,26 @@ impl Session {
 
 fn transact<T>(
     connection: &mut Connection,
+    leaving: &Path,
     is_dry_run: bool,
     behavior: TransactionBehavior,
     work: impl FnOnce(&Connection) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     let transaction = connection.transaction_with_behavior(behavior)?;
+    // Whoever left beside the database has left before anything else is done.
+    let taken = match behavior {
+        TransactionBehavior::Deferred => None,
+        _ => leaving::take_up(leaving, &transaction)?,
+    };
     let done = work(&transaction)?;
     if is_dry_run {
         transaction.rollback()?;
-    } else {
-        transaction.commit()?;
+        return Ok(done);
+    }
+    transaction.commit()?;
+    if let Some(taken) = taken {
+        // What is taken up again changes nothing.
+        drop(taken.forget());
     }
     Ok(done)
 }
@@ -241,6 +337,15 @@ fn answer(group: Vec<Grouped>, done: Vec<Done>) {
             _ => {}
         }
     }
+}
+
+/// Refuses the intents of a group; hands back the rest.
+fn refuse_intents(group: Vec<Grouped>, error: &StoreError) -> Vec<Grouped> {
+    let (intents, rest) = group
+        .into_iter()
+        .partition(|request| matches!(request, Grouped::Intent { .. }));
+    drop(refuse(intents, error));
+    rest
 }
 
 /// Tells everyone in a group that it failed; hands back its outcomes, which

@@ -215,8 +215,8 @@ async fn an_article_keeps_its_id_when_its_file_is_renamed() {
 #[tokio::test]
 async fn a_run_that_died_has_no_end() {
     let world = world().await;
-    let first = world.store.begin_run(17, now()).await.unwrap();
-    let second = world.store.begin_run(18, later(15)).await.unwrap();
+    let first = world.begun(17, now()).await;
+    let second = world.begun(18, later(15)).await;
     world
         .store
         .end_run(second, 75, "relay away", later(16))

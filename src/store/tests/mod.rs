@@ -24,7 +24,7 @@ use crate::{
         issue::Occasion,
         subscriber::{NewSubscriber, Status},
     },
-    store::{Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Store, StoreError},
+    store::{Begun, Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Store, StoreError},
 };
 
 /// A ledger of its own in a folder of its own.
@@ -113,6 +113,8 @@ fn issue(number: u32, occasion_text: &str) -> Freeze {
         edition: b"edition".to_vec(),
         caught_up: Vec::new(),
         missed: Vec::new(),
+        hold: None,
+        idempotency_header: None,
         expire_at: now() + TimeDelta::hours(72),
     }
 }
@@ -160,6 +162,13 @@ impl World {
 
     async fn count(&self, issue: IssueId, state: State) -> u64 {
         self.counts(issue).await.get(&state).copied().unwrap_or(0)
+    }
+
+    async fn begun(&self, pid: u32, at: DateTime<Utc>) -> i64 {
+        match self.store.begin_run(pid, at).await.unwrap() {
+            Begun::Run(number) => number,
+            Begun::Restored(restored) => panic!("{restored:?}"),
+        }
     }
 
     /// Every test may end with this: nothing ever fails to add up.

@@ -83,7 +83,7 @@ async fn reading_makes_and_changes_nothing() {
         reading.counts_by_status().await.unwrap()[&Status::Active],
         1
     );
-    let refused = reading.begin_run(1, now()).await.unwrap_err();
+    let refused = reading.finish_issues(now()).await.unwrap_err();
     assert_eq!(refused.class(), ErrorClass::Io);
     assert!(refused.to_string().contains("read-only"), "{refused}");
     drop(reading);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::receipt::{Fate, Receipt};
+use crate::harness::receipt::{Fate, Receipt};
 
 /// An append-only journal with group commit.
 pub(super) struct Journal {

@@ -3,7 +3,7 @@
 //!
 //! It stores a message before it decides on the answer. With `-f .`, `-r .`,
 //! `-q .` or `-Q .` a stored message was therefore *not* accepted; for those
-//! faults use [`crate::chaos`], which journals its answers.
+//! faults use [`crate::harness::chaos`], which journals its answers.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::net::{answers, free_port, holds_within};
-use crate::receipt::{Fate, Receipt};
-use crate::tools::program;
+use crate::harness::net::{answers, free_port, holds_within};
+use crate::harness::receipt::{Fate, Receipt};
+use crate::harness::tools::program;
 
 /// A running `smtp-sink`; stopped when dropped.
 pub(crate) struct SmtpSink {

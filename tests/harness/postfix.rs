@@ -12,9 +12,9 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
-use crate::net::{answers, free_port, holds_within};
-use crate::receipt::{Fate, Receipt};
-use crate::tools::program;
+use crate::harness::net::{answers, free_port, holds_within};
+use crate::harness::receipt::{Fate, Receipt};
+use crate::harness::tools::program;
 
 /// The account the mailboxes belong to (`nobody`).
 const MAILBOX_OWNER: u32 = 65_534;

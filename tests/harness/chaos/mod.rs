@@ -28,8 +28,8 @@ use self::behaviour::{Behaviour, Phase, Rule};
 use self::gate::Gate;
 use self::journal::{Entry, Journal};
 use self::tls::Keys;
-use crate::net::holds_within;
-use crate::receipt::{Fate, Receipt};
+use crate::harness::net::holds_within;
+use crate::harness::receipt::{Fate, Receipt};
 
 /// A running chaos sink; stopped when dropped.
 pub(crate) struct ChaosSink {

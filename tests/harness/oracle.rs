@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::receipt::{Fate, Receipt};
+use crate::harness::receipt::{Fate, Receipt};
 
 /// One delivery as the ledger tells it.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::net::holds_within;
+use crate::harness::net::holds_within;
 
 /// A program that was started and may still run; killed when dropped.
 pub(crate) struct Running {

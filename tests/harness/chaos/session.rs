@@ -12,7 +12,7 @@ use super::behaviour::{Answer, Encryption, Phase};
 use super::script::{self, Fault};
 use super::wire::Wire;
 use super::{Heard, Shared};
-use crate::receipt::Fate;
+use crate::harness::receipt::Fate;
 
 const ACCEPTED: &str = "250 2.0.0 taken";
 

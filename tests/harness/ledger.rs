@@ -7,7 +7,7 @@ use std::path::Path;
 use letterpress::links::Signer;
 use rusqlite::{Connection, OpenFlags, params};
 
-use crate::oracle::LedgerRow;
+use crate::harness::oracle::LedgerRow;
 
 /// The states of a delivery by their numbers in the ledger.
 const STATES: [&str; 9] = [

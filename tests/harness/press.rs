@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::ledger::Ledger;
-use crate::picture::png;
-use crate::process::{Finished, Running};
+use crate::harness::ledger::Ledger;
+use crate::harness::picture::png;
+use crate::harness::process::{Finished, Running};
 
 /// The settings every press starts from; [`Press::config`] changes them.
 const SETTINGS: &str = r#"
@@ -160,7 +160,7 @@ impl Press {
         })
     }
 
-    /// Sends mail to `url`, such as [`crate::sink::SmtpSink::url`].
+    /// Sends mail to `url`, such as [`crate::harness::sink::SmtpSink::url`].
     pub(crate) fn relay(&self, url: &str) -> &Self {
         self.set("mail.relay", url)
     }

@@ -1,0 +1,132 @@
+//! The beginning and the end of a command that sends, for `run` and `send`:
+//! what must be looked at before the first message, and what is written down.
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+
+use super::{
+    Context,
+    exit::{Exit, Failure},
+    talk::count,
+    workspace,
+};
+use crate::{
+    config::Config,
+    store::{Begun, Restored, Run, Store, StoreError},
+};
+
+/// A clock that is behind the last run by less than this was corrected, not lost.
+const CORRECTION: TimeDelta = TimeDelta::hours(1);
+
+/// Begins a run and returns its number.
+///
+/// # Errors
+/// Exit 78 when the ledger was restored from a backup, 74 when it is damaged or
+/// cannot be written.
+pub async fn begin(context: &Context, config: &Config, store: &Store) -> Result<i64, Failure> {
+    let last = store.runs(1).await.map_err(ledger_failure)?;
+    if let Some(last) = last.first() {
+        warn_of_clock(context, config.publication.timezone, last);
+    }
+    let begun = store
+        .begin_run(std::process::id(), context.clock.start())
+        .await
+        .map_err(ledger_failure)?;
+    match begun {
+        Begun::Run(number) => Ok(number),
+        Begun::Restored(restored) => Err(refusal(context, &restored)),
+    }
+}
+
+/// Notes how a run ended, whatever became of it.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn end(
+    context: &Context,
+    store: &Store,
+    number: i64,
+    exit: Exit,
+    summary: &str,
+) -> Result<(), Failure> {
+    store
+        .end_run(number, i32::from(exit.code()), summary, context.clock.now())
+        .await
+        .map_err(ledger_failure)
+}
+
+fn refusal(context: &Context, restored: &Restored) -> Failure {
+    for issue in &restored.issues {
+        let number = usize::try_from(issue.deliveries).unwrap_or(usize::MAX);
+        context.talk.must_say(format!(
+            "issue {}: {} uncertain now: they may have been sent after the backup was made",
+            issue.issue,
+            count(number, "queued delivery")
+        ));
+    }
+    let Restored { run, last_run, .. } = restored;
+    let lost = if run < last_run {
+        format!("run {run} < {last_run}")
+    } else {
+        format!("run {run} without its last messages")
+    };
+    Failure::new(
+        Exit::Config,
+        format!(
+            "the ledger is older than the last run here ({lost}): it was restored from a backup, \
+             or lost its newest changes"
+        ),
+    )
+    .hint(
+        "nothing was sent; `letterpress store verify --accept-restored` accepts it as it is, and \
+         `letterpress uncertain list` shows what it cannot know",
+    )
+}
+
+fn warn_of_clock(context: &Context, zone: Tz, last: &Run) {
+    let now = context.clock.start();
+    let then = last.ended.unwrap_or(last.started);
+    if then - now < CORRECTION {
+        return;
+    }
+    let local = |at: chrono::DateTime<chrono::Utc>| {
+        at.with_timezone(&zone).format("%Y-%m-%d %H:%M").to_string()
+    };
+    context.talk.must_say(format!(
+        "warning: the clock shows {}, but the last run ended at {}; what waits for a later time than \
+         usual is due now",
+        local(now),
+        local(then)
+    ));
+}
+
+/// Pauses issues in which runs keep dying, and notes the others as under way.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn set_out(context: &Context, store: &Store, number: i64) -> Result<Exit, Failure> {
+    let paused = store.set_out(number).await.map_err(ledger_failure)?;
+    for issue in &paused {
+        context.talk.must_say(format!(
+            "issue {0} is paused: the last three runs died in it and settled none of its {1}\n\
+             hint: find out why (out of memory? the system's log has it), then \
+             `letterpress issues resume {0}`",
+            issue.issue,
+            count(
+                usize::try_from(issue.deliveries).unwrap_or(usize::MAX),
+                "open delivery"
+            )
+        ));
+    }
+    Ok(if paused.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Internal
+    })
+}
+
+/// A ledger that fails a command that sends.
+#[must_use]
+pub fn ledger_failure(error: StoreError) -> Failure {
+    workspace::store_failure(error).before_sending()
+}

@@ -1,0 +1,106 @@
+//! Readers who leave while the database is busy: written beside it, on stable
+//! storage before they are told so, and taken up by whoever writes next.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use chrono::{DateTime, Utc};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use super::{open, sync_folder};
+use crate::{
+    domain::address::EmailAddress,
+    store::{
+        error::{Fault, StoreError},
+        subscribers,
+    },
+};
+
+/// What follows the database's name.
+pub(in crate::store) const END: &str = ".leaving";
+
+/// One line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    address: String,
+    source: String,
+    at: DateTime<Utc>,
+}
+
+/// Notes that a reader leaves; durable when it returns.
+pub(in crate::store) fn append(
+    path: &Path,
+    db_path: &Path,
+    address: &EmailAddress,
+    source: &str,
+    now: DateTime<Utc>,
+) -> io::Result<()> {
+    let note = Note {
+        address: address.expose().to_owned(),
+        source: source.to_owned(),
+        at: now,
+    };
+    let mut line = serde_json::to_vec(&note)?;
+    line.push(b'\n');
+    let mut file = open(path, db_path)?;
+    file.lock()?;
+    let length = file.seek(SeekFrom::End(0))?;
+    if length > 0 && !ends_a_line(&mut file, length)? {
+        // Somebody died in the middle of a line that was never answered for.
+        line.insert(0, b'\n');
+    }
+    file.seek(SeekFrom::End(0))?;
+    file.write_all(&line)?;
+    file.sync_all()?;
+    sync_folder(path)
+}
+
+fn ends_a_line(file: &mut File, length: u64) -> io::Result<bool> {
+    let mut last = [0];
+    file.seek(SeekFrom::Start(length - 1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+/// Notes that were taken up in a transaction. Until they are forgotten nobody
+/// adds to the file; if that never happens they are taken up again, which
+/// changes nothing.
+pub(in crate::store) struct Taken(File);
+
+impl Taken {
+    /// The transaction is committed.
+    pub(in crate::store) fn forget(self) -> io::Result<()> {
+        self.0.set_len(0)
+    }
+}
+
+/// Takes everybody off the list who was noted, as part of a transaction;
+/// `None` when nobody was.
+pub(in crate::store) fn take_up(
+    path: &Path,
+    connection: &Connection,
+) -> Result<Option<Taken>, Fault> {
+    // Once for each commit: a question to the kernel, no more.
+    if fs::metadata(path).map_or(true, |facts| facts.len() == 0) {
+        return Ok(None);
+    }
+    let told = |error: io::Error| StoreError::system(path.to_owned(), error);
+    let mut file = open(path, path).map_err(told)?;
+    file.lock().map_err(told)?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).map_err(told)?;
+    for line in text.split(|byte| *byte == b'\n') {
+        // A torn line is one whose writer died before it answered.
+        let Ok(note) = serde_json::from_slice::<Note>(line) else {
+            continue;
+        };
+        if let Ok(address) = note.address.parse() {
+            subscribers::leave_as_noted(connection, &address, &note.source, note.at)?;
+        }
+    }
+    Ok(Some(Taken(file)))
+}

@@ -1,0 +1,148 @@
+//! What keeps a ledger from doing harm with readers' patience: runs that die
+//! over the same issue, old copies of the database, issues that are far too big.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, params};
+use serde::Serialize;
+
+use crate::{
+    domain::delivery::IssueId,
+    store::{codes, deliveries, error::Fault, issues},
+};
+
+/// So many runs in a row that died in an issue, and none lives on with it.
+const MOST_DEATHS: i64 = 3;
+/// So many earlier issues say what is usual.
+const EARLIER: i64 = 10;
+/// Before there are so many, nothing is usual yet.
+const FEWEST_EARLIER: usize = 3;
+
+/// An issue that was paused, or part of which is in doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Guarded {
+    /// The digest and its number of the issue: `weekly/3`.
+    pub issue: String,
+    /// How many of its deliveries that concerns.
+    pub deliveries: u64,
+}
+
+/// Notes which issues a run sets out to deliver. An issue in which the last
+/// three runs died, without settling one delivery of it, is paused instead.
+pub(super) fn set_out(connection: &Connection, run: i64) -> Result<Vec<Guarded>, Fault> {
+    let mut paused = Vec::new();
+    for (issue, name, settled, queued) in under_way(connection)? {
+        if deaths(connection, run, issue, settled)? < MOST_DEATHS {
+            connection.execute(
+                "INSERT OR REPLACE INTO run_issues (run_id, issue_id, settled)
+                 VALUES (?1, ?2, ?3)",
+                [run, issue, settled],
+            )?;
+        } else {
+            issues::pause(connection, issue, CRASH_LOOP)?;
+            paused.push(Guarded {
+                issue: name,
+                deliveries: queued,
+            });
+        }
+    }
+    Ok(paused)
+}
+
+const CRASH_LOOP: &str = "the last three runs died in it and settled none of its deliveries; find out \
+                          why (memory, the system's log), then resume it";
+
+/// Issues that are being sent and have something queued: number, name, how
+/// many deliveries relays have settled, how many wait.
+fn under_way(connection: &Connection) -> Result<Vec<(IssueId, String, i64, u64)>, Fault> {
+    // Sent, rejected, failed: what delivering brings about.
+    let mut select = connection.prepare_cached(
+        "SELECT i.id, i.digest || '/' || i.number,
+                (SELECT coalesce(sum(count), 0) FROM tallies
+                  WHERE issue_id = i.id AND state IN (3, 5, 6)),
+                (SELECT coalesce(sum(count), 0) FROM tallies
+                  WHERE issue_id = i.id AND state = 0)
+           FROM issues i WHERE i.state = 0",
+    )?;
+    let rows = select.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, codes::count(row, 3)?))
+    })?;
+    let mut found: Vec<(IssueId, String, i64, u64)> = rows.collect::<Result<_, _>>()?;
+    found.retain(|(_, _, _, queued)| *queued > 0);
+    Ok(found)
+}
+
+/// How many of the three runs before this one died in an issue that stood then
+/// where it stands now.
+fn deaths(connection: &Connection, run: i64, issue: IssueId, settled: i64) -> Result<i64, Fault> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT count(*)
+               FROM (SELECT id, ended_at FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?4) r
+               JOIN run_issues x ON x.run_id = r.id
+              WHERE x.issue_id = ?2 AND x.settled = ?3 AND r.ended_at IS NULL",
+        )?
+        .query_row([run, issue, settled, MOST_DEATHS], |row| row.get(0))?)
+}
+
+/// Makes uncertain what an old copy of the ledger holds as queued: it may have
+/// been sent after the copy was made.
+pub(super) fn doubt_queued(
+    connection: &Connection,
+    now: DateTime<Utc>,
+) -> Result<Vec<Guarded>, Fault> {
+    deliveries::recover(connection, now)?;
+    let found = doubtful(connection)?;
+    let newest: i64 =
+        connection.query_row("SELECT coalesce(max(id), 0) FROM attempts", [], |row| {
+            row.get(0)
+        })?;
+    connection.execute(
+        "INSERT INTO attempts (delivery_id, previous_id, started_at, ended_at, outcome, reply)
+         SELECT d.id, d.attempt_id, ?1, ?1, 6, 'restored'
+           FROM issues i JOIN deliveries d ON d.issue_id = i.id AND d.state = 0
+          WHERE i.state IN (0, 1)
+          ORDER BY d.id",
+        [now.timestamp()],
+    )?;
+    connection.execute(
+        "UPDATE deliveries SET state = 4, attempts = attempts + 1, attempt_id = a.id
+           FROM attempts a
+          WHERE a.id > ?1 AND a.delivery_id = deliveries.id",
+        [newest],
+    )?;
+    Ok(found)
+}
+
+fn doubtful(connection: &Connection) -> Result<Vec<Guarded>, Fault> {
+    let mut select = connection.prepare(
+        "SELECT i.digest || '/' || i.number, t.count
+           FROM issues i JOIN tallies t ON t.issue_id = i.id AND t.state = 0
+          WHERE i.state IN (0, 1) AND t.count > 0 ORDER BY i.id",
+    )?;
+    let rows = select.query_map([], |row| {
+        Ok(Guarded {
+            issue: row.get(0)?,
+            deliveries: codes::count(row, 1)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many articles the issues of a digest usually carry: the middle one of
+/// the last ten. `None` while there are too few to say.
+pub(super) fn usual_articles(
+    connection: &Connection,
+    digest: &str,
+) -> Result<Option<usize>, Fault> {
+    let mut select = connection.prepare(
+        "SELECT (SELECT count(*) FROM issue_articles a WHERE a.issue_id = i.id)
+           FROM issues i WHERE i.digest = ?1 AND i.state IN (0, 2) ORDER BY i.id DESC LIMIT ?2",
+    )?;
+    let rows = select.query_map(params![digest, EARLIER], |row| codes::count(row, 0))?;
+    let mut numbers: Vec<u64> = rows.collect::<Result<_, _>>()?;
+    if numbers.len() < FEWEST_EARLIER {
+        return Ok(None);
+    }
+    numbers.sort_unstable();
+    Ok(usize::try_from(numbers[numbers.len() / 2]).ok())
+}

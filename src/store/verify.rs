@@ -1,0 +1,98 @@
+//! Whether the ledger adds up: its file, the sums of every issue, the counts
+//! that are kept along, and what deliveries and their attempts say of each other.
+
+use rusqlite::Connection;
+
+use crate::{
+    domain::delivery::IssueId,
+    store::{codes, error::Fault, sqlite},
+};
+
+/// Everything that does not add up; nothing when all is well.
+pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
+    let mut findings = sqlite::integrity(connection)?;
+    check_sums(connection, &mut findings)?;
+    check_tallies(connection, &mut findings)?;
+    check_attempts(connection, &mut findings)?;
+    Ok(findings)
+}
+
+/// Candidates = deliveries + exclusions, issue by issue.
+fn check_sums(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut select = connection.prepare(
+        "SELECT i.id, i.candidates,
+                (SELECT count(*) FROM deliveries d
+                  WHERE d.id BETWEEN i.first_delivery AND i.last_delivery AND d.issue_id = i.id),
+                (SELECT coalesce(sum(count), 0) FROM exclusions e WHERE e.issue_id = i.id)
+           FROM issues i ORDER BY i.id",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (issue, candidates, deliveries, exclusions): (IssueId, i64, i64, i64) =
+            (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        if candidates != deliveries + exclusions {
+            findings.push(format!(
+                "issue {issue}: {candidates} candidates, but {deliveries} deliveries \
+                 and {exclusions} exclusions"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The counts that are kept along equal the counts of the rows.
+fn check_tallies(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut select = connection.prepare(
+        "SELECT t.issue_id, t.state, t.count, coalesce(c.count, 0)
+           FROM tallies t
+           LEFT JOIN (SELECT issue_id, state, count(*) AS count FROM deliveries
+                       GROUP BY issue_id, state) c
+             ON c.issue_id = t.issue_id AND c.state = t.state
+          WHERE t.count <> coalesce(c.count, 0)
+          ORDER BY t.issue_id, t.state",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (issue, kept, counted): (IssueId, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
+        let state = codes::state(row, 1)?;
+        findings.push(format!(
+            "issue {issue}: {kept} deliveries are noted as {state}, {counted} are"
+        ));
+    }
+    Ok(())
+}
+
+/// So many deliveries that contradict their attempts are named.
+const MOST_NAMED: i64 = 20;
+
+/// A delivery's state follows from its newest attempt, and what is under way
+/// has an attempt that is.
+fn check_attempts(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut select = connection.prepare(
+        "SELECT d.id, d.issue_id, d.state, a.id
+           FROM deliveries d LEFT JOIN attempts a ON a.id = d.attempt_id
+          WHERE (d.attempt_id IS NOT NULL AND a.delivery_id IS NOT d.id)
+             OR CASE d.state
+                WHEN 2 THEN a.id IS NULL OR a.outcome IS NOT NULL
+                WHEN 3 THEN a.id IS NULL OR a.outcome NOT IN (1, 6)
+                WHEN 4 THEN a.outcome IS NOT 6
+                WHEN 5 THEN a.outcome IS NOT 4
+                WHEN 6 THEN a.outcome IS NOT 5
+                ELSE a.id IS NOT NULL AND a.outcome IS NULL END
+          ORDER BY d.id LIMIT ?1",
+    )?;
+    let mut rows = select.query([MOST_NAMED])?;
+    while let Some(row) = rows.next()? {
+        let (delivery, issue): (i64, IssueId) = (row.get(0)?, row.get(1)?);
+        let state = codes::state(row, 2)?;
+        let attempt: Option<i64> = row.get(3)?;
+        let attempt = attempt.map_or_else(
+            || "it has no attempt".to_owned(),
+            |attempt| format!("its attempt {attempt} says otherwise"),
+        );
+        findings.push(format!(
+            "issue {issue}: delivery {delivery} is {state}, but {attempt}"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! What nobody may see: the password, the install key, whole addresses. They
+//! are planted, and then looked for in everything that a run leaves behind.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::chaos::ChaosSink;
+use crate::chaos::behaviour::{Behaviour, Encryption};
+use crate::press::Press;
+use crate::receipt::Fate;
+
+const PASSWORD: &str = "canary-vermilion-5521";
+const READER: &str = "zinnia.canary@example.org";
+/// `PASSWORD` and the login as AUTH PLAIN sends them, in part: base64 of
+/// `\0press\0canary-vermilion-5521` without what the padding may change.
+const PASSWORD_ON_THE_WIRE: &str = "AHByZXNzAGNhbmFyeS12ZXJtaWxpb24tNTUy";
+
+fn press_at(sink: &ChaosSink, password: &str) -> Press {
+    let press = Press::new();
+    press.subscribe([READER, "ben@example.com"]);
+    press.relay(&format!("smtps://press@127.0.0.1:{}", sink.port()));
+    press.set(
+        "mail.tls_ca_file",
+        sink.authority().to_string_lossy().into_owned(),
+    );
+    press.write("secrets/relay-password", &format!("{password}\n"));
+    fs::set_permissions(
+        press.path("secrets/relay-password"),
+        fs::Permissions::from_mode(0o600),
+    )
+    .unwrap();
+    press.set("mail.password_file", "secrets/relay-password");
+    press
+}
+
+fn sink() -> ChaosSink {
+    ChaosSink::start(Behaviour {
+        encryption: Encryption::Implicit,
+        ..Behaviour::with_login("press", PASSWORD)
+    })
+}
+
+/// Every file of the publication but the secret itself that holds `canary`.
+fn files_with(press: &Press, canary: &[u8]) -> Vec<String> {
+    walkdir::WalkDir::new(press.dir())
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file())
+        .filter(|entry| entry.file_name() != "relay-password")
+        .filter(|entry| holds(entry.path(), canary))
+        .map(|entry| entry.path().display().to_string())
+        .collect()
+}
+
+fn holds(path: &Path, canary: &[u8]) -> bool {
+    let bytes = fs::read(path).unwrap_or_default();
+    bytes.windows(canary.len()).any(|window| window == canary)
+}
+
+/// The install key as a person would recognise it.
+fn key_in_hexadecimal(press: &Press) -> String {
+    let ledger = rusqlite::Connection::open(press.database()).unwrap();
+    let key: Vec<u8> = ledger
+        .query_row("SELECT install_key FROM installation", [], |row| row.get(0))
+        .unwrap();
+    key.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn no_secret_leaves_its_place_whatever_is_asked_and_however_it_goes() {
+    for password in [PASSWORD, "canary-cobalt-1188"] {
+        let sink = sink();
+        let press = press_at(&sink, password);
+        let key = key_in_hexadecimal(&press);
+        let asked: [&[&str]; 9] = [
+            &["-v", "check"],
+            &["-v", "plan"],
+            &["--format", "json", "plan"],
+            &["-v", "run"],
+            &["-v", "--format", "json", "status"],
+            &["--format", "json", "issues", "list"],
+            &["-v", "issues", "show", "weekly/1"],
+            &["uncertain", "list", "--full"],
+            &["-v", "why", READER],
+        ];
+        for arguments in asked {
+            press
+                .run(arguments)
+                .conceals(password)
+                .conceals(PASSWORD_ON_THE_WIRE)
+                .conceals(&key);
+        }
+        for canary in [password, PASSWORD_ON_THE_WIRE, key.as_str()] {
+            let found = files_with(&press, canary.as_bytes());
+            assert!(found.is_empty(), "{canary} stands in {found:?}");
+        }
+    }
+}
+
+#[test]
+fn whole_addresses_are_shown_only_to_those_who_ask_for_them() {
+    let sink = sink();
+    let press = press_at(&sink, PASSWORD);
+    for arguments in [
+        ["-v", "plan"].as_slice(),
+        &["-v", "run"],
+        &["-v", "status"],
+        &["-v", "issues", "show", "weekly/1"],
+        &["--format", "json", "issues", "show", "weekly/1"],
+        &["uncertain", "list"],
+    ] {
+        press.run(arguments).conceals(READER);
+    }
+    assert!(
+        !holds(&press.path("letterpress.db.lock"), READER.as_bytes()),
+        "the lock names a reader"
+    );
+    assert_eq!(sink.count(Fate::Accepted), 2, "both were really written to");
+}
+
+#[test]
+fn a_run_leaves_no_core_file_and_shows_no_secret_in_the_process_list() {
+    let sink = sink();
+    let press = press_at(&sink, PASSWORD);
+    sink.hold_dots();
+    let mut run = press.spawn(&["run"]);
+    sink.wait_for_held(1);
+    let about = Path::new("/proc").join(run.pid().to_string());
+    let limits = fs::read_to_string(about.join("limits")).unwrap();
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file size"))
+        .unwrap();
+    let figures: Vec<&str> = core.split_whitespace().skip(4).take(2).collect();
+    assert_eq!(figures, ["0", "0"], "{core}");
+    assert!(!holds(&about.join("cmdline"), PASSWORD.as_bytes()));
+    assert!(!holds(&about.join("environ"), PASSWORD.as_bytes()));
+    assert!(run.is_running());
+    sink.release();
+    run.wait().exits(0);
+}
