@@ -9,7 +9,12 @@ use super::{
     talk::{Format, count},
     workspace,
 };
-use crate::{domain::problem::Problem, pages};
+use crate::{
+    config::{Config, FILE_NAME},
+    domain::problem::Problem,
+    mail::dkim::{Key, Keys},
+    pages,
+};
 
 /// Load everything and report every problem; write and send nothing
 #[derive(Debug, Args)]
@@ -58,7 +63,11 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
             &templates,
         ));
     }
-    // 4. The report.
+    // 4. The keys, while there is time to mend them.
+    let unsigned = keys_problem(&config);
+    let is_config_bad = unsigned.is_some();
+    problems.extend(unsigned);
+    // 5. The report.
     let errors = problems.iter().filter(|p| p.is_error()).count();
     let warnings = problems.len() - errors;
     let found = Findings {
@@ -86,5 +95,26 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
         context.talk.say(summary);
     }
     let is_bad = errors > 0 || (args.strict && warnings > 0);
-    Ok(if is_bad { Exit::Data } else { Exit::Done })
+    Ok(match (is_config_bad, is_bad) {
+        (true, _) => Exit::Config,
+        (false, true) => Exit::Data,
+        (false, false) => Exit::Done,
+    })
+}
+
+/// What keeps messages from being signed.
+fn keys_problem(config: &Config) -> Option<Problem> {
+    let settings = config.mail.as_ref()?.dkim.as_ref()?;
+    let (key, error) = settings
+        .keys
+        .iter()
+        .find_map(|key| Some((key, Key::load(&key.file).err()?)))
+        .or_else(|| Some((settings.keys.last()?, Keys::load(settings).err()?)))?;
+    let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+    Some(Problem::error(
+        FILE_NAME,
+        key.line,
+        format!("{error}{}", cause.unwrap_or_default()),
+        "`letterpress dkim generate` makes a key file and prints its DNS record",
+    ))
 }

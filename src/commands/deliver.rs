@@ -110,6 +110,7 @@ pub async fn drain(
         store: store.clone(),
         settings: freezing::mail_settings(config)?,
         signer: Signer::new(store.install_key()),
+        keys: freezing::signing_keys(config)?,
         now,
         chance,
         stop,
@@ -264,6 +265,12 @@ fn outbox_failure(error: OutboxError) -> Failure {
     match error {
         OutboxError::Store(error) => turn::ledger_failure(error),
         OutboxError::Dialer(error) => Failure::of(Exit::Config, &error),
+        OutboxError::Keys { .. } => Failure::of(Exit::Config, &error).hint(
+            "what was sent of the issue has the old signature, and every attempt must be the same: \
+             put that key back until the issue is done, or `letterpress issues cancel` it; \
+             docs/dkim.md tells how to change keys",
+        ),
+        OutboxError::Crypto(error) => Failure::of(Exit::Internal, &error),
         OutboxError::NoEdition { .. } | OutboxError::Edition { .. } => {
             Failure::of(Exit::Internal, &error)
         }

@@ -22,7 +22,7 @@ use crate::{
         schedule::Due,
     },
     links::Signer,
-    mail::{self, IssueInput, Rendered},
+    mail::{self, IssueInput, Rendered, dkim::Keys},
     store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, Store},
     templates::Templates,
 };
@@ -61,6 +61,18 @@ pub fn mail_settings(config: &Config) -> Result<MailSettings, Failure> {
         .read_password()
         .map_err(|error| Failure::of(Exit::Config, &error))?;
     Ok(settings)
+}
+
+/// The keys of `[mail.dkim]`, if messages are to be signed.
+///
+/// # Errors
+/// When a key cannot be read or is too weak: exit 78, before anything is sent.
+pub fn signing_keys(config: &Config) -> Result<Option<Keys>, Failure> {
+    let settings = config.mail.as_ref().and_then(|mail| mail.dkim.as_ref());
+    settings.map(Keys::load).transpose().map_err(|error| {
+        Failure::of(Exit::Config, &error)
+            .hint("see [mail.dkim] in letterpress.toml; unsigned mail does not go out by surprise")
+    })
 }
 
 /// `[mail]`, for rendering.
@@ -126,7 +138,7 @@ fn issue_input<'a>(
     }
 }
 
-/// Renders an issue; nothing is kept.
+/// Renders an issue, to be signed with `keys`; nothing is kept.
 ///
 /// # Errors
 /// When a template fails: exit 65 with file and line.
@@ -137,6 +149,7 @@ pub fn render(
     digest: &Digest,
     plan: &IssuePlan<'_>,
     signer: &Signer,
+    keys: Option<&Keys>,
 ) -> Result<Rendered, Failure> {
     let renderer = Renderer::new(Arc::clone(&loaded.site));
     let bodies = renderer.render_all(plan.articles.iter().copied());
@@ -146,7 +159,7 @@ pub fn render(
         .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
         .collect();
     let input = issue_input(config, loaded, digest, plan, articles);
-    mail::render(&input, templates, without_password(config)?, signer)
+    mail::render(&input, templates, without_password(config)?, signer, keys)
         .map_err(|error| Failure::of(Exit::Data, &error))
 }
 
@@ -200,7 +213,16 @@ pub async fn freeze(
     } = *freezing;
     let settings = without_password(config)?;
     let signer = Signer::new(store.install_key());
-    let rendered = render(config, loaded, templates, digest, plan, &signer)?;
+    let keys = signing_keys(config)?;
+    let rendered = render(
+        config,
+        loaded,
+        templates,
+        digest,
+        plan,
+        &signer,
+        keys.as_ref(),
+    )?;
     let articles: Vec<FrozenArticle> = plan
         .articles
         .iter()

@@ -5,6 +5,7 @@ pub mod add;
 pub mod build;
 pub mod check;
 pub mod deliver;
+pub mod dkim;
 pub mod doubt;
 pub mod exit;
 pub mod feeds;

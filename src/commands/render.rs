@@ -63,7 +63,16 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     }
     // 2. The rendering, and the three files.
     let signer = Signer::new(&known.install_key);
-    let rendered = freezing::render(&config, &loaded, &templates, digest, &plan, &signer)?;
+    let keys = freezing::signing_keys(&config)?;
+    let rendered = freezing::render(
+        &config,
+        &loaded,
+        &templates,
+        digest,
+        &plan,
+        &signer,
+        keys.as_ref(),
+    )?;
     let mut written = Vec::new();
     for (name, bytes) in [
         ("issue.html", rendered.html.as_bytes()),

@@ -241,13 +241,16 @@ async fn without_ledger(
         return Err(workspace::nothing_new(digest));
     }
     let signer = Signer::new(&known.install_key);
-    let rendered = freezing::render(config, &loaded, &templates, digest, &plan, &signer)?;
+    let keys = freezing::signing_keys(config)?;
+    let keys = keys.as_ref();
+    let rendered = freezing::render(config, &loaded, &templates, digest, &plan, &signer, keys)?;
     if tests.is_empty() {
         tell_dry_run(context, digest, &plan, &rendered, known.readers)?;
         return Ok(Exit::Done);
     }
     let settings = freezing::mail_settings(config)?;
-    let composer = Composer::new(rendered.edition);
+    let composer = Composer::new(rendered.edition, keys)
+        .map_err(|error| Failure::of(Exit::Internal, &error))?;
     for (number, address) in tests.iter().enumerate() {
         // A delivery no ledger has, and a reader nobody is.
         let to = Addressed {
@@ -258,7 +261,9 @@ async fn without_ledger(
             address,
             name: None,
         };
-        let message = composer.message(&to, &signer);
+        let message = composer
+            .message(&to, &signer)
+            .map_err(|error| Failure::of(Exit::Internal, &error))?;
         hand_over(&settings, digest, number, address, &message).await?;
         context.talk.say(format!(
             "test of issue {} sent to {}",

@@ -37,7 +37,8 @@ impl<'a> Findings<'a> {
         self.problems.iter().any(Problem::is_error)
     }
 
-    fn line(&self, offset: usize) -> Option<u32> {
+    /// The line of a place in the file.
+    pub(super) fn line(&self, offset: usize) -> Option<u32> {
         let before = self.text.as_bytes().get(..offset)?;
         let lines = before.iter().filter(|b| **b == b'\n').count();
         u32::try_from(lines + 1).ok()

@@ -12,6 +12,7 @@ use toml::Spanned;
 use url::{Host, Url};
 
 use super::{
+    dkim,
     findings::Findings,
     raw::{RawBounces, RawList, RawMail, RawServe, RawTimeouts},
     settings::{
@@ -33,7 +34,7 @@ pub(super) fn check(
     root: &Path,
     findings: &mut Findings<'_>,
 ) -> Option<MailSettings> {
-    later_features(&raw, bounces, findings);
+    later_features(bounces, findings);
     let from = findings
         .required(raw.from.as_ref(), "mail.from")
         .and_then(|_| sender(raw.from.as_ref()?, findings));
@@ -72,19 +73,24 @@ pub(super) fn check(
     let bounce_domain = domain(bounces.domain.as_ref(), findings);
     let public_url = public_url(serve, findings);
     let list = list(raw.list, findings);
-    let from = from?;
+    let (from, expire_after) = (from?, expire_after?);
+    let dkim = match &raw.dkim {
+        Some(table) => Some(dkim::check(table, &from, expire_after, root, findings)?),
+        None => None,
+    };
     Some(MailSettings {
         hello_name: hello_name(raw.hello_name.as_ref(), &from, findings)?,
         reply_to,
         relay: relay?,
         connections: connections?,
         rate,
-        expire_after: expire_after?,
+        expire_after,
         relay_patience: patience?,
         on_uncertain: policy?.unwrap_or(OnUncertain::Hold),
         idempotency: idempotency?,
         timeouts: timeouts?,
         messages_per_connection: per_connection?,
+        dkim,
         list: list?,
         bounce_domain: bounce_domain?,
         public_url: public_url?,
@@ -93,14 +99,7 @@ pub(super) fn check(
 }
 
 /// Settings of the contract that this version does not act on yet.
-fn later_features(raw: &RawMail, bounces: &RawBounces, findings: &mut Findings<'_>) {
-    if let Some(dkim) = &raw.dkim {
-        findings.error(
-            dkim.span().start,
-            "this version does not sign with DKIM itself",
-            "let the relay sign, and remove [mail.dkim]: unsigned mail must not go out by surprise",
-        );
-    }
+fn later_features(bounces: &RawBounces, findings: &mut Findings<'_>) {
     if let Some(source) = &bounces.source {
         findings.warning(
             source.span().start,
@@ -307,7 +306,10 @@ fn list(raw: RawList, findings: &mut Findings<'_>) -> Option<ListSettings> {
 }
 
 /// `Some(None)` when absent, `None` when unusable.
-fn domain(raw: Option<&Spanned<String>>, findings: &mut Findings<'_>) -> Option<Option<String>> {
+pub(super) fn domain(
+    raw: Option<&Spanned<String>>,
+    findings: &mut Findings<'_>,
+) -> Option<Option<String>> {
     let Some(text) = raw else {
         return Some(None);
     };

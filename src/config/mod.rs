@@ -2,6 +2,7 @@
 //! line; unknown keys are refused.
 
 mod digests;
+mod dkim;
 mod findings;
 mod mailing;
 mod publishing;
@@ -17,6 +18,7 @@ use std::{
 use toml::de::DeTable;
 use url::Url;
 
+pub use self::dkim::is_selector;
 use self::{
     findings::Findings,
     raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore},

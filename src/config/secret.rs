@@ -2,16 +2,20 @@
 //! from the command line or from `letterpress.toml`.
 
 use std::{
-    fs, io,
+    fs::{self, File, Metadata},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
-use secrecy::SecretString;
+use secrecy::{SecretSlice, SecretString, zeroize::Zeroizing};
 
 /// The environment variable that may hold the relay's password.
 pub const PASSWORD_VARIABLE: &str = "LETTERPRESS_SMTP_PASSWORD";
 /// The systemd credential that may hold it.
 pub const PASSWORD_CREDENTIAL: &str = "letterpress-smtp-password";
+
+/// No private key is larger; what is read of a file that is.
+const LARGEST_SECRET: usize = 64 * 1024;
 
 /// Why a secret cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -80,13 +84,43 @@ pub fn relay_password(file: Option<&Path>) -> Result<SecretString, SecretError> 
     }
 }
 
-#[cfg(unix)]
+/// The bytes of a file that only this account and root can read or change:
+/// a private key.
+///
+/// # Errors
+/// When the file is unreadable, empty or open to others (mode beyond 0640).
+pub fn private_file(path: &Path) -> Result<SecretSlice<u8>, SecretError> {
+    let failed = |source| SecretError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(failed)?;
+    check_access(path, &file.metadata().map_err(failed)?)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST_SECRET));
+    file.by_ref()
+        .take(LARGEST_SECRET as u64)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.is_empty() {
+        return Err(SecretError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(SecretSlice::from(bytes.to_vec()))
+}
+
 fn from_file(path: &Path) -> Result<SecretString, SecretError> {
-    use std::os::unix::fs::MetadataExt;
     let about = fs::metadata(path).map_err(|source| SecretError::Read {
         path: path.to_owned(),
         source,
     })?;
+    check_access(path, &about)?;
+    read(path)
+}
+
+#[cfg(unix)]
+fn check_access(path: &Path, about: &Metadata) -> Result<(), SecretError> {
+    use std::os::unix::fs::MetadataExt;
     let mode = about.mode() & 0o777;
     if mode & !0o640 != 0 {
         return Err(SecretError::Open {
@@ -100,12 +134,12 @@ fn from_file(path: &Path) -> Result<SecretString, SecretError> {
             path: path.to_owned(),
         });
     }
-    read(path)
+    Ok(())
 }
 
 #[cfg(not(unix))]
-fn from_file(path: &Path) -> Result<SecretString, SecretError> {
-    read(path)
+fn check_access(_path: &Path, _about: &Metadata) -> Result<(), SecretError> {
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<SecretString, SecretError> {

@@ -150,12 +150,37 @@ pub struct MailSettings {
     pub timeouts: Timeouts,
     /// A session ends after so many messages.
     pub messages_per_connection: u32,
+    /// `[mail.dkim]`; without it the relay signs, or nobody.
+    pub dkim: Option<DkimSettings>,
     /// `[mail.list]`.
     pub list: ListSettings,
     /// Domain of the envelope sender `bounce+TOKEN@…`: `bounces.domain`.
     pub bounce_domain: Option<String>,
     /// Base of the links that readers follow: `serve.public_url`, ends in `/`.
     pub public_url: Option<Url>,
+}
+
+/// `[mail.dkim]`: who signs, with which keys. The keys themselves are read when
+/// something is to be signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DkimSettings {
+    /// The signing domain (`d=`): aligned with the sender's.
+    pub domain: String,
+    /// One key, or two for two signatures.
+    pub keys: Vec<DkimKey>,
+    /// How long a signature holds (`x=`); for ever where absent.
+    pub valid_for: Option<Duration>,
+}
+
+/// A key of `[mail.dkim]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DkimKey {
+    /// The name under which its public half is published (`s=`).
+    pub selector: String,
+    /// The file of its private half (absolute path).
+    pub file: PathBuf,
+    /// The line of letterpress.toml that names the file.
+    pub line: Option<u32>,
 }
 
 /// `[mail.list]`: what identifies the list to mail clients.

@@ -145,12 +145,6 @@ fn a_sender_with_a_line_break_is_refused() {
 
 #[test]
 fn settings_of_later_versions_are_said_out_loud() {
-    let text = format!("{GOOD}\n[mail.dkim]\ndomain = \"x\"\n");
-    assert!(
-        problems(&text)
-            .join("\n")
-            .contains("does not sign with DKIM")
-    );
     let text = format!("{GOOD}\n[bounces]\nsource = \"maildir:/var/mail/b\"\n");
     let (_, warnings) = parse(&text).unwrap();
     assert_eq!(warnings.len(), 1, "{warnings:?}");
@@ -164,4 +158,37 @@ fn broken_toml_names_the_line() {
         found[0].starts_with("letterpress.toml:2: error:"),
         "{found:?}"
     );
+}
+
+#[test]
+fn a_dkim_table_needs_selector_and_key_and_signs_as_the_sender_unless_told() {
+    let table = "\n[mail.dkim]\nselector = \"LP1\"\nkey_file = \"keys/1.pem\"\n";
+    let (config, _) = parse(&format!("{GOOD}{table}")).unwrap();
+    let dkim = config.mail.unwrap().dkim.unwrap();
+    assert_eq!(dkim.domain, "magazine.example.org");
+    assert_eq!(dkim.keys[0].selector, "lp1");
+    assert_eq!(dkim.keys[0].file, PathBuf::from("/site/keys/1.pem"));
+    assert_eq!((dkim.keys.len(), dkim.valid_for), (1, None));
+    for (added, complaint) in [
+        (
+            "domain = \"example.net\"",
+            "mail.dkim.domain is `example.net`, and mail.from is at",
+        ),
+        (
+            "second_selector = \"two\"",
+            "mail.dkim.second_key_file is missing",
+        ),
+        (
+            "second_selector = \"lp1\"\nsecond_key_file = \"2.pem\"",
+            "both keys of [mail.dkim] have the selector `lp1`",
+        ),
+        ("valid_for = \"72h\"", "use at least 8days"),
+        ("l = 100", "[mail.dkim] has no key `l`"),
+    ] {
+        let found = problems(&format!("{GOOD}{table}{added}\n")).join("\n");
+        assert!(found.contains(complaint), "{found}");
+    }
+    let found = problems(&format!("{GOOD}\n[mail.dkim]\n")).join("\n");
+    assert!(found.contains("mail.dkim.selector is missing"), "{found}");
+    assert!(found.contains("mail.dkim.key_file is missing"), "{found}");
 }

@@ -19,6 +19,7 @@ use crate::{
         article::{ArticleId, Slug},
         collection::Withheld,
         problem::Problem,
+        publication::is_feed_place,
     },
 };
 
@@ -282,6 +283,12 @@ impl Seen {
             return double(
                 format!("the address {} is also that of {owner}", article.url),
                 "change `slug` or `path` of one of them",
+            );
+        }
+        if has_own_place && is_feed_place(article.url.path()) && !article.is_elsewhere {
+            return double(
+                format!("the address {} is that of a feed", article.url),
+                "change `path`",
             );
         }
         self.ids.insert(article.id.clone(), parsed.source.clone());

@@ -483,6 +483,11 @@ fn doubles_are_reported_once_with_both_files() {
             ("food/a.md", ""),
             "the slug `a` is also that of content/food/a/index.md",
         ),
+        (
+            ("food/a.md", ""),
+            ("home/b.md", "path = \"/tags/x/atom.xml\""),
+            "the address https://example.org/tags/x/atom.xml/ is that of a feed",
+        ),
     ] {
         let world = World::new(&[(a.0, &article(a.1, "")), (b.0, &article(b.1, ""))]);
         let loaded = world.load();

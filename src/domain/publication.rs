@@ -94,6 +94,24 @@ pub fn plain_file(path: &str) -> Option<String> {
     })
 }
 
+/// Whether a file below the output folder, or a folder on the way to it, has a
+/// name that feeds have there: nothing else may stand in their places.
+#[must_use]
+pub fn is_feed_place(file: &str) -> bool {
+    file.split('/').any(|name| {
+        let name = name.to_ascii_lowercase();
+        let numbered = |stem: &str| {
+            let rest = name.strip_prefix(stem).and_then(|n| n.strip_suffix(".xml"));
+            rest.is_some_and(|n| n.len() >= 4 && n.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        matches!(
+            name.as_str(),
+            "rss.xml" | "atom.xml" | "feed.json" | "podcast.xml" | "feeds.opml"
+        ) || numbered("rss-")
+            || numbered("atom-")
+    })
+}
+
 /// A picture that stands for the publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logo {

@@ -82,6 +82,24 @@ pub fn write(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
     sync_folder(folder)
 }
 
+/// Writes `bytes` to `path`, where nothing may be yet; makes its folders.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when something is there, which stays as it
+/// is; else as [`write()`].
+pub fn write_new(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    let folder = folder_of(path);
+    make_folder(folder, Readers::Everybody)?;
+    let mut file = tempfile::Builder::new()
+        .prefix(".letterpress-")
+        .permissions(permissions(readers))
+        .tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
 /// Makes a folder and those above it; one for the owner only is 0700.
 ///
 /// # Errors

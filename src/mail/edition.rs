@@ -8,7 +8,10 @@ use std::{ops::Range, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::slot::{Slot, SlotUse};
+use super::{
+    dkim,
+    slot::{Slot, SlotUse},
+};
 use crate::{domain::address::EmailAddress, links::DigestTag};
 
 /// What begins every stored edition; the last byte is the version.
@@ -44,6 +47,9 @@ pub(super) struct Facts {
     /// What the token follows in a mailto unsubscribe link.
     pub(super) unsubscribe_mailto: String,
     pub(super) digest: DigestTag,
+    /// How its messages are signed; not at all where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) dkim: Option<dkim::Frozen>,
     pub(super) html_bytes: usize,
     pub(super) text_bytes: usize,
 }
@@ -233,6 +239,7 @@ impl Edition {
             unsubscribe_page: None,
             unsubscribe_mailto: String::new(),
             digest: DigestTag([0; 8]),
+            dkim: None,
             html_bytes: 0,
             text_bytes: 0,
         })

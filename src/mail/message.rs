@@ -6,6 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
+    dkim::{self, Signing},
     edition::{Edition, Piece},
     mime::{encode, mailbox},
     slot::{Place, Slot, SlotUse},
@@ -52,6 +53,8 @@ pub struct Addressed<'a> {
 #[derive(Debug)]
 pub struct Message {
     edition: Arc<Edition>,
+    /// The signature fields that come first, where the issue is signed.
+    signatures: String,
     /// The encoded value of each of the edition's slots.
     values: Vec<String>,
     message_id: String,
@@ -62,27 +65,47 @@ pub struct Message {
 #[derive(Debug)]
 pub struct Composer {
     edition: Arc<Edition>,
+    signing: Option<Signing>,
 }
 
 impl Composer {
-    /// What makes the messages of this edition.
-    #[must_use]
-    pub fn new(edition: Edition) -> Self {
-        Self {
+    /// What makes the messages of this edition, signed as it was frozen to be.
+    ///
+    /// # Errors
+    /// When it was frozen to be signed, and `keys` are not those it needs.
+    pub fn new(edition: Edition, keys: Option<&dkim::Keys>) -> Result<Self, dkim::Mismatch> {
+        Ok(Self {
+            signing: Signing::new(&edition, keys)?,
             edition: Arc::new(edition),
-        }
+        })
     }
 
-    /// Fills the slots for one reader.
+    /// Whether its messages are signed, which takes much longer than all else.
     #[must_use]
-    pub fn message(&self, to: &Addressed<'_>, signer: &Signer) -> Message {
+    pub fn signs(&self) -> bool {
+        self.signing.is_some()
+    }
+
+    /// Fills the slots for one reader, and signs.
+    ///
+    /// # Errors
+    /// When the cryptography fails.
+    pub fn message(
+        &self,
+        to: &Addressed<'_>,
+        signer: &Signer,
+    ) -> Result<Message, dkim::CryptoError> {
         let edition = &self.edition;
         let reader = Reader::of_facts(&edition.facts, to, signer);
-        let values = edition
+        let values: Vec<String> = edition
             .slots
             .iter()
             .map(|used| reader.encoded(used))
             .collect();
+        let signatures = match &self.signing {
+            Some(signing) => signing.sign(edition, &values)?,
+            None => String::new(),
+        };
         let envelope_from = match &edition.facts.bounce_domain {
             Some(domain) => {
                 let token = signer.token(Purpose::Bounce, &Payload::Delivery(to.delivery));
@@ -90,12 +113,13 @@ impl Composer {
             }
             None => edition.facts.sender.clone(),
         };
-        Message {
+        Ok(Message {
+            signatures,
             values,
             message_id: reader.message_id,
             envelope_from,
             edition: Arc::clone(edition),
-        }
+        })
     }
 }
 
@@ -115,10 +139,12 @@ impl Message {
     /// The message in order, header and body, as pieces of an edition that
     /// stays where it is. CRLF line ends throughout, the last one included.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        self.edition.pieces.iter().map(|piece| match piece {
+        let pieces = self.edition.pieces.iter().map(|piece| match piece {
             Piece::Fixed(range) => &self.edition.fixed[range.clone()],
             Piece::Slot(index) => self.values[*index].as_bytes(),
-        })
+        });
+        let signatures = (!self.signatures.is_empty()).then_some(self.signatures.as_bytes());
+        signatures.into_iter().chain(pieces)
     }
 
     /// Bytes of the whole message, for SIZE.

@@ -5,6 +5,7 @@
 //! that happens per message. [`smtp`] takes them to a relay.
 
 mod context;
+pub mod dkim;
 mod edition;
 mod message;
 mod mime;

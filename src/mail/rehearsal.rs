@@ -45,7 +45,7 @@ pub fn check_templates(
             date: article.published,
         };
         // The key is of no matter: nothing of this leaves the program.
-        if let Err(error) = render(&input, templates, settings, &Signer::new(&[0; 32])) {
+        if let Err(error) = render(&input, templates, settings, &Signer::new(&[0; 32]), None) {
             problems.push(problem(&error));
         }
     }
@@ -92,6 +92,8 @@ fn problem(error: &RenderError) -> Problem {
         | RenderError::Style { .. }
         | RenderError::StyleBlock { .. }
         | RenderError::Mark { .. }
+        | RenderError::Keys(_)
+        | RenderError::Crypto(_)
         | RenderError::Wire { .. } => {
             let cause = error.source().map(ToString::to_string).unwrap_or_default();
             let remedy = if cause.is_empty() {

@@ -8,6 +8,7 @@ use css_inline::{CSSInliner, InlineOptions};
 
 use super::{
     context::IssueContext,
+    dkim,
     edition::{Edition, Facts, mailto_before_token},
     message::{Addressed, Composer, Reader},
     mime::{Content, WireError, check_wire, compose},
@@ -114,6 +115,12 @@ pub enum RenderError {
         #[source]
         source: BrokenMark,
     },
+    /// The keys do not sign.
+    #[error(transparent)]
+    Keys(#[from] dkim::Mismatch),
+    /// The cryptography does not sign.
+    #[error(transparent)]
+    Crypto(#[from] dkim::CryptoError),
     /// A finished message would be unsafe to send.
     #[error("digest `{digest}`: no message of this issue can be sent")]
     Wire {
@@ -132,7 +139,7 @@ const LONGEST_SUBJECT: usize = 255;
 /// Most bytes of the style block that Gmail keeps.
 const LARGEST_STYLE_BLOCK: usize = 8192;
 
-/// Renders an issue.
+/// Renders an issue, to be signed with `keys` where there are any.
 ///
 /// # Errors
 /// When a template, the subject or the style sheet does not work out; see
@@ -142,9 +149,11 @@ pub fn render(
     templates: &Templates,
     settings: &MailSettings,
     signer: &Signer,
+    keys: Option<&dkim::Keys>,
 ) -> Result<Rendered, RenderError> {
     // 1. Templates and styles, then slots where the marks stood.
     let mut content = content(input, templates, settings, signer)?;
+    content.facts.dkim = keys.map(|keys| keys.freeze(input.date));
 
     // 2. What a reader would see.
     let sample = Sample::new();
@@ -158,13 +167,13 @@ pub fn render(
     // 3. Headers and encoding; the last look, with the readers most likely to
     //    break something.
     let edition = compose(input, settings, content);
-    let composer = Composer::new(edition.clone());
+    let composer = Composer::new(edition.clone(), keys)?;
     rehearse(&composer, input, signer)?;
     Ok(Rendered {
         html,
         text,
         subject: edition.subject().to_owned(),
-        eml: composer.message(&to, signer).to_bytes(),
+        eml: composer.message(&to, signer)?.to_bytes(),
         edition,
     })
 }
@@ -319,6 +328,7 @@ fn facts(input: &IssueInput<'_>, settings: &MailSettings, subject: &str) -> Fact
             .map(|base| format!("{base}unsubscribe/")),
         unsubscribe_mailto: mailto_before_token(unsubscribe),
         digest: DigestTag::of(&input.digest.name),
+        dkim: None,
         html_bytes: 0,
         text_bytes: 0,
     }
@@ -349,7 +359,7 @@ fn rehearse(
             name,
             ..sample.addressed(input.number)
         };
-        check_wire(&composer.message(&to, signer).to_bytes()).map_err(|source| {
+        check_wire(&composer.message(&to, signer)?.to_bytes()).map_err(|source| {
             RenderError::Wire {
                 digest: input.digest.name.to_string(),
                 source,

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use super::OutboxError;
 use crate::{
     domain::delivery::IssueId,
-    mail::{Composer, Edition},
+    mail::{Composer, Edition, dkim::Keys},
     store::Store,
 };
 
@@ -24,13 +24,15 @@ pub(super) struct Ready {
 /// Issues by their number in the ledger.
 pub(super) struct Issues {
     store: Store,
+    keys: Option<Keys>,
     ready: Mutex<HashMap<IssueId, Arc<Ready>>>,
 }
 
 impl Issues {
-    pub(super) fn new(store: Store) -> Self {
+    pub(super) fn new(store: Store, keys: Option<Keys>) -> Self {
         Self {
             store,
+            keys,
             ready: Mutex::default(),
         }
     }
@@ -47,10 +49,15 @@ impl Issues {
             .ok_or(OutboxError::NoEdition { issue })?;
         let edition = Edition::from_bytes(&stored.bytes)
             .map_err(|source| OutboxError::Edition { issue, source })?;
+        let composer =
+            Composer::new(edition, self.keys.as_ref()).map_err(|source| OutboxError::Keys {
+                issue: format!("{}/{}", stored.digest, stored.number),
+                source,
+            })?;
         let new = Arc::new(Ready {
             number: stored.number,
             digest: stored.digest,
-            composer: Composer::new(edition),
+            composer,
         });
         ready.insert(issue, Arc::clone(&new));
         Ok(new)

@@ -36,7 +36,10 @@ pub use self::{
 use crate::{
     config::settings::{MailSettings, Relay},
     links::Signer,
-    mail::smtp::{Dialer, DialerError, Trouble},
+    mail::{
+        dkim::{CryptoError, Keys, Mismatch},
+        smtp::{Dialer, DialerError, Trouble},
+    },
     store::{Store, StoreError},
 };
 
@@ -69,6 +72,8 @@ pub struct Outbox {
     pub settings: MailSettings,
     /// Tokens and Message-IDs.
     pub signer: Signer,
+    /// The keys of `[mail.dkim]`.
+    pub keys: Option<Keys>,
     /// The clock.
     pub now: Now,
     /// Jitter.
@@ -92,6 +97,18 @@ pub enum OutboxError {
         /// The issue's number in the ledger.
         issue: i64,
     },
+    /// An issue was frozen to be signed with other keys.
+    #[error("issue {issue} cannot be signed as it was frozen")]
+    Keys {
+        /// As people name it.
+        issue: String,
+        /// What differs.
+        #[source]
+        source: Mismatch,
+    },
+    /// The cryptography does not sign.
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
     /// An edition in the ledger cannot be read.
     #[error("the stored edition of issue {issue} is damaged")]
     Edition {
@@ -172,7 +189,7 @@ impl Drain {
         };
         let shared = Shared {
             feed: Feed::new(outbox.store.clone(), Arc::clone(&outbox.now)),
-            issues: Issues::new(outbox.store.clone()),
+            issues: Issues::new(outbox.store.clone(), outbox.keys),
             control: Control::new(settings.connections, settings.relay_patience, settings.rate),
             refusals: std::sync::Mutex::default(),
             tally: Arc::default(),

@@ -34,6 +34,25 @@ impl Folder {
         folder
     }
 
+    /// A copy of `parts` of a publication's folder.
+    pub(crate) fn copy(root: &Path, parts: &[&str]) -> Self {
+        let folder = Self {
+            dir: TempDir::new().unwrap(),
+        };
+        for part in parts {
+            let mut files = BTreeMap::new();
+            collect(&root.join(part), root, &mut files);
+            if root.join(part).is_file() {
+                files.insert((*part).to_owned(), fs::read(root.join(part)).unwrap());
+            }
+            assert!(!files.is_empty(), "{part} is empty");
+            for (name, bytes) in files {
+                folder.write(&name, bytes);
+            }
+        }
+        folder
+    }
+
     pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
         let path = self.dir.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,13 +1,17 @@
 //! What readers see over time: archives, edits, withdrawals, and what a reader
 //! that looks in a day later has to read.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    process::Command,
+};
 
 use letterpress::feed::File;
 
 use crate::{
     folder::{Folder, ids, link},
-    readers,
+    is_golden, readers,
+    strict::complaints,
 };
 
 const BASE: &str = "https://bean.example.org/";
@@ -91,6 +95,7 @@ fn a_walk_through_the_archive_meets_each_of_a_thousand_articles_once() {
         let documents = walk(&folder, &format!("sections/{section}/atom.xml"));
         each_once(&documents, if section == "food" { 334 } else { 333 });
     }
+    assert_eq!(complaints(&folder.below(""), BASE, FRIDAY), [""; 0]);
     let newest = folder.bytes("archive/atom-0009.xml");
     readers::fits_the_grammar_of_atom(&File {
         path: "atom.xml".to_owned(),
@@ -281,12 +286,43 @@ fn a_day_later_the_feeds_tell_what_changed_and_nothing_else() {
     });
     assert_eq!(folder.build(SATURDAY), [""; 0], "nothing changes by itself");
 
+    assert_eq!(complaints(&folder.below(""), BASE, SATURDAY), [""; 0]);
+
     // A file that comes back is published under its id.
     folder.article("removed", "2026-11-22", "");
     folder.build(SUNDAY);
     let back = folder.xml("atom.xml");
     assert!(ids(&back).contains(&removed));
     assert_eq!(back.one("at:deleted-entry").attribute("ref"), withdrawn);
+}
+
+/// The lines of `names` that differ between two states of a folder, as diff(1)
+/// tells them.
+fn difference(before: &Folder, after: &Folder, names: &[&str]) -> String {
+    let mut told = String::new();
+    for name in names {
+        let output = Command::new("diff")
+            .args(["-U0", "--label", name, "--label", name])
+            .arg(before.public().join(name))
+            .arg(after.public().join(name))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name} did not change");
+        told += &String::from_utf8(output.stdout).unwrap();
+    }
+    told
+}
+
+#[test]
+fn a_day_later_these_lines_differ_and_no_others() {
+    let (before, after) = (small(BASE), small(BASE));
+    for folder in [&before, &after] {
+        folder.build(FRIDAY);
+    }
+    a_day_later(&after);
+    after.build(SATURDAY);
+    let told = difference(&before, &after, &["atom.xml", "rss.xml", "feed.json"]);
+    is_golden("a-day-later.diff", &told);
 }
 
 #[test]

@@ -9,8 +9,15 @@
 mod folder;
 mod history;
 mod hostile;
+#[path = "../suite/html.rs"]
+#[allow(dead_code, reason = "the tests of the website use more of it")]
+mod html;
+mod ordeal;
+#[path = "../harness/picture.rs"]
+mod picture;
 mod readers;
 mod streams;
+mod strict;
 mod told;
 mod tree;
 
@@ -283,18 +290,25 @@ fn the_golden_files_are_what_we_write() {
     let mut world = world(BASE, FeedContent::Full);
     // All but the oldest article, which is 200 KB long.
     world.rules.entries = 15;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/feeds");
     for file in world.files(&Stream::Whole) {
-        let golden = folder.join(&file.path);
-        if std::env::var_os("LETTERPRESS_ACCEPT").is_some() {
-            fs::create_dir_all(golden.parent().unwrap()).unwrap();
-            fs::write(&golden, &file.bytes).unwrap();
-        }
-        let expected = fs::read_to_string(&golden)
-            .unwrap_or_else(|error| panic!("{}: {error}", golden.display()));
         let written = String::from_utf8(file.bytes).unwrap();
-        assert_eq!(written, expected, "{} differs", golden.display());
+        is_golden(&format!("feeds/{}", file.path), &written);
     }
+}
+
+/// Compares with a file below `tests/golden`, or takes `written` over.
+#[track_caller]
+fn is_golden(name: &str, written: &str) {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("LETTERPRESS_ACCEPT").is_some() {
+        fs::create_dir_all(golden.parent().unwrap()).unwrap();
+        fs::write(&golden, written).unwrap();
+    }
+    let expected =
+        fs::read_to_string(&golden).unwrap_or_else(|error| panic!("{}: {error}", golden.display()));
+    assert_eq!(written, expected, "{} differs", golden.display());
 }
 
 #[test]

@@ -1,14 +1,10 @@
-"""Prints what feedparser makes of a feed as one JSON document."""
+"""Prints what feedparser makes of feeds as one JSON document."""
 
 import calendar
 import json
 import sys
 
 import feedparser
-
-feed = feedparser.parse(sys.argv[1])
-if feed.bozo:
-    sys.exit(f"feedparser: {sys.argv[1]}: {feed.bozo_exception}")
 
 
 def told(entry):
@@ -27,4 +23,11 @@ def told(entry):
     }
 
 
-json.dump([told(entry) for entry in feed.entries], sys.stdout)
+def entries(path):
+    feed = feedparser.parse(path)
+    if feed.bozo:
+        sys.exit(f"feedparser: {path}: {feed.bozo_exception}")
+    return [told(entry) for entry in feed.entries]
+
+
+json.dump([entries(path) for path in sys.argv[1:]], sys.stdout)

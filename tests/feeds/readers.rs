@@ -55,11 +55,17 @@ fn output(command: &mut Command) -> String {
 #[track_caller]
 pub(crate) fn fits_the_grammar_of_atom(file: &File) {
     let folder = on_disk(std::slice::from_ref(file));
+    fit_the_grammar_of_atom(&[folder.path().join(&file.path)]);
+}
+
+/// The same for files.
+#[track_caller]
+pub(crate) fn fit_the_grammar_of_atom(files: &[PathBuf]) {
     output(
         Command::new("xmllint")
             .args(["--noout", "--nonet", "--relaxng"])
             .arg(root().join("tests/golden/atom.rng"))
-            .arg(folder.path().join(&file.path)),
+            .args(files),
     );
 }
 
@@ -94,10 +100,16 @@ fn python() -> PathBuf {
 /// What feedparser makes of a file; a complaint is a failure.
 #[track_caller]
 pub(crate) fn by_feedparser(file: &Path) -> Vec<Value> {
+    all_by_feedparser(&[file.to_owned()]).remove(0)
+}
+
+/// The same for many files, in their order.
+#[track_caller]
+pub(crate) fn all_by_feedparser(files: &[PathBuf]) -> Vec<Vec<Value>> {
     let printed = output(
         Command::new(python())
             .arg(root().join("tests/feeds/read_feed.py"))
-            .arg(file),
+            .args(files),
     );
     serde_json::from_str(&printed).unwrap()
 }
@@ -123,16 +135,29 @@ fn feedparser_reads_every_fact() {
     }
 }
 
-/// sfeed(5): time, title, link, content, type, id, author, enclosure, categories.
+/// What sfeed makes of a file; a complaint is a failure. sfeed(5): time, title,
+/// link, content, type, id, author, enclosure, categories.
+#[track_caller]
+pub(crate) fn by_sfeed(file: &Path) -> Vec<Vec<String>> {
+    let input = fs::File::open(file).unwrap();
+    let output = Command::new("sfeed").stdin(input).output();
+    let output = output.unwrap_or_else(|error| panic!("cannot start sfeed: {error}"));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && complaint.is_empty(),
+        "{}: {complaint}",
+        file.display()
+    );
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let fields = |line: &str| line.split('\t').map(str::to_owned).collect();
+    printed.lines().map(fields).collect()
+}
+
 #[test]
 fn sfeed_reads_both_xml_formats() {
     let folder = on_disk(&whole());
     for name in ["rss.xml", "atom.xml"] {
-        let file = fs::File::open(folder.path().join(name)).unwrap();
-        let output = Command::new("sfeed").stdin(file).output();
-        let output = output.unwrap_or_else(|error| panic!("cannot start sfeed: {error}"));
-        let printed = String::from_utf8(output.stdout).unwrap();
-        let lines: Vec<Vec<&str>> = printed.lines().map(|l| l.split('\t').collect()).collect();
+        let lines = by_sfeed(&folder.path().join(name));
         assert_eq!(lines.len(), expected().len(), "{name}");
         for (fields, told) in lines.iter().zip(expected()) {
             assert_eq!(fields[0], told.published.timestamp().to_string(), "{name}");

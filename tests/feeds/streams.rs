@@ -5,6 +5,7 @@ use letterpress::feed::File;
 use crate::{
     folder::{Folder, ids, link},
     readers,
+    strict::complaints,
     tree::Node,
 };
 
@@ -157,6 +158,7 @@ fn a_podcast_has_everything_that_directories_ask_for() {
          \"talk@example.org\" }}\n+++\n"
     ));
     folder.build(FRIDAY);
+    assert_eq!(complaints(&folder.below(""), BASE, FRIDAY), [""; 0]);
     let channel = channel(&folder, "sections/talks/podcast.xml");
     let own = channel.one("atom:link").attribute("href");
     assert_eq!(own, "https://bean.example.org/sections/talks/podcast.xml");

@@ -23,7 +23,7 @@ pub(crate) struct Html {
 pub(crate) struct Element {
     pub(crate) name: String,
     pub(crate) text: String,
-    attributes: Vec<(String, String)>,
+    pub(crate) attributes: Vec<(String, String)>,
 }
 
 impl Element {

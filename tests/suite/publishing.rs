@@ -281,27 +281,36 @@ fn a_disk_that_is_full_leaves_what_was_published_complete() {
     fs::create_dir(press.path("public")).unwrap();
     grow(&press, 300);
     fs::rename(press.path("content/food/long.md"), press.path("long.md")).unwrap();
+    // Whatever is left on the disk.
     let script = "
-        mount -t tmpfs -o size=1200k none public
+        mount -t tmpfs -o size=64m none public
         \"$letterpress\" --at 2026-11-27T08:00:00+02:00 build >&2
         before=$(find public -type f | sort | xargs sha256sum)
+        used=$(df -k --output=used public | tail -1)
         cp long.md content/food/long.md
-        set +e
-        \"$letterpress\" --at 2026-11-27T09:00:00+02:00 build
-        echo \"exit $?\"
-        set -e
-        after=$(find public -type f | sort | xargs sha256sum)
-        test \"$before\" = \"$after\" && echo complete
-        ls -A public | grep -c letterpress || true
+        for room in 0 12 100 350 800 1500; do
+            mount -o remount,size=$((used + room))k public
+            set +e
+            \"$letterpress\" --at 2026-11-27T09:00:00+02:00 build
+            echo \"$room: exit $?\"
+            set -e
+            after=$(find public -type f | sort | xargs sha256sum)
+            test \"$before\" = \"$after\" && echo complete
+            ls -A public | grep -c letterpress || true
+        done
+        mount -o remount,size=64m public
+        \"$letterpress\" --at 2026-11-27T09:00:00+02:00 build >&2
         rm content/food/long.md
         \"$letterpress\" --at 2026-11-27T10:00:00+02:00 build >&2
     ";
-    in_namespace(&press, script)
-        .succeeds()
-        .prints("exit 74\ncomplete\n0\n")
+    let told = in_namespace(&press, script);
+    told.succeeds()
         .says("No space left on device")
         .says("public/")
         .says("hint: what was published before is complete");
+    for room in [0, 12, 100, 350, 800, 1500] {
+        told.prints(&format!("{room}: exit 74\ncomplete\n0\n"));
+    }
 }
 
 #[test]
@@ -405,6 +414,11 @@ fn bad_settings_and_doubled_addresses_stop_before_anything_is_written() {
         ("feeds.hub", "hub.example.net", "is no URL"),
         ("feeds.hub", "https://name:secret@hub.example.net/", "login"),
         ("feeds.content", "half", "full"),
+        (
+            "content.permalink",
+            "/{section}/",
+            "no pattern of an address",
+        ),
     ] {
         let good = press.read("letterpress.toml");
         press.set(key, value);
@@ -428,10 +442,106 @@ fn bad_settings_and_doubled_addresses_stop_before_anything_is_written() {
         .exits(78)
         .says("content.compress has `gzip`");
     press.write("letterpress.toml", &good);
+    press.set("feeds.entries", 0);
+    press
+        .run(&["build"])
+        .exits(78)
+        .says("feeds.entries is 0; use 1 to 10000");
+    press.write("letterpress.toml", &good);
     press.article(
         "food/twin.md",
         "+++\ntitle = \"Twin\"\nslug = \"apricots\"\ndate = 2026-11-20\n+++\nTwice.\n",
     );
     press.run(&["build"]).exits(65).says("apricots");
     assert_eq!(press.files("public"), [""; 0]);
+}
+
+#[test]
+fn faults_of_articles_are_told_by_their_line_and_stop_before_anything_is_written() {
+    let press = Press::new();
+    press.write("content/food/no.png", "not a picture");
+    for (front_matter, said) in [
+        (
+            "enclosure = \"none.mp3\"",
+            ":4: error: there is no file `none.mp3`",
+        ),
+        (
+            "hero = \"no.png\"",
+            ":4: error: `no.png` is not a JPEG, PNG",
+        ),
+        (
+            "hero = \"none.png\"",
+            ":4: error: there is no picture `none.png`",
+        ),
+        ("path = \"/food/apricots/\"", ":2: error: the address"),
+        ("path = \"/food/\"", "is also that of a section"),
+        ("path = \"/atom.xml\"", "/atom.xml/ is that of a feed"),
+        (
+            "withdrawn = \"someday\"",
+            ":4: error: `someday` is not a date",
+        ),
+        (
+            "title = \"Twice\"",
+            ":4: error: the front matter is not TOML",
+        ),
+        ("nothing", ":4: error: the front matter is not TOML"),
+    ] {
+        let text = format!("+++\ntitle = \"A\"\ndate = 2026-11-20\n{front_matter}\n+++\nText.\n");
+        press.article("food/faulty.md", &text);
+        press
+            .run(&["build"])
+            .exits(65)
+            .says("content/food/faulty.md")
+            .says(said)
+            .says("nothing was published or sent");
+        assert_eq!(press.files("public"), [""; 0], "{front_matter}");
+    }
+    for (yaml, said) in [
+        (
+            "  date: 2026-11-20",
+            ":3: error: the front matter is not YAML",
+        ),
+        (
+            "title: B",
+            ":3: error: the front matter is not YAML: duplicate mapping key: title;",
+        ),
+        ("date: soon", ":3: error: `soon` is not a date"),
+    ] {
+        let text = format!("---\ntitle: A\n{yaml}\n---\nText.\n");
+        press.article("food/faulty.md", &text);
+        press.run(&["build"]).exits(65).says(said);
+    }
+}
+
+#[test]
+fn an_old_address_never_takes_the_place_of_a_feed_or_of_a_picture() {
+    let press = Press::new();
+    press.article(
+        "food/moved.md",
+        "+++\ntitle = \"Moved\"\ndate = 2026-11-20\naliases = [\"/rss.xml\", \"/atom.xml/\", \"/style.css\", \
+         \"/sections/food/feed.json\", \"/feed.xml\", \"/old.html\", \"/old.html/more\"]\n+++\nText.\n",
+    );
+    press.run(&["build"]).succeeds();
+    for feed in ["rss.xml", "atom.xml", "sections/food/feed.json"] {
+        assert!(
+            press.read(&format!("public/{feed}")).contains("Moved"),
+            "{feed}"
+        );
+    }
+    for page in ["feed.xml/index.html", "old.html"] {
+        let text = press.read(&format!("public/{page}"));
+        assert!(text.contains("/food/moved/"), "{text}");
+    }
+    // What two parts of the program would make in one place is told before
+    // anything takes its place.
+    let before = public(&press);
+    press.article(
+        "food/moved.md",
+        "+++\ntitle = \"Moved\"\ndate = 2026-11-20\naliases = [\"/food/apricots.png\"]\n+++\nOther text.\n",
+    );
+    press
+        .run(&["build"])
+        .exits(65)
+        .says("`food/apricots.png` would have to be a file and a folder");
+    assert_eq!(public(&press), before);
 }

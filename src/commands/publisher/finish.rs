@@ -11,7 +11,9 @@ use std::{
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
-use super::{Built, Failure, Progress, Publisher, Staged, compress, is_absence, known, unwritable};
+use super::{
+    Built, Exit, Failure, Progress, Publisher, Staged, compress, is_absence, known, unwritable,
+};
 use crate::{
     commands::workspace,
     files,
@@ -53,7 +55,7 @@ impl Publisher<'_> {
         let progress = self.progress.get_mut();
         let mut progress = std::mem::take(progress.unwrap_or_else(PoisonError::into_inner));
         let mut built = std::mem::take(&mut progress.built);
-        let plan = self.plan(progress);
+        let plan = self.plan(progress)?;
         let mut outcome = Outcome::default();
         if self.is_idle(&plan) {
             // Somebody may have emptied a folder that only we had a use for.
@@ -83,7 +85,7 @@ impl Publisher<'_> {
         Ok(sorted(built))
     }
 
-    fn plan(&self, progress: Progress) -> Plan {
+    fn plan(&self, progress: Progress) -> Result<Plan, Failure> {
         let Progress {
             claimed,
             mut staged,
@@ -100,6 +102,12 @@ impl Publisher<'_> {
             .flat_map(|path| known::folders_of(path))
             .map(str::to_owned)
             .collect();
+        let doubled = needed.iter().filter(|path| claimed.contains_key(*path));
+        if let Some(path) = doubled.min() {
+            let what = format!("`{path}` would have to be a file and a folder");
+            return Err(Failure::new(Exit::Data, what)
+                .hint("give one of them another address; nothing was published"));
+        }
         let (in_our_way, obsolete) = self
             .known
             .files()
@@ -110,14 +118,14 @@ impl Publisher<'_> {
                 let is_below_a_file = |folder| claimed.contains_key(folder);
                 needed.contains(path) || known::folders_of(path).any(is_below_a_file)
             });
-        Plan {
+        Ok(Plan {
             staged,
             adopted,
             feeds,
             needed,
             in_our_way,
             obsolete,
-        }
+        })
     }
 
     fn is_idle(&self, plan: &Plan) -> bool {

@@ -104,20 +104,25 @@ pub(in crate::content) fn read(path: &Path, source: &Path) -> Result<String, Pro
             "save the file as UTF-8",
         )
     })?;
-    if let Some(at) = text.find('\0') {
-        return Err(Problem::error(
-            source,
-            line_at(text.as_bytes(), at),
-            format!("there is a NUL character at byte {at}"),
-            "remove it; a text file has none",
-        ));
-    }
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
     Ok(if text.contains('\r') {
         text.replace("\r\n", "\n").replace('\r', "\n")
     } else {
         text.to_owned()
     })
+}
+
+/// Takes NUL characters out of `text`, which no format can carry, and says so.
+pub(in crate::content) fn without_nul(text: &mut String, source: &Path) -> Option<Problem> {
+    let at = text.find('\0')?;
+    let line = line_at(text.as_bytes(), at);
+    text.retain(|c| c != '\0');
+    Some(Problem::warning(
+        source,
+        line,
+        "there is a NUL character, which is left out",
+        "remove it; a text file has none",
+    ))
 }
 
 fn line_at(bytes: &[u8], offset: usize) -> u32 {
@@ -149,8 +154,14 @@ mod tests {
         let problem = read_bytes(b"a\nb\xFFc").unwrap_err();
         assert_eq!(problem.line, Some(2));
         assert!(problem.what.contains("byte 3"), "{problem}");
-        let problem = read_bytes(b"a\n\nb\0").unwrap_err();
-        assert_eq!(problem.line, Some(3));
+    }
+
+    #[test]
+    fn a_nul_is_left_out_and_told() {
+        let mut text = read_bytes(b"a\n\nb\0c\0").unwrap();
+        let problem = without_nul(&mut text, Path::new("content/a.md")).unwrap();
+        assert_eq!((text.as_str(), problem.line), ("a\n\nbc", Some(3)));
+        assert!(without_nul(&mut text, Path::new("content/a.md")).is_none());
     }
 
     #[test]

@@ -67,7 +67,10 @@ pub(in crate::content) fn parse(folder: &Path, dir: &Path, file: &str) -> Parsed
     let source = dir.join(file);
     let mut problems = Vec::new();
     let kind = match list::read(&folder.join(file), &source) {
-        Ok(text) => parse_text(file, source, &text, &mut problems),
+        Ok(mut text) => {
+            problems.extend(list::without_nul(&mut text, &source));
+            parse_text(file, source, &text, &mut problems)
+        }
         Err(problem) => {
             problems.push(problem);
             None

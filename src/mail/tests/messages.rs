@@ -195,12 +195,15 @@ fn every_attempt_is_the_same_message_and_two_readers_share_nothing_of_their_own(
         "bert@example.net".parse().unwrap(),
     );
     let to_anna = addressed(&anna, Some("Anna"), 1);
-    let first = Composer::new(rendered.edition.clone()).message(&to_anna, &world.signer);
-    let again = Composer::new(stored.clone()).message(&to_anna, &world.signer);
+    let first = composer(&rendered.edition)
+        .message(&to_anna, &world.signer)
+        .unwrap();
+    let again = composer(&stored).message(&to_anna, &world.signer).unwrap();
     assert_eq!(first.to_bytes(), again.to_bytes());
     assert_eq!(first.size(), first.to_bytes().len());
-    let other =
-        Composer::new(stored.clone()).message(&addressed(&bert, Some("Bert"), 2), &world.signer);
+    let other = composer(&stored)
+        .message(&addressed(&bert, Some("Bert"), 2), &world.signer)
+        .unwrap();
     assert_ne!(first.message_id(), other.message_id());
     let text = String::from_utf8(other.to_bytes()).unwrap();
     assert!(text.contains("bert@example.net") && text.contains(other.message_id()));
@@ -224,11 +227,11 @@ fn the_envelope_sender_carries_the_delivery_where_bounces_have_a_domain() {
     let address = "anna@example.org".parse().unwrap();
     let to = addressed(&address, None, 5);
     let edition = world.render().unwrap().edition;
-    let message = Composer::new(edition.clone()).message(&to, &world.signer);
+    let message = composer(&edition).message(&to, &world.signer).unwrap();
     assert_eq!(message.envelope_from(), "letters@magazine.example.org");
     world.settings.bounce_domain = Some("bounces.example.org".to_owned());
     let edition = world.render().unwrap().edition;
-    let message = Composer::new(edition.clone()).message(&to, &world.signer);
+    let message = composer(&edition).message(&to, &world.signer).unwrap();
     let sender: EmailAddress = message.envelope_from().parse().unwrap();
     let token = sender.local().strip_prefix("bounce+").unwrap();
     let payload = world.signer.verify(Purpose::Bounce, token);

@@ -1,5 +1,6 @@
 //! Promises of the mail layer, and the small publication they are made about.
 
+mod dkim;
 mod messages;
 mod rendering;
 
@@ -8,6 +9,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use mail_parser::{HeaderValue, MessageParser, MimeHeaders};
 
 use super::{
+    dkim::Keys,
     rehearsal::{check_templates, full_article, sparse_article},
     *,
 };
@@ -87,6 +89,7 @@ fn settings() -> MailSettings {
         idempotency: None,
         timeouts: Timeouts::default(),
         messages_per_connection: 100,
+        dkim: None,
         list: ListSettings {
             id: None,
             postal_address: Some("12 Lower Main Road\nCape Town 7925".to_owned()),
@@ -99,6 +102,10 @@ fn settings() -> MailSettings {
 
 impl World {
     fn render(&self) -> Result<Rendered, RenderError> {
+        self.render_with(None)
+    }
+
+    fn render_with(&self, keys: Option<&Keys>) -> Result<Rendered, RenderError> {
         let input = IssueInput {
             publication: &self.publication,
             digest: &self.digest,
@@ -111,14 +118,15 @@ impl World {
                 .collect(),
             date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
         };
-        render(&input, &self.templates, &self.settings, &self.signer)
+        render(&input, &self.templates, &self.settings, &self.signer, keys)
     }
 
     fn message(&self, name: Option<&str>) -> Vec<u8> {
         let address = "thandi@example.org".parse().unwrap();
         let to = addressed(&address, name, 1);
-        Composer::new(self.render().unwrap().edition)
+        composer(&self.render().unwrap().edition)
             .message(&to, &self.signer)
+            .unwrap()
             .to_bytes()
     }
 
@@ -138,6 +146,11 @@ impl World {
         self.digest.template = kind.to_owned();
         self
     }
+}
+
+/// Makes unsigned messages.
+fn composer(edition: &Edition) -> Composer {
+    Composer::new(edition.clone(), None).unwrap()
 }
 
 fn addressed<'a>(address: &'a EmailAddress, name: Option<&'a str>, id: i64) -> Addressed<'a> {
