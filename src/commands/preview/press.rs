@@ -204,6 +204,17 @@ impl Press {
         aside.find(|one| one.article.source == source)
     }
 
+    /// The source of the held-back article whose page would be this file.
+    pub(super) fn held_back_at(&self, page: &str) -> Option<&Path> {
+        let publication = &self.config.publication;
+        let is_here = |one: &&SetAside| {
+            !one.article.is_elsewhere
+                && publication.file_at(&one.article.url).as_deref() == Some(page)
+        };
+        let found = self.loaded.set_aside.iter().find(is_here)?;
+        Some(&found.article.source)
+    }
+
     /// The file that is published at a path below the output folder.
     pub(super) fn file_at(&self, path: &str) -> Option<&Path> {
         self.files.get(path).map(PathBuf::as_path)

@@ -64,6 +64,9 @@ fn site_page(proof: &Proof, file: &str, asked: &Asked) -> Answer {
     match page_at(press, collection, file) {
         Ok(Some(page)) => shown(proof, page, asked),
         Ok(None) => {
+            if let Some(source) = press.held_back_at(file) {
+                return Answer::elsewhere(&ui::address("held-back", source));
+            }
             let index = format!("{file}/index.html");
             if let Ok(Some(_)) = page_at(press, collection, &index) {
                 return Answer::elsewhere(&format!("{}/", asked.path));

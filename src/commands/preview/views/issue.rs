@@ -108,12 +108,17 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
         is_plan: way == "plan",
         full: None,
     };
+    if let Err(failure) = freezing::signing_keys(&press.config) {
+        let problem = failure.problem("letterpress.toml".as_ref());
+        view.findings = Finding::all(proof, [&problem]);
+    }
     if !plan.articles.is_empty() {
         match render(press, digest, &plan) {
             Ok(rendered) => fill(&mut view, press, &rendered, (way, &here), name, asked),
             Err(failure) => {
                 let problem = failure.problem("templates".as_ref());
-                view.findings = Finding::all(proof, [&known(proof, problem)]);
+                let found = Finding::all(proof, [&known(proof, problem)]);
+                view.findings.extend(found);
             }
         }
     }
@@ -240,7 +245,17 @@ fn render(press: &Press, digest: &Digest, plan: &IssuePlan<'_>) -> Result<Render
         templates,
         ..
     } = press;
-    freezing::render(config, loaded, templates, digest, plan, &signer)
+    // Where the key is not, the message can be looked at without a signature.
+    let keys = freezing::signing_keys(config).ok().flatten();
+    freezing::render(
+        config,
+        loaded,
+        templates,
+        digest,
+        plan,
+        &signer,
+        keys.as_ref(),
+    )
 }
 
 /// The HTML part of the next issue, for a frame.
