@@ -53,11 +53,10 @@ fn an_open_page_follows_a_save_and_no_page_troubles_a_browser() {
     press.article(
         "garden/hostile.md",
         "+++\ntitle = \"<script>document.title='x'</script> & </b>\"\ndate = 2026-11-26\n+++\n\
-         <script>document.title = 'ran'</script> <img src=x onerror=\"document.title='ran'\">\n\n\
+         <script>document.title = 'ran'</script> <img src=shade.png alt=Shade onerror=\"document.title='ran'\">\n\n\
          <iframe src=\"https://example.org/\"></iframe> `a very long word without any place to break it: \
          aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa`\n",
     );
-    press.set("content.missing", "warning");
     let preview = Preview::of(&press);
     let home = preview.home().as_str().trim_end_matches('/').to_owned();
     let mut browser = Browser::start();
