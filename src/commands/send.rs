@@ -24,14 +24,18 @@ use crate::{
     },
     content::Loaded,
     domain::{
-        address::EmailAddress, delivery::OnUncertain, digest::Digest, issue::IssuePlan,
-        schedule::Due, subscriber::SubscriberId,
+        address::{AddressError, EmailAddress},
+        delivery::OnUncertain,
+        digest::Digest,
+        issue::IssuePlan,
+        schedule::Due,
+        subscriber::SubscriberId,
     },
     files::{self, Readers},
     links::Signer,
     mail::{
         Addressed, Composer, Message, Rendered,
-        smtp::{Dialer, Trouble},
+        smtp::{Dialer, Envelope, Trouble},
     },
     outbox,
     store::{RunLock, Store},
@@ -264,7 +268,8 @@ async fn without_ledger(
         let message = composer
             .message(&to, &signer)
             .map_err(|error| Failure::of(Exit::Internal, &error))?;
-        hand_over(&settings, digest, number, address, &message).await?;
+        let from = composer.envelope_from(to.delivery, &signer);
+        hand_over(&settings, digest, number, (&from, address), &message).await?;
         context.talk.say(format!(
             "test of issue {} sent to {}",
             plan.number,
@@ -311,7 +316,7 @@ async fn hand_over(
     settings: &MailSettings,
     digest: &Digest,
     number: usize,
-    address: &EmailAddress,
+    (from, address): (&str, &EmailAddress),
     message: &Message,
 ) -> Result<(), Failure> {
     match &settings.relay {
@@ -320,10 +325,9 @@ async fn hand_over(
             to_folder(folder, &name, message)
         }
         Relay::Smtp(relay) => {
-            let from: EmailAddress = message
-                .envelope_from()
+            let from = from
                 .parse()
-                .map_err(|error| Failure::of(Exit::Config, &error))?;
+                .map_err(|error: AddressError| Failure::of(Exit::Config, &error))?;
             let dialer = Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts)
                 .map_err(|error| Failure::of(Exit::Config, &error))?;
             let failed = |trouble: Trouble| {
@@ -333,13 +337,13 @@ async fn hand_over(
                 ))
             };
             let mut session = dialer.open().await.map_err(failed)?;
-            session.envelope(&from, address).await.map_err(failed)?;
-            let bytes = message.to_bytes();
-            let body = bytes.strip_suffix(b"\r\n").unwrap_or(&bytes);
+            let envelope = Envelope::new(&from, address).map_err(failed)?;
+            session.open(&envelope).await.map_err(failed)?;
             session
-                .message(std::iter::once(body), body.len())
+                .text(message.pieces(), message.size())
                 .await
                 .map_err(failed)?;
+            session.end(None).await.map_err(failed)?;
             session.quit().await;
             Ok(())
         }

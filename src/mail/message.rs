@@ -58,7 +58,6 @@ pub struct Message {
     /// The encoded value of each of the edition's slots.
     values: Vec<String>,
     message_id: String,
-    envelope_from: String,
 }
 
 /// Makes the messages of one edition, on any number of threads.
@@ -106,20 +105,25 @@ impl Composer {
             Some(signing) => signing.sign(edition, &values)?,
             None => String::new(),
         };
-        let envelope_from = match &edition.facts.bounce_domain {
-            Some(domain) => {
-                let token = signer.token(Purpose::Bounce, &Payload::Delivery(to.delivery));
-                format!("bounce+{token}@{domain}")
-            }
-            None => edition.facts.sender.clone(),
-        };
         Ok(Message {
             signatures,
             values,
             message_id: reader.message_id,
-            envelope_from,
             edition: Arc::clone(edition),
         })
+    }
+
+    /// The envelope sender (MAIL FROM) of a delivery, without brackets.
+    #[must_use]
+    pub fn envelope_from(&self, delivery: DeliveryId, signer: &Signer) -> String {
+        let facts = &self.edition.facts;
+        match &facts.bounce_domain {
+            Some(domain) => {
+                let token = signer.token(Purpose::Bounce, &Payload::Delivery(delivery));
+                format!("bounce+{token}@{domain}")
+            }
+            None => facts.sender.clone(),
+        }
     }
 }
 
@@ -128,12 +132,6 @@ impl Message {
     #[must_use]
     pub fn message_id(&self) -> &str {
         &self.message_id
-    }
-
-    /// The envelope sender (MAIL FROM), without brackets.
-    #[must_use]
-    pub fn envelope_from(&self) -> &str {
-        &self.envelope_from
     }
 
     /// The message in order, header and body, as pieces of an edition that

@@ -10,7 +10,11 @@ use super::{OutboxError, issues::Ready};
 use crate::{
     domain::delivery::DueDelivery,
     links::Signer,
-    mail::{Addressed, Message, dkim::CryptoError},
+    mail::{
+        Addressed, Message,
+        dkim::CryptoError,
+        smtp::{Envelope, Trouble},
+    },
 };
 
 /// Makes the messages of one drain.
@@ -28,6 +32,23 @@ impl Compose {
             signer: Arc::new(signer),
             turns: Arc::new(Semaphore::new(cores)),
         }
+    }
+
+    /// From whom and to whom the relay is told that `delivery` goes, or why
+    /// that cannot be said.
+    pub(super) fn envelope(
+        &self,
+        ready: &Ready,
+        delivery: &DueDelivery,
+    ) -> Result<Envelope, String> {
+        let from = ready.composer.envelope_from(delivery.id, &self.signer);
+        let Ok(from) = from.parse() else {
+            return Err("its envelope sender is no address".to_owned());
+        };
+        Envelope::new(&from, &delivery.address).map_err(|trouble| match trouble {
+            Trouble::Address(reason) => reason,
+            other => other.to_string(),
+        })
     }
 
     /// The message of `delivery`, the same at every attempt.

@@ -134,6 +134,14 @@ impl Control {
         worker < self.lock().limit
     }
 
+    /// Whether session number `worker` may begin one more message before the
+    /// last one is answered: all is well, and no rate is to be kept.
+    pub(super) fn admits_ahead(&self, worker: usize) -> bool {
+        let state = self.lock();
+        let is_well = state.open.is_none() && !state.gave_up;
+        is_well && worker < state.limit && self.rate.is_none()
+    }
+
     /// Waits for the rate's next free moment.
     pub(super) async fn keep_rate(&self) {
         let Some(rate) = self.rate else { return };

@@ -1,8 +1,11 @@
 //! Hands due deliveries to the sessions, each to one only.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use super::Now;
 use crate::{
@@ -20,15 +23,42 @@ pub(super) struct Feed {
     store: Store,
     now: Now,
     state: Mutex<State>,
+    /// One at a time reads from the ledger.
+    reading: tokio::sync::Mutex<()>,
     released: Notify,
 }
 
 #[derive(Default)]
 struct State {
     waiting: VecDeque<DueDelivery>,
-    /// What each session holds.
-    hands: HashMap<usize, DeliveryId>,
+    /// What each session holds, the present one first.
+    hands: HashMap<usize, Vec<DeliveryId>>,
     requeues: HashMap<DeliveryId, u32>,
+}
+
+/// What the ledger has for the sessions.
+enum Due {
+    Something,
+    /// Only what sessions hold, which may come back.
+    WhatIsHeld,
+    Nothing,
+}
+
+impl State {
+    fn take(&mut self, worker: usize) -> Option<DueDelivery> {
+        let delivery = self.waiting.pop_front()?;
+        self.hands.entry(worker).or_default().push(delivery.id);
+        Some(delivery)
+    }
+
+    fn let_go(&mut self, worker: usize, delivery: DeliveryId) {
+        if let Some(held) = self.hands.get_mut(&worker) {
+            held.retain(|id| *id != delivery);
+            if held.is_empty() {
+                self.hands.remove(&worker);
+            }
+        }
+    }
 }
 
 impl Feed {
@@ -37,6 +67,7 @@ impl Feed {
             store,
             now,
             state: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
             released: Notify::new(),
         }
     }
@@ -46,45 +77,86 @@ impl Feed {
     pub(super) async fn next(&self, worker: usize) -> Result<Option<DueDelivery>, StoreError> {
         loop {
             let released = self.released.notified();
-            {
-                let mut state = self.state.lock().await;
-                if state.waiting.is_empty() {
-                    let held: HashSet<DeliveryId> = state.hands.values().copied().collect();
-                    state.waiting = self.store.due(BATCH, (self.now)(), held).await?.into();
-                }
-                if let Some(delivery) = state.waiting.pop_front() {
-                    state.hands.insert(worker, delivery.id);
-                    return Ok(Some(delivery));
-                }
-                if state.hands.is_empty() {
-                    return Ok(None);
-                }
+            if let Some(delivery) = self.at_hand(worker) {
+                return Ok(Some(delivery));
             }
-            released.await;
+            match self.read().await? {
+                Due::Something => {}
+                Due::WhatIsHeld => released.await,
+                Due::Nothing => return Ok(None),
+            }
         }
     }
 
-    /// Session `worker` is done with its delivery, one way or another.
-    pub(super) async fn release(&self, worker: usize) {
-        self.state.lock().await.hands.remove(&worker);
+    /// The next delivery, if one was read already.
+    pub(super) fn at_hand(&self, worker: usize) -> Option<DueDelivery> {
+        self.lock().take(worker)
+    }
+
+    /// Reads what is due from the ledger, unless something waits meanwhile.
+    async fn read(&self) -> Result<Due, StoreError> {
+        let _alone = self.reading.lock().await;
+        let held: HashSet<DeliveryId> = {
+            let state = self.lock();
+            if !state.waiting.is_empty() {
+                return Ok(Due::Something);
+            }
+            state.hands.values().flatten().copied().collect()
+        };
+        let is_held = !held.is_empty();
+        let due = self.store.due(BATCH, (self.now)(), held).await?;
+        if due.is_empty() {
+            return Ok(if is_held {
+                Due::WhatIsHeld
+            } else {
+                Due::Nothing
+            });
+        }
+        self.lock().waiting.extend(due);
+        Ok(Due::Something)
+    }
+
+    /// Session `worker` is done with a delivery, one way or another.
+    pub(super) fn release(&self, worker: usize, delivery: DeliveryId) {
+        self.lock().let_go(worker, delivery);
         self.released.notify_waiters();
     }
 
-    /// What session `worker` holds.
-    pub(super) async fn in_hand(&self, worker: usize) -> Option<DeliveryId> {
-        self.state.lock().await.hands.get(&worker).copied()
+    /// Session `worker` has not touched this delivery: another one may have it.
+    pub(super) fn put_back(&self, worker: usize, delivery: DueDelivery) {
+        let mut state = self.lock();
+        state.let_go(worker, delivery.id);
+        state.waiting.push_front(delivery);
+        drop(state);
+        self.released.notify_waiters();
+    }
+
+    /// What session `worker` is busy with.
+    pub(super) fn in_hand(&self, worker: usize) -> Option<DeliveryId> {
+        self.lock().hands.get(&worker)?.first().copied()
+    }
+
+    /// Session `worker` is gone, with everything it held.
+    pub(super) fn abandon(&self, worker: usize) {
+        self.lock().hands.remove(&worker);
+        self.released.notify_waiters();
     }
 
     /// Counts a lost session against a delivery; true when it was one too many.
-    pub(super) async fn is_poisonous(&self, delivery: DeliveryId) -> bool {
-        let mut state = self.state.lock().await;
+    pub(super) fn is_poisonous(&self, delivery: DeliveryId) -> bool {
+        let mut state = self.lock();
         let count = state.requeues.entry(delivery).or_default();
         *count += 1;
         *count >= MOST_REQUEUES
     }
 
     /// Forgets what was read ahead: an issue was paused, or rows changed.
-    pub(super) async fn reread(&self) {
-        self.state.lock().await.waiting.clear();
+    pub(super) fn reread(&self) {
+        self.lock().waiting.clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics half-way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

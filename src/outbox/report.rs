@@ -7,6 +7,8 @@ use std::sync::{
 
 use tokio::sync::watch;
 
+use crate::domain::delivery::Outcome;
+
 /// Counts of a drain under way.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -51,6 +53,21 @@ impl Tally {
         uncertain, add_uncertain;
         /// Left, or the issue was paused, between queue and intent.
         withdrawn, add_withdrawn;
+    }
+
+    /// One delivery came to this end.
+    pub(super) fn add(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Sent(_) => self.add_sent(1),
+            Outcome::Deferred { .. } => self.add_deferred(1),
+            Outcome::Rejected { is_hard, .. } => {
+                self.add_rejected(1);
+                self.add_suppressed(u64::from(*is_hard));
+            }
+            Outcome::Failed { .. } => self.add_failed(1),
+            Outcome::Uncertain { .. } => self.add_uncertain(1),
+            Outcome::Requeued { .. } => {}
+        }
     }
 
     pub(super) fn take_back_rejected(&self, count: u64) {
@@ -158,6 +175,10 @@ impl Halt {
             first.get_or_insert(ending);
         }
         self.over.send_replace(true);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        *self.over.borrow()
     }
 
     pub(super) fn over(&self) -> watch::Receiver<bool> {

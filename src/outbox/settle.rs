@@ -1,5 +1,8 @@
 //! Records how an attempt ended, and draws the consequences for issue, relay
 //! and run.
+//!
+//! What went wrong before the intent concerns nobody's message yet: only if the
+//! relay refused this reader is there an attempt, begun and ended at once.
 
 use std::{io, path::Path, sync::PoisonError};
 
@@ -9,21 +12,15 @@ use super::{
     refusals::Universal,
     report::{Ending, PausedIssue, Why},
     verdict::{self, Blame, Verdict},
-    worker,
 };
 use crate::{
-    domain::delivery::{AttemptId, DueDelivery, Intent, Outcome, Phase, Reply, retry_delay},
-    mail::smtp::{Session, Trouble},
+    domain::delivery::{AttemptId, DeliveryId, DueDelivery, Outcome, Phase, Reply, retry_delay},
+    mail::smtp::Trouble,
     store::IssueChange,
 };
 
 /// The relay took the message.
-pub(super) async fn sent(
-    shared: &Shared,
-    delivery: &DueDelivery,
-    attempt: AttemptId,
-    reply: Reply,
-) -> Result<(), OutboxError> {
+pub(super) fn sent(shared: &Shared, delivery: &DueDelivery, attempt: AttemptId, reply: Reply) {
     shared.control.serves();
     shared.halt.protocol_broken(false);
     shared
@@ -31,24 +28,17 @@ pub(super) async fn sent(
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .success(delivery.issue);
-    shared.tally.add_sent(1);
     record(shared, attempt, Outcome::Sent(reply));
-    Ok(())
 }
 
-/// The message cannot be built; without an intent there is one now, so that
-/// the ledger tells why.
+/// The message cannot be built: the ledger tells why.
 pub(super) async fn failed(
     shared: &Shared,
     delivery: &DueDelivery,
     reason: String,
 ) -> Result<(), OutboxError> {
     shared.control.unused();
-    let intent = shared.store.intent(delivery.id, (shared.now)()).await?;
-    if let Intent::Granted(attempt) = intent {
-        shared.tally.add_failed(1);
-        record(shared, attempt, Outcome::Failed { reason });
-    }
+    conclude(shared, delivery.id, None, Outcome::Failed { reason }).await?;
     Ok(())
 }
 
@@ -56,67 +46,47 @@ pub(super) async fn failed(
 /// not be built; after it the delivery stays inflight, and uncertain at the end.
 pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), OutboxError> {
     shared.control.unused();
-    let Some(delivery) = shared.feed.in_hand(worker).await else {
+    let Some(delivery) = shared.feed.in_hand(worker) else {
         return Ok(());
     };
-    let intent = shared.store.intent(delivery, (shared.now)()).await;
-    if let Ok(Intent::Granted(attempt)) = intent {
-        shared.tally.add_failed(1);
-        let reason = "building this message ended in a panic".to_owned();
-        record(shared, attempt, Outcome::Failed { reason });
-    }
-    shared.feed.release(worker).await;
-    Ok(intent.map(|_| ())?)
+    let reason = "building this message ended in a panic".to_owned();
+    let concluded = shared
+        .store
+        .conclude(delivery, Outcome::Failed { reason }, (shared.now)());
+    let is_failed = concluded.await;
+    shared
+        .tally
+        .add_failed(u64::from(matches!(is_failed, Ok(true))));
+    shared.feed.abandon(worker);
+    Ok(is_failed.map(|_| ())?)
 }
 
 /// The folder relay could not write: nothing else will go better.
-pub(super) fn folder_failed(
-    shared: &Shared,
-    attempt: AttemptId,
-    file: &Path,
-    error: &io::Error,
-) -> Result<(), OutboxError> {
+pub(super) fn folder_failed(shared: &Shared, attempt: AttemptId, file: &Path, error: &io::Error) {
     let text = format!("{} cannot be written: {error}", file.display());
     shared.halt.now(Some(Ending {
         why: Why::Folder,
         text: text.clone(),
     }));
     record(shared, attempt, Outcome::Requeued { reason: text });
-    Ok(())
 }
 
-/// Back to the queue without a word: the session had been closed while idle.
-pub(super) fn requeue(shared: &Shared, attempt: Option<AttemptId>, trouble: &Trouble) {
-    if let Some(attempt) = attempt {
-        record(shared, attempt, worker::requeued(trouble));
-    }
-}
-
-/// Something went wrong: for this person, this issue, or the relay.
+/// Something went wrong: for this person, this issue, or the relay. There is
+/// an `attempt` if the intent had been made.
 pub(super) async fn troubled(
     shared: &Shared,
-    session: &mut Option<Session>,
     delivery: &DueDelivery,
     ready: &Ready,
     attempt: Option<AttemptId>,
     trouble: Trouble,
 ) -> Result<(), OutboxError> {
-    keep_or_drop(session, &trouble).await;
     let closes = closes_session(&trouble);
     // Before it was named, no reader can be what the session was lost over.
-    let is_named = attempt.is_some() && matches!(trouble.phase(), Some(Phase::Rcpt | Phase::Data));
-    let requeued = worker::requeued(&trouble);
-    let verdict = verdict::of(trouble);
-    if attempt.is_none() && !matches!(verdict, Verdict::Requeue(_)) {
-        // Refused by the relay and not wanted any more by us: nothing is to be
-        // recorded of this person.
-        match verdict {
-            Verdict::Fail(_) => shared.control.unused(),
-            _ => shared.control.serves(),
-        }
-        return withdrawn(shared).await;
-    }
-    let outcome = match verdict {
+    let is_named = matches!(trouble.phase(), Some(Phase::Rcpt | Phase::Data));
+    let requeued = Outcome::Requeued {
+        reason: trouble.to_string(),
+    };
+    let outcome = match verdict::of(trouble) {
         Verdict::Defer(reply) => {
             if closes {
                 shared.control.slow_down(&reply.to_string());
@@ -127,8 +97,6 @@ pub(super) async fn troubled(
         }
         Verdict::RejectAddress(reply) => {
             shared.control.serves();
-            shared.tally.add_rejected(1);
-            shared.tally.add_suppressed(1);
             Outcome::Rejected {
                 reply,
                 is_hard: true,
@@ -140,18 +108,16 @@ pub(super) async fn troubled(
         }
         Verdict::Fail(reason) => {
             shared.control.unused();
-            shared.tally.add_failed(1);
             Outcome::Failed { reason }
         }
         Verdict::Uncertain(reason) => {
             shared.control.lost(&reason);
-            shared.tally.add_uncertain(1);
             Outcome::Uncertain { reason }
         }
         Verdict::Requeue(blame) => {
             let is_session = closes || matches!(blame, Blame::Session(_) | Blame::Protocol(_));
             blamed(shared, ready, delivery, blame).await?;
-            if is_session && is_named && shared.feed.is_poisonous(delivery.id).await {
+            if is_session && is_named && shared.feed.is_poisonous(delivery.id) {
                 deferred(
                     shared,
                     delivery,
@@ -162,22 +128,18 @@ pub(super) async fn troubled(
             }
         }
     };
-    if let Some(attempt) = attempt {
-        record(shared, attempt, outcome);
-    }
+    conclude(shared, delivery.id, attempt, outcome).await?;
     Ok(())
 }
 
 /// The reader left, or the issue was paused or called off, after the delivery
 /// was read from the ledger: so may have been others that were read with it.
-pub(super) async fn withdrawn(shared: &Shared) -> Result<(), OutboxError> {
+pub(super) fn withdrawn(shared: &Shared) {
     shared.tally.add_withdrawn(1);
-    shared.feed.reread().await;
-    Ok(())
+    shared.feed.reread();
 }
 
 fn deferred(shared: &Shared, delivery: &DueDelivery, reply: Reply) -> Outcome {
-    shared.tally.add_deferred(1);
     let delay = retry_delay(delivery.attempts + 1, (shared.chance)());
     Outcome::Deferred {
         reply,
@@ -190,22 +152,6 @@ fn closes_session(trouble: &Trouble) -> bool {
     matches!(trouble, Trouble::Refused { reply, .. } if reply.code == 421)
 }
 
-/// A refusal in due form leaves the session usable: reset after MAIL or RCPT,
-/// as it is after the dot. Everything else ends it.
-async fn keep_or_drop(session: &mut Option<Session>, trouble: &Trouble) {
-    match trouble {
-        Trouble::Refused { phase, reply } if reply.code != 421 && reply.code != 503 => {
-            match phase {
-                Phase::Dot => {}
-                Phase::Mail | Phase::Rcpt | Phase::Data => worker::reset(session).await,
-                Phase::Connect | Phase::Tls | Phase::Auth => *session = None,
-            }
-        }
-        Trouble::Address(_) => {}
-        _ => *session = None,
-    }
-}
-
 /// Rejected for this issue only, unless everybody is told the same: then it is
 /// not the people, they go back to the queue, and nothing more is tried.
 async fn unclear(
@@ -216,6 +162,13 @@ async fn unclear(
     phase: Phase,
     reply: Reply,
 ) -> Result<(), OutboxError> {
+    let outcome = Outcome::Rejected {
+        reply: reply.clone(),
+        is_hard: false,
+    };
+    if !conclude(shared, delivery.id, attempt, outcome).await? {
+        return Ok(());
+    }
     let universal = shared
         .refusals
         .lock()
@@ -227,14 +180,6 @@ async fn unclear(
             phase,
             &reply,
         );
-    shared.tally.add_rejected(1);
-    if let Some(attempt) = attempt {
-        let outcome = Outcome::Rejected {
-            reply,
-            is_hard: false,
-        };
-        record(shared, attempt, outcome);
-    }
     let Some(Universal {
         deliveries,
         phase,
@@ -323,7 +268,7 @@ async fn pause(
         why,
         text,
     });
-    shared.feed.reread().await;
+    shared.feed.reread();
     Ok(())
 }
 
@@ -348,8 +293,38 @@ pub(super) fn given_up(shared: &Shared) {
     }));
 }
 
+/// How a delivery ended, with its attempt or without. False when the reader had
+/// left before there was one: then nothing is to be recorded of them.
+async fn conclude(
+    shared: &Shared,
+    delivery: DeliveryId,
+    attempt: Option<AttemptId>,
+    outcome: Outcome,
+) -> Result<bool, OutboxError> {
+    if let Some(attempt) = attempt {
+        record(shared, attempt, outcome);
+        return Ok(true);
+    }
+    if matches!(outcome, Outcome::Requeued { .. }) {
+        // It is in the queue, and nothing happened that would count.
+        return Ok(true);
+    }
+    let now = (shared.now)();
+    let is_recorded = shared
+        .store
+        .conclude(delivery, outcome.clone(), now)
+        .await?;
+    if is_recorded {
+        shared.tally.add(&outcome);
+    } else {
+        withdrawn(shared);
+    }
+    Ok(is_recorded)
+}
+
 /// Tells the ledger; does not wait for the commit. It rides with the next
 /// intent's, and if it is lost the delivery is uncertain, never sent twice.
 fn record(shared: &Shared, attempt: AttemptId, outcome: Outcome) {
+    shared.tally.add(&outcome);
     drop(shared.store.outcome(attempt, outcome, (shared.now)()));
 }

@@ -1,9 +1,14 @@
-//! One session's life: take a delivery, make the intent durable while the
-//! relay checks the addresses, send, record; again.
+//! One session's life: take a delivery, have the relay check its addresses,
+//! make the intent durable, send, record; again. Where the relay takes commands
+//! in groups, the next delivery's addresses travel with the end of the message
+//! before, so that a message costs one round trip.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{panic, path::Path, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    task::{self, JoinHandle},
+};
 
 use super::{
     OutboxError, Shared, Stop, Way,
@@ -14,13 +19,10 @@ use super::{
     settle,
 };
 use crate::{
-    domain::{
-        address::EmailAddress,
-        delivery::{AttemptId, DueDelivery, Intent, Outcome, Phase, Reply},
-    },
+    domain::delivery::{AttemptId, DueDelivery, Intent, Phase, Reply},
     mail::{
         Message,
-        smtp::{Dialer, Session, Trouble},
+        smtp::{Dialer, Envelope, Session, Trouble},
     },
 };
 
@@ -31,25 +33,241 @@ const OLDEST_SESSION: Duration = Duration::from_secs(600);
 pub(super) async fn work(
     shared: Arc<Shared>,
     index: usize,
-    mut stop: watch::Receiver<Stop>,
+    stop: watch::Receiver<Stop>,
 ) -> Result<(), OutboxError> {
-    let mut session = None;
-    loop {
-        retire(&shared, index, &mut session).await;
-        let turn = tokio::select! {
+    let mut worker = Worker {
+        shared: &shared,
+        index,
+        stop,
+        session: None,
+        ahead: None,
+    };
+    worker.run().await
+}
+
+/// A delivery in a worker's hands.
+struct Item {
+    delivery: DueDelivery,
+    ready: Arc<Ready>,
+    /// Or why there can be none.
+    envelope: Result<Envelope, String>,
+    /// The message, where making it takes so long that it should be under way
+    /// while the relay is busy with the one before.
+    making: Option<JoinHandle<Result<Message, OutboxError>>>,
+}
+
+impl Item {
+    async fn new(shared: &Arc<Shared>, delivery: DueDelivery) -> Result<Self, OutboxError> {
+        let ready = shared.issues.get(delivery.issue).await?;
+        Ok(Self {
+            envelope: shared.compose.envelope(&ready, &delivery),
+            making: ready.composer.signs().then(|| {
+                let (shared, ready) = (Arc::clone(shared), Arc::clone(&ready));
+                let delivery = delivery.clone();
+                task::spawn(async move { shared.compose.message(&ready, &delivery).await })
+            }),
+            delivery,
+            ready,
+        })
+    }
+
+    async fn message(&mut self, shared: &Shared) -> Result<Message, OutboxError> {
+        match self.making.take() {
+            None => shared.compose.message(&self.ready, &self.delivery).await,
+            Some(making) => match making.await {
+                Ok(message) => message,
+                // It costs the session that asked, as if it had made it itself.
+                Err(ended) => panic::resume_unwind(ended.into_panic()),
+            },
+        }
+    }
+}
+
+/// One of the drain's sessions, open or not.
+struct Worker<'s> {
+    shared: &'s Arc<Shared>,
+    index: usize,
+    stop: watch::Receiver<Stop>,
+    session: Option<Session>,
+    /// The delivery after the present one; nothing durable is known of it.
+    ahead: Option<Item>,
+}
+
+/// What became of a message that was handed over or not.
+enum Handed {
+    /// The reader left or the issue was paused before the intent.
+    Withdrawn,
+    /// The intent is durable; an answer, or none.
+    Tried(AttemptId, Result<Reply, Trouble>),
+}
+
+impl Worker<'_> {
+    async fn run(&mut self) -> Result<(), OutboxError> {
+        while let Some(mut item) = self.next().await? {
+            let result = self.attempt(&mut item).await;
+            self.shared.feed.release(self.index, item.delivery.id);
+            result?;
+        }
+        if let Some(session) = self.session.take() {
+            session.quit().await;
+        }
+        Ok(())
+    }
+
+    /// The next delivery; `None` when this worker has nothing more to do.
+    async fn next(&mut self) -> Result<Option<Item>, OutboxError> {
+        let shared = self.shared;
+        self.retire().await;
+        let is_begun = self.session.as_ref().is_some_and(Session::is_begun);
+        if let Some(ahead) = self.ahead.take() {
+            if is_begun && self.may_look_ahead() {
+                return Ok(Some(ahead));
+            }
+            // This worker may have to wait, and another one not.
+            shared.feed.put_back(self.index, ahead.delivery);
+        }
+        if is_begun {
+            // What was begun cannot be taken back in this session.
+            self.session = None;
+        }
+        tokio::select! {
             biased;
-            () = ended(&shared, &mut stop) => break,
-            turn = next(&shared, index) => turn?,
+            () = ended(shared, &mut self.stop) => Ok(None),
+            item = admitted(shared, self.index) => item,
+        }
+    }
+
+    async fn attempt(&mut self, item: &mut Item) -> Result<(), OutboxError> {
+        let shared = self.shared;
+        match (&shared.way, item.envelope.clone()) {
+            (Way::Folder(folder), _) => {
+                let message = item.message(shared).await?;
+                by_folder(shared, item, folder, &message).await
+            }
+            (Way::Smtp(_), Err(reason)) => settle::failed(shared, &item.delivery, reason).await,
+            (Way::Smtp(dialer), Ok(envelope)) => self.by_relay(dialer, item, &envelope).await,
+        }
+    }
+
+    async fn by_relay(
+        &mut self,
+        dialer: &Dialer,
+        item: &mut Item,
+        envelope: &Envelope,
+    ) -> Result<(), OutboxError> {
+        let shared = self.shared;
+        if let Err(trouble) = self.open(dialer, envelope).await {
+            let Some(trouble) = trouble else {
+                return Ok(());
+            };
+            return self.troubled(item, None, trouble).await;
+        }
+        match self.hand_over(item).await? {
+            Handed::Tried(attempt, Ok(reply)) => {
+                settle::sent(shared, &item.delivery, attempt, reply);
+                Ok(())
+            }
+            Handed::Tried(attempt, Err(trouble)) => {
+                self.troubled(item, Some(attempt), trouble).await
+            }
+            Handed::Withdrawn => {
+                // The relay waits for a message that must not be sent.
+                self.session = None;
+                shared.control.unused();
+                settle::withdrawn(shared);
+                Ok(())
+            }
+        }
+    }
+
+    /// A session in which the relay waits for the message. An error of `None`
+    /// says that the drain ended before there was one.
+    async fn open(&mut self, dialer: &Dialer, envelope: &Envelope) -> Result<(), Option<Trouble>> {
+        // A session that the relay closed while it was idle is replaced once
+        // without a word.
+        let mut may_reconnect = self.session.as_ref().is_some_and(Session::was_used);
+        loop {
+            let session = match &mut self.session {
+                Some(session) => session,
+                None => {
+                    let opened = tokio::select! {
+                        biased;
+                        // Nothing was promised to anybody yet, and a relay that
+                        // does not answer may be waited for for minutes.
+                        () = ended(self.shared, &mut self.stop) => return Err(None),
+                        opened = dialer.open() => opened.map_err(Some)?,
+                    };
+                    self.session.insert(opened)
+                }
+            };
+            match session.open(envelope).await {
+                Ok(()) => return Ok(()),
+                Err(trouble) if may_reconnect && is_stale(&trouble) => {
+                    may_reconnect = false;
+                    self.session = None;
+                }
+                Err(trouble) => return Err(Some(trouble)),
+            }
+        }
+    }
+
+    /// Text, intent, dot. The intent is asked for when the relay has nothing
+    /// left to refuse but the message, and its commit takes the outcome of the
+    /// message before with it; the dot waits until it is durable.
+    async fn hand_over(&mut self, item: &mut Item) -> Result<Handed, OutboxError> {
+        let shared = self.shared;
+        let may_look_ahead = self.may_look_ahead();
+        let Some(session) = &mut self.session else {
+            return Ok(Handed::Withdrawn);
         };
-        let Some(delivery) = turn else { break };
-        let result = attempt(&shared, &mut session, &mut stop, &delivery).await;
-        shared.feed.release(index).await;
-        result?;
+        let message = item.message(shared).await?;
+        let intent = shared.store.intent(item.delivery.id, (shared.now)());
+        if self.ahead.is_none() && may_look_ahead && is_worth_it(shared, session) {
+            self.ahead = look_ahead(shared, self.index).await?;
+        }
+        let (text, intent) = tokio::join!(session.text(message.pieces(), message.size()), intent);
+        let Intent::Granted(attempt) = intent? else {
+            return Ok(Handed::Withdrawn);
+        };
+        if let Err(trouble) = text {
+            return Ok(Handed::Tried(attempt, Err(trouble)));
+        }
+        let ahead = self.ahead.as_ref();
+        let next = ahead.and_then(|item| item.envelope.as_ref().ok());
+        Ok(Handed::Tried(attempt, session.end(next).await))
     }
-    if let Some(session) = session {
-        session.quit().await;
+
+    async fn troubled(
+        &mut self,
+        item: &Item,
+        attempt: Option<AttemptId>,
+        trouble: Trouble,
+    ) -> Result<(), OutboxError> {
+        keep_or_drop(&mut self.session, &trouble);
+        settle::troubled(self.shared, &item.delivery, &item.ready, attempt, trouble).await
     }
-    Ok(())
+
+    /// Whether one more message may begin at once, without asking.
+    fn may_look_ahead(&self) -> bool {
+        self.shared.control.admits_ahead(self.index)
+            && !self.shared.halt.is_over()
+            && *self.stop.borrow() == Stop::No
+    }
+
+    /// Ends a session that is old, has carried enough, or is one too many now.
+    async fn retire(&mut self) {
+        let shared = self.shared;
+        let is_spent = self.session.as_ref().is_some_and(|open| {
+            !open.is_begun()
+                && (open.is_broken()
+                    || open.messages() >= shared.settings.messages_per_connection
+                    || open.age() >= OLDEST_SESSION
+                    || !shared.control.is_wanted(self.index))
+        });
+        if is_spent && let Some(spent) = self.session.take() {
+            spent.quit().await;
+        }
+    }
 }
 
 /// Waits until the caller says stop or the drain is over. Whoever is told so
@@ -77,7 +295,7 @@ async fn stopped(stop: &mut watch::Receiver<Stop>) {
 }
 
 /// The relay's leave, then a delivery, then the rate's leave.
-async fn next(shared: &Shared, index: usize) -> Result<Option<DueDelivery>, OutboxError> {
+async fn admitted(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, OutboxError> {
     if shared.control.admit(index).await == Admission::GiveUp {
         settle::given_up(shared);
         return Ok(None);
@@ -90,187 +308,55 @@ async fn next(shared: &Shared, index: usize) -> Result<Option<DueDelivery>, Outb
         return Ok(None);
     };
     shared.control.keep_rate().await;
-    Ok(Some(delivery))
+    Item::new(shared, delivery).await.map(Some)
 }
 
-async fn attempt(
-    shared: &Shared,
-    session: &mut Option<Session>,
-    stop: &mut watch::Receiver<Stop>,
-    delivery: &DueDelivery,
-) -> Result<(), OutboxError> {
-    let ready = shared.issues.get(delivery.issue).await?;
-    let message = shared.compose.message(&ready, delivery).await?;
-    match &shared.way {
-        Way::Folder(folder) => {
-            let name = folder::file_name(&ready.digest, ready.number, delivery.id);
-            to_folder(shared, delivery, folder, &name, &message).await
-        }
-        Way::Smtp(dialer) => {
-            let line = Line {
-                dialer,
-                session,
-                stop,
-            };
-            to_relay(shared, line, delivery, &ready, &message).await
-        }
+/// A delivery that is at hand, for the commands that travel ahead of it.
+async fn look_ahead(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, OutboxError> {
+    match shared.feed.at_hand(index) {
+        Some(delivery) => Item::new(shared, delivery).await.map(Some),
+        None => Ok(None),
     }
 }
 
-async fn to_folder(
+/// The first message of a session goes alone: the relay may refuse what is in
+/// it. The last one has none behind it.
+fn is_worth_it(shared: &Shared, session: &Session) -> bool {
+    session.is_pipelining()
+        && session.messages() > 0
+        && session.messages() + 1 < shared.settings.messages_per_connection
+        && session.age() < OLDEST_SESSION
+}
+
+async fn by_folder(
     shared: &Shared,
-    delivery: &DueDelivery,
+    item: &Item,
     folder: &Path,
-    name: &str,
     message: &Message,
 ) -> Result<(), OutboxError> {
+    let delivery = &item.delivery;
+    let name = folder::file_name(&item.ready.digest, item.ready.number, delivery.id);
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
-        return settle::withdrawn(shared).await;
+        settle::withdrawn(shared);
+        return Ok(());
     };
-    match folder::deliver(folder, name, message) {
-        Ok(reply) => settle::sent(shared, delivery, attempt, reply).await,
+    match folder::deliver(folder, &name, message) {
+        Ok(reply) => settle::sent(shared, delivery, attempt, reply),
         Err(error) => settle::folder_failed(shared, attempt, &folder.join(name), &error),
     }
+    Ok(())
 }
 
-/// What one try in one session came to.
-enum Tried {
-    /// The relay took it.
-    Sent(AttemptId, Reply),
-    /// The reader left or the issue was paused before the intent.
-    Withdrawn,
-    /// Something went wrong; `None` when no intent had been made.
-    Troubled(Option<AttemptId>, Trouble),
-}
-
-/// A session's way to the relay.
-struct Line<'w> {
-    dialer: &'w Dialer,
-    session: &'w mut Option<Session>,
-    stop: &'w mut watch::Receiver<Stop>,
-}
-
-async fn to_relay(
-    shared: &Shared,
-    line: Line<'_>,
-    delivery: &DueDelivery,
-    ready: &Ready,
-    message: &Message,
-) -> Result<(), OutboxError> {
-    let Line {
-        dialer,
-        session,
-        stop,
-    } = line;
-    let Ok(from) = message.envelope_from().parse::<EmailAddress>() else {
-        let reason = "its envelope sender is no address".to_owned();
-        return settle::failed(shared, delivery, reason).await;
-    };
-    // A session that the relay closed while it was idle is replaced once
-    // without a word.
-    let mut may_reconnect = session.as_ref().is_some_and(|s| s.messages() > 0);
-    loop {
-        let open = match session {
-            Some(open) => open,
-            None => {
-                let opened = tokio::select! {
-                    biased;
-                    // Nothing was promised to anybody yet, and a relay that
-                    // does not answer may be waited for for minutes.
-                    () = ended(shared, stop) => return Ok(()),
-                    opened = dialer.open() => opened,
-                };
-                match opened {
-                    Ok(opened) => session.insert(opened),
-                    Err(trouble) => {
-                        return settle::troubled(shared, session, delivery, ready, None, trouble)
-                            .await;
-                    }
-                }
-            }
-        };
-        match try_once(shared, open, &from, delivery, message).await? {
-            Tried::Sent(attempt, reply) => {
-                return settle::sent(shared, delivery, attempt, reply).await;
-            }
-            Tried::Withdrawn => {
-                shared.control.unused();
-                reset(session).await;
-                return settle::withdrawn(shared).await;
-            }
-            Tried::Troubled(attempt, trouble) if may_reconnect && is_stale(&trouble) => {
-                may_reconnect = false;
-                *session = None;
-                settle::requeue(shared, attempt, &trouble);
-            }
-            Tried::Troubled(attempt, trouble) => {
-                return settle::troubled(shared, session, delivery, ready, attempt, trouble).await;
-            }
+/// A refusal in due form leaves the session usable. Everything else ends it.
+fn keep_or_drop(session: &mut Option<Session>, trouble: &Trouble) {
+    let is_kept = match trouble {
+        Trouble::Refused { phase, reply } => {
+            !matches!(reply.code, 421 | 503)
+                && matches!(phase, Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Dot)
         }
-    }
-}
-
-/// The intent is committed while the relay answers MAIL and RCPT; DATA waits
-/// for both. An intent that came to nothing is taken back by its outcome.
-async fn try_once(
-    shared: &Shared,
-    session: &mut Session,
-    from: &EmailAddress,
-    delivery: &DueDelivery,
-    message: &Message,
-) -> Result<Tried, OutboxError> {
-    let (envelope, intent) = tokio::join!(
-        session.envelope(from, &delivery.address),
-        shared.store.intent(delivery.id, (shared.now)()),
-    );
-    let attempt = match intent? {
-        Intent::Granted(attempt) => Some(attempt),
-        Intent::Refused => None,
+        _ => false,
     };
-    if let Err(trouble) = envelope {
-        return Ok(Tried::Troubled(attempt, trouble));
-    }
-    let Some(attempt) = attempt else {
-        return Ok(Tried::Withdrawn);
-    };
-    let pieces = without_last_line_end(message);
-    Ok(match session.message(pieces, message.size()).await {
-        Ok(reply) => Tried::Sent(attempt, reply),
-        Err(trouble) => Tried::Troubled(Some(attempt), trouble),
-    })
-}
-
-/// lettre ends the message with CRLF, dot, CRLF itself.
-fn without_last_line_end(message: &Message) -> impl Iterator<Item = &[u8]> {
-    let mut pieces = message.pieces().peekable();
-    std::iter::from_fn(move || {
-        let piece = pieces.next()?;
-        Some(match pieces.peek() {
-            Some(_) => piece,
-            None => piece.strip_suffix(b"\r\n").unwrap_or(piece),
-        })
-    })
-}
-
-/// Ends a session that is old, has carried enough, or is one too many now.
-async fn retire(shared: &Shared, index: usize, session: &mut Option<Session>) {
-    let is_spent = session.as_ref().is_some_and(|open| {
-        open.messages() >= shared.settings.messages_per_connection
-            || open.age() >= OLDEST_SESSION
-            || !shared.control.is_wanted(index)
-    });
-    if is_spent && let Some(spent) = session.take() {
-        spent.quit().await;
-    }
-}
-
-/// After a transaction that was not finished: the session is used on, or dropped.
-pub(super) async fn reset(session: &mut Option<Session>) {
-    let is_well = match session {
-        Some(open) => open.reset().await.is_ok(),
-        None => true,
-    };
-    if !is_well {
+    if !is_kept {
         *session = None;
     }
 }
@@ -281,12 +367,5 @@ fn is_stale(trouble: &Trouble) -> bool {
         Trouble::Lost { phase, .. } => *phase == Phase::Mail,
         Trouble::Refused { phase, reply } => *phase == Phase::Mail && reply.code == 421,
         _ => false,
-    }
-}
-
-/// An attempt that ended without a word from the relay.
-pub(super) fn requeued(trouble: &Trouble) -> Outcome {
-    Outcome::Requeued {
-        reason: trouble.to_string(),
     }
 }

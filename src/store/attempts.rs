@@ -1,5 +1,5 @@
-//! The two statements of every message: the intent before the final dot and
-//! the outcome after it. Both run inside a group commit.
+//! The statements of every message: the intent before the final dot and the
+//! outcome after it. They run inside a group commit.
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -53,6 +53,20 @@ pub(super) fn intent(
         .prepare_cached("UPDATE deliveries SET state = 2, attempt_id = ?2 WHERE id = ?1")?
         .execute([delivery, attempt])?;
     Ok(Intent::Granted(attempt))
+}
+
+/// Intent and outcome in one, of a delivery that ended before it had an intent;
+/// false when it is not wanted any more.
+pub(super) fn conclude(
+    connection: &Connection,
+    delivery: DeliveryId,
+    ended: &Outcome,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    match intent(connection, delivery, now)? {
+        Intent::Granted(attempt) => outcome(connection, attempt, ended, now).map(|_| true),
+        Intent::Refused => Ok(false),
+    }
 }
 
 /// What stands in the ledger when an outcome arrives.

@@ -435,6 +435,25 @@ impl Store {
         Receipt(receipt)
     }
 
+    /// Records a delivery that ended before it had an intent: one attempt, begun
+    /// and ended in the same commit. False when an intent would be refused;
+    /// then nothing is recorded.
+    pub fn conclude(
+        &self,
+        delivery: DeliveryId,
+        outcome: Outcome,
+        now: DateTime<Utc>,
+    ) -> Receipt<bool> {
+        let (answer, receipt) = oneshot::channel();
+        self.send(Request::Grouped(Grouped::Conclusion {
+            delivery,
+            outcome,
+            now,
+            answer,
+        }));
+        Receipt(receipt)
+    }
+
     /// Records how an attempt ended. The receipt may be awaited later or not at
     /// all: losing an outcome makes a delivery uncertain, never sent twice. An
     /// outcome whose commit failed goes with the next one that succeeds, or

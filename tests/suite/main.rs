@@ -18,6 +18,7 @@ use harness::{
     tools,
 };
 
+mod dkim;
 mod html;
 mod pages;
 mod websub;

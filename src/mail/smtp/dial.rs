@@ -20,7 +20,7 @@ use tokio_rustls::{
 
 use super::{
     Session, Trouble,
-    stream::{Gate, RelayStream, Wire},
+    stream::{RelayStream, Wire},
     trouble::{cause, reply_of},
 };
 use crate::{
@@ -59,7 +59,7 @@ pub enum DialerError {
     Tls(#[source] rustls::Error),
 }
 
-type Connection = (AsyncSmtpConnection, Arc<Gate>);
+type Connection = (AsyncSmtpConnection, RelayStream);
 
 impl Dialer {
     /// Prepares TLS once for all sessions.
@@ -96,7 +96,7 @@ impl Dialer {
         let dialer = self.clone();
         let mut opening = JoinSet::new();
         opening.spawn(async move { dialer.converse().await });
-        let (connection, gate) = match opening.join_next().await {
+        let (connection, stream) = match opening.join_next().await {
             Some(Ok(result)) => result?,
             Some(Err(_)) | None => {
                 return Err(Trouble::Protocol {
@@ -105,12 +105,12 @@ impl Dialer {
                 });
             }
         };
-        Ok(Session::new(connection, gate, self.timeouts))
+        Ok(Session::new(connection, stream, self.timeouts))
     }
 
     async fn converse(&self) -> Result<Connection, Trouble> {
         let (tcp, peer) = self.connect().await?;
-        let (mut connection, gate) = match self.relay.tls {
+        let (mut connection, stream) = match self.relay.tls {
             RelayTls::None => self.greet(Wire::Plain(tcp), peer, b"").await?,
             RelayTls::Implicit => {
                 let wire = self.protect(tcp).await?;
@@ -122,7 +122,7 @@ impl Dialer {
             let credentials = Credentials::new(login.clone(), password.expose_secret().to_owned());
             self.log_in(&mut connection, &credentials).await?;
         }
-        Ok((connection, gate))
+        Ok((connection, stream))
     }
 
     /// Every address of the host in turn, each within the connect limit.
@@ -159,11 +159,12 @@ impl Dialer {
         peer: SocketAddr,
         greeting: &[u8],
     ) -> Result<Connection, Trouble> {
-        let (stream, gate) = RelayStream::new(wire, peer, greeting);
+        let stream = RelayStream::new(wire, peer, greeting);
         let limit = self.timeouts.greeting;
-        let hello = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello);
+        let hello =
+            AsyncSmtpConnection::connect_with_transport(Box::new(stream.clone()), &self.hello);
         match timeout(limit, hello).await {
-            Ok(Ok(connection)) => Ok((connection, gate)),
+            Ok(Ok(connection)) => Ok((connection, stream)),
             Ok(Err(error)) => Err(Trouble::before_dot(Phase::Connect, &error)),
             Err(_) => Err(Trouble::timeout(Phase::Connect, limit)),
         }
@@ -178,7 +179,7 @@ impl Dialer {
         };
         let socket = tcp.into_std().map_err(lost)?;
         let plain = TcpStream::from_std(socket.try_clone().map_err(lost)?).map_err(lost)?;
-        let (mut connection, gate) = self.greet(Wire::Plain(plain), peer, b"").await?;
+        let (mut connection, stream) = self.greet(Wire::Plain(plain), peer, b"").await?;
         let offers = connection
             .server_info()
             .supports_feature(Extension::StartTls);
@@ -198,13 +199,13 @@ impl Dialer {
             Ok(Err(error)) => return Err(Trouble::before_dot(Phase::Tls, &error)),
             Err(_) => return Err(Trouble::timeout(Phase::Tls, limit)),
         }
-        if gate.has_surplus() {
+        if stream.has_surplus() {
             return Err(Trouble::Protocol {
                 phase: Phase::Tls,
                 reason: "unexpected data before TLS".to_owned(),
             });
         }
-        drop(connection);
+        drop((connection, stream));
         let wire = self
             .protect(TcpStream::from_std(socket).map_err(lost)?)
             .await?;

@@ -1,10 +1,10 @@
 //! One SMTP session with a relay: MAIL, RCPT, DATA, each with its own time
 //! limit and its exact reply codes (RFC 5321).
 //!
-//! `lettre`'s low-level connection speaks the protocol over a stream of ours
-//! (`stream.rs`). Its pool and its one-call `send` are not used: they cannot say
-//! in which phase something failed, and that decides between "again" and
-//! "uncertain".
+//! `lettre`'s low-level connection greets, logs in and reads every reply over a
+//! stream of ours (`stream.rs`), which lets commands travel together. Its pool
+//! and its one-call `send` are not used: they cannot say in which phase
+//! something failed, and that decides between "again" and "uncertain".
 
 mod dial;
 mod session;
@@ -13,6 +13,6 @@ mod trouble;
 
 pub use self::{
     dial::{Dialer, DialerError},
-    session::Session,
+    session::{Envelope, Session},
     trouble::Trouble,
 };

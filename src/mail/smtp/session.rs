@@ -1,21 +1,22 @@
-//! The commands of a session, one message after another.
+//! The commands of a session, one message after another. Where the relay
+//! offers PIPELINING (RFC 2920), MAIL, RCPT and DATA travel together, and those
+//! of the next message together with the end of the one before.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use lettre::{
     Address,
     transport::smtp::{
-        Error,
         client::AsyncSmtpConnection,
-        commands::{Data, Mail, Quit, Rcpt, Rset},
+        commands::{Mail, Quit, Rcpt},
         response::Response,
     },
 };
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::{
     Trouble,
-    stream::Gate,
+    stream::RelayStream,
     trouble::{cause, reply_of},
 };
 use crate::{
@@ -26,28 +27,62 @@ use crate::{
     },
 };
 
+/// MAIL and RCPT of one message, as they are sent.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    mail: String,
+    rcpt: String,
+}
+
+impl Envelope {
+    /// From whom, to whom.
+    ///
+    /// # Errors
+    /// [`Trouble::Address`] when the SMTP library refuses one of them.
+    pub fn new(from: &EmailAddress, to: &EmailAddress) -> Result<Self, Trouble> {
+        Ok(Self {
+            mail: Mail::new(Some(wire_address(from)?), Vec::new()).to_string(),
+            rcpt: Rcpt::new(wire_address(to)?, Vec::new()).to_string(),
+        })
+    }
+}
+
+/// What opens a transaction, in order.
+const STEPS: [Phase; 3] = [Phase::Mail, Phase::Rcpt, Phase::Data];
+
 /// An open session. Whoever meets [`Trouble::Lost`], [`Trouble::Protocol`] or
 /// [`Trouble::Unanswered`] must drop it: its state is unknown.
 pub struct Session {
     connection: AsyncSmtpConnection,
-    gate: Arc<Gate>,
+    stream: RelayStream,
     timeouts: Timeouts,
     opened: Instant,
     messages: u32,
+    /// A transaction was refused and must be undone before the next one.
+    needs_reset: bool,
+    /// RSET was sent and not answered yet.
+    owes_reset: bool,
+    /// A transaction was begun whose answers were not read yet.
+    is_begun: bool,
+    is_broken: bool,
 }
 
 impl Session {
     pub(super) fn new(
         connection: AsyncSmtpConnection,
-        gate: Arc<Gate>,
+        stream: RelayStream,
         timeouts: Timeouts,
     ) -> Self {
         Self {
             connection,
-            gate,
+            stream,
             timeouts,
             opened: Instant::now(),
             messages: 0,
+            needs_reset: false,
+            owes_reset: false,
+            is_begun: false,
+            is_broken: false,
         }
     }
 
@@ -63,174 +98,296 @@ impl Session {
         self.opened.elapsed()
     }
 
-    /// MAIL and RCPT: 250, then 250, 251 or 252.
-    ///
-    /// # Errors
-    /// [`Trouble::Refused`] leaves the session usable after [`Session::reset`].
-    pub async fn envelope(
-        &mut self,
-        from: &EmailAddress,
-        to: &EmailAddress,
-    ) -> Result<(), Trouble> {
-        let limit = self.timeouts.command;
-        let (from, to) = (wire_address(from)?, wire_address(to)?);
-        let reply = self
-            .command(Phase::Mail, limit, Mail::new(Some(from), Vec::new()))
-            .await?;
-        expect(Phase::Mail, &reply, &[250])?;
-        let reply = self
-            .command(Phase::Rcpt, limit, Rcpt::new(to, Vec::new()))
-            .await?;
-        expect(Phase::Rcpt, &reply, &[250, 251, 252])
+    /// Whether the next transaction may begin before this one is answered.
+    #[must_use]
+    pub fn is_pipelining(&self) -> bool {
+        self.stream.offers_pipelining()
     }
 
-    /// DATA, the message in pieces, the dot, and the answer to it (2xx).
-    ///
-    /// The pieces together are one message whose last line end is left out:
-    /// the codec ends it with CRLF dot CRLF and doubles leading dots.
+    /// Whether a transaction was begun ahead, by [`Session::end`]. It can only
+    /// be opened, or the session be dropped.
+    #[must_use]
+    pub fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
+    /// Whether it had something to do before: a relay may have closed it since.
+    #[must_use]
+    pub fn was_used(&self) -> bool {
+        self.messages > 0 || self.needs_reset
+    }
+
+    /// Whether the relay got out of step after it had refused something in due
+    /// form: nothing can follow in this session.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
+    /// MAIL (250), RCPT (250, 251 or 252) and DATA (354), unless they are under
+    /// way already. From here on the session waits for a message: to give up
+    /// means to drop it.
     ///
     /// # Errors
-    /// Before the dot left: [`Trouble::Refused`], [`Trouble::Lost`] or
-    /// [`Trouble::Protocol`], and the message was certainly not accepted.
-    /// After it: [`Trouble::Refused`] at [`Phase::Dot`], or
-    /// [`Trouble::Unanswered`], and nobody knows.
-    pub async fn message<I, B>(&mut self, pieces: I, length: usize) -> Result<Reply, Trouble>
-    where
-        I: Iterator<Item = B>,
-        B: AsRef<[u8]>,
-    {
-        let reply = self.command(Phase::Data, self.timeouts.data, Data).await?;
-        expect(Phase::Data, &reply, &[354])?;
-        if self.gate.has_surplus() {
-            // The next reply would be taken for the answer to the dot.
-            return Err(Trouble::Protocol {
-                phase: Phase::Data,
-                reason: "it answered before the message was sent".to_owned(),
-            });
+    /// [`Trouble::Refused`] leaves the session usable, unless it
+    /// [is broken](Session::is_broken) or the code says otherwise.
+    pub async fn open(&mut self, envelope: &Envelope) -> Result<(), Trouble> {
+        let is_pipelining = self.is_pipelining();
+        if !std::mem::take(&mut self.is_begun) {
+            self.nothing_unasked(Phase::Mail)?;
+            if is_pipelining {
+                self.put_envelope(envelope);
+                self.flush(Phase::Mail, self.timeouts.command).await?;
+            }
         }
-        let gate = Arc::clone(&self.gate);
-        gate.cork();
-        let result = self.body(pieces, length, &gate).await;
+        self.undo_refused(is_pipelining).await?;
+        let mut refusal: Option<Trouble> = None;
+        for phase in STEPS {
+            if !is_pipelining {
+                if refusal.is_some() {
+                    break;
+                }
+                self.nothing_unasked(phase)?;
+                self.put_step(phase, envelope);
+                self.flush(phase, self.limit(phase)).await?;
+            }
+            let answer = self.answer(phase).await;
+            match (answer, &refusal) {
+                (Ok(()), None) => {}
+                (Err(trouble), None) if is_refused(&trouble) => refusal = Some(trouble),
+                (Err(trouble), None) => return Err(trouble),
+                (answer, Some(first)) => {
+                    self.is_broken |= !self.after_refusal(phase, first, answer).await;
+                    if self.is_broken {
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(refusal) = refusal {
+            self.needs_reset = true;
+            return Err(refusal);
+        }
+        // The next reply would be taken for the answer to the dot.
+        self.nothing_early()
+    }
+
+    /// The message in pieces, CRLF line ends throughout, without its dot. Dots
+    /// that begin a line are doubled on the way.
+    ///
+    /// # Errors
+    /// The message was certainly not accepted.
+    pub async fn text<'m>(
+        &mut self,
+        pieces: impl Iterator<Item = &'m [u8]>,
+        size: usize,
+    ) -> Result<(), Trouble> {
+        let blocks = u32::try_from(size / (64 * 1024)).unwrap_or(u32::MAX - 1) + 1;
+        let limit = self.timeouts.block.saturating_mul(blocks);
+        self.stream.begin_text();
+        let sending = async {
+            for piece in pieces {
+                self.stream.put_text(piece).await?;
+            }
+            Ok(())
+        };
+        match timeout(limit, sending).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Trouble::broken(Phase::Data, &error)),
+            Err(_) => Err(Trouble::timeout(Phase::Data, limit)),
+        }
+    }
+
+    /// The dot, with what begins the `next` message behind it, and the answer
+    /// to the dot (2xx).
+    ///
+    /// # Errors
+    /// Before the dot left: [`Trouble::Lost`] or [`Trouble::Protocol`], and the
+    /// message was certainly not accepted. After it: [`Trouble::Refused`] at
+    /// [`Phase::Dot`], or [`Trouble::Unanswered`], and nobody knows.
+    pub async fn end(&mut self, next: Option<&Envelope>) -> Result<Reply, Trouble> {
         self.messages += 1;
-        match result {
-            Ok(response) if response.code().severity as u8 == 2 => Ok(as_reply(&response)),
-            Ok(response) => Err(Trouble::Unanswered {
+        self.stream.put_dot();
+        if let Some(next) = next {
+            self.put_envelope(next);
+            self.is_begun = true;
+        }
+        let flushed = self.flush(Phase::Data, self.timeouts.block).await;
+        // Once the dot has left, its answer counts, whatever became of the rest.
+        if !self.stream.dot_left() {
+            flushed?;
+        }
+        let limit = self.timeouts.dot;
+        match timeout(limit, self.connection.read_response()).await {
+            Ok(Ok(response)) if response.code().severity as u8 == 2 => Ok(as_reply(&response)),
+            Ok(Ok(response)) => Err(Trouble::Unanswered {
                 reason: format!(
                     "the relay answered {}, which means nothing here",
                     response.code()
                 ),
             }),
-            Err(Failure::Smtp(error)) => Err(match reply_of(&error) {
+            Ok(Err(error)) => Err(match reply_of(&error) {
                 Some(reply) => Trouble::Refused {
                     phase: Phase::Dot,
                     reply,
                 },
-                None if gate.dot_left() => Trouble::Unanswered {
+                None => Trouble::Unanswered {
                     reason: cause(&error),
                 },
-                None => Trouble::before_dot(Phase::Data, &error),
             }),
-            Err(Failure::Timeout(limit)) if gate.dot_left() => Err(Trouble::Unanswered {
+            Err(_) => Err(Trouble::Unanswered {
                 reason: format!("no answer within {}", humantime::format_duration(limit)),
             }),
-            Err(Failure::Timeout(limit)) => Err(Trouble::timeout(Phase::Data, limit)),
         }
-    }
-
-    /// Writes within one limit per 64 KiB; once the dot has left, waits for the
-    /// answer within its own, longer limit.
-    async fn body<I, B>(
-        &mut self,
-        pieces: I,
-        length: usize,
-        gate: &Gate,
-    ) -> Result<Response, Failure>
-    where
-        I: Iterator<Item = B>,
-        B: AsRef<[u8]>,
-    {
-        let blocks = u32::try_from(length / (64 * 1024)).unwrap_or(u32::MAX - 1) + 1;
-        let writing = self.timeouts.block.saturating_mul(blocks);
-        let answer = self.timeouts.dot;
-        let pieces = UntilDot { pieces, gate };
-        let mut exchange = pin!(self.connection.message_iter(pieces));
-        tokio::select! {
-            biased;
-            result = exchange.as_mut() => return result.map_err(Failure::Smtp),
-            () = gate.dot_leaves() => {}
-            () = sleep(writing) => return Err(Failure::Timeout(writing)),
-        }
-        match timeout(answer, exchange).await {
-            Ok(result) => result.map_err(Failure::Smtp),
-            Err(_) => Err(Failure::Timeout(answer)),
-        }
-    }
-
-    /// RSET, after a transaction that was not finished.
-    ///
-    /// # Errors
-    /// When the session is not usable any more.
-    pub async fn reset(&mut self) -> Result<(), Trouble> {
-        let reply = self
-            .command(Phase::Mail, self.timeouts.command, Rset)
-            .await?;
-        expect(Phase::Mail, &reply, &[250])
     }
 
     /// QUIT; the answer is given a moment and then not waited for.
     pub async fn quit(mut self) {
+        if self.is_begun || self.is_broken {
+            // Nothing can be said any more; the socket is closed.
+            return;
+        }
         // The relay closes whatever it answers; nothing depends on it.
         let _ = timeout(Duration::from_secs(1), self.connection.command(Quit)).await;
     }
 
-    async fn command<C: std::fmt::Display>(
+    fn put_envelope(&mut self, envelope: &Envelope) {
+        if std::mem::take(&mut self.needs_reset) {
+            self.stream.put_command("RSET\r\n");
+            self.owes_reset = true;
+        }
+        for phase in STEPS {
+            self.put_step(phase, envelope);
+        }
+    }
+
+    fn put_step(&self, phase: Phase, envelope: &Envelope) {
+        self.stream.put_command(match phase {
+            Phase::Mail => &envelope.mail,
+            Phase::Rcpt => &envelope.rcpt,
+            _ => "DATA\r\n",
+        });
+    }
+
+    /// RSET, after a transaction that was refused. A session that fails here
+    /// was lost while it was idle.
+    async fn undo_refused(&mut self, is_pipelining: bool) -> Result<(), Trouble> {
+        if !is_pipelining && std::mem::take(&mut self.needs_reset) {
+            self.stream.put_command("RSET\r\n");
+            self.flush(Phase::Mail, self.timeouts.command).await?;
+            self.owes_reset = true;
+        }
+        if !std::mem::take(&mut self.owes_reset) {
+            return Ok(());
+        }
+        match self.reply(Phase::Mail, self.timeouts.command).await {
+            Ok(response) if response.has_code(250) => Ok(()),
+            Ok(response) => Err(lost_idle(&as_reply(&response))),
+            Err(Trouble::Refused { reply, .. }) => Err(lost_idle(&reply)),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// What follows the `first` refusal in its group says nothing new, but must
+    /// be in due form. False when it is not.
+    async fn after_refusal(
         &mut self,
         phase: Phase,
-        limit: Duration,
-        command: C,
-    ) -> Result<Response, Trouble> {
-        if self.gate.has_surplus() {
-            return Err(unasked(phase));
+        first: &Trouble,
+        answer: Result<(), Trouble>,
+    ) -> bool {
+        match answer {
+            Err(Trouble::Refused { reply, .. }) => reply.code != 421,
+            Err(_) => false,
+            Ok(()) if phase != Phase::Data => true,
+            // It waits for a message to nobody: an empty one (RFC 2920 3.1).
+            // A sender it did refuse can have no message at all.
+            Ok(()) if first.phase() == Some(Phase::Rcpt) && !self.stream.has_surplus() => {
+                self.stream.put_command(".\r\n");
+                let limit = self.timeouts.data;
+                self.flush(Phase::Data, limit).await.is_ok()
+                    && matches!(
+                        self.reply(Phase::Data, limit).await,
+                        Err(Trouble::Refused { reply, .. }) if reply.code != 421
+                    )
+            }
+            Ok(()) => false,
         }
-        match timeout(limit, self.connection.command(command)).await {
+    }
+
+    /// The answer to a step, with the codes that RFC 5321 4.3.2 has for it.
+    async fn answer(&mut self, phase: Phase) -> Result<(), Trouble> {
+        let codes: &[u16] = match phase {
+            Phase::Mail => &[250],
+            Phase::Rcpt => &[250, 251, 252],
+            _ => &[354],
+        };
+        let response = self.reply(phase, self.limit(phase)).await?;
+        if codes.iter().any(|code| response.has_code(*code)) {
+            return Ok(());
+        }
+        Err(Trouble::Protocol {
+            phase,
+            reason: format!("answered {}", as_reply(&response)),
+        })
+    }
+
+    async fn reply(&mut self, phase: Phase, limit: Duration) -> Result<Response, Trouble> {
+        match timeout(limit, self.connection.read_response()).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(Trouble::before_dot(phase, &error)),
             Err(_) => Err(Trouble::timeout(phase, limit)),
         }
     }
-}
 
-/// The relay said more than it was asked: whatever it says next may be the
-/// answer to something else. Between messages that is how some say goodbye.
-fn unasked(phase: Phase) -> Trouble {
-    let reason = "it spoke without being asked".to_owned();
-    match phase {
-        Phase::Mail => Trouble::Lost { phase, reason },
-        _ => Trouble::Protocol { phase, reason },
+    async fn flush(&self, phase: Phase, limit: Duration) -> Result<(), Trouble> {
+        match timeout(limit, self.stream.flush()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Trouble::broken(phase, &error)),
+            Err(_) => Err(Trouble::timeout(phase, limit)),
+        }
+    }
+
+    fn limit(&self, phase: Phase) -> Duration {
+        match phase {
+            Phase::Data => self.timeouts.data,
+            _ => self.timeouts.command,
+        }
+    }
+
+    /// The relay said more than it was asked: whatever it says next may be the
+    /// answer to something else. Between messages that is how some say goodbye.
+    fn nothing_unasked(&self, phase: Phase) -> Result<(), Trouble> {
+        if !self.stream.has_surplus() {
+            return Ok(());
+        }
+        let reason = "it spoke without being asked".to_owned();
+        Err(match phase {
+            Phase::Mail => Trouble::Lost { phase, reason },
+            _ => Trouble::Protocol { phase, reason },
+        })
+    }
+
+    fn nothing_early(&self) -> Result<(), Trouble> {
+        if !self.stream.has_surplus() {
+            return Ok(());
+        }
+        Err(Trouble::Protocol {
+            phase: Phase::Data,
+            reason: "it answered before the message was sent".to_owned(),
+        })
     }
 }
 
-enum Failure {
-    Smtp(Error),
-    Timeout(Duration),
+/// A no in due form that leaves the relay ready for the next answer.
+fn is_refused(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::Refused { reply, .. } if !matches!(reply.code, 421 | 503))
 }
 
-/// Hands out the pieces and, when asked for one more, opens the gate for the
-/// dot: lettre writes it next, and not a byte earlier.
-struct UntilDot<'g, I> {
-    pieces: I,
-    gate: &'g Gate,
-}
-
-impl<I: Iterator> Iterator for UntilDot<'_, I> {
-    type Item = I::Item;
-
-    fn next(&mut self) -> Option<I::Item> {
-        let piece = self.pieces.next();
-        if piece.is_none() {
-            self.gate.uncork_for_dot();
-        }
-        piece
+fn lost_idle(reply: &Reply) -> Trouble {
+    Trouble::Lost {
+        phase: Phase::Mail,
+        reason: format!("RSET was answered with {reply}"),
     }
 }
 
@@ -239,16 +396,6 @@ impl<I: Iterator> Iterator for UntilDot<'_, I> {
 fn wire_address(address: &EmailAddress) -> Result<Address, Trouble> {
     Address::new(address.local(), address.domain())
         .map_err(|error| Trouble::Address(error.to_string()))
-}
-
-fn expect(phase: Phase, response: &Response, codes: &[u16]) -> Result<(), Trouble> {
-    if codes.iter().any(|code| response.has_code(*code)) {
-        return Ok(());
-    }
-    Err(Trouble::Protocol {
-        phase,
-        reason: format!("answered {}", as_reply(response)),
-    })
 }
 
 fn as_reply(response: &Response) -> Reply {

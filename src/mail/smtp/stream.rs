@@ -1,29 +1,33 @@
-//! The byte stream under a session: buffers writes, bounds replies, and knows
-//! whether the terminating dot has left.
+//! The byte stream under a session: gathers what is to be sent, bounds replies,
+//! and knows whether the terminating dot has left.
+//!
+//! `lettre`'s connection reads from it and, until the first message, writes to
+//! it; the session writes to it directly, so that commands can travel together.
 
 use std::{
-    fmt, io,
+    fmt,
+    future::poll_fn,
+    io,
     net::SocketAddr,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
 };
 
 use lettre::transport::smtp::client::AsyncTokioStream;
+use memchr::memmem;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::Notify,
 };
 use tokio_rustls::client::TlsStream;
 
-/// Written through when this much waits, even while corked.
+/// Written through when this much waits.
 const WRITE_CHUNK: usize = 64 * 1024;
 /// More than this without a new command is no SMTP reply.
 const MOST_REPLY_BYTES: usize = 64 * 1024;
+/// No capability's name is longer (RFC 5321 4.1.1.1 has them short).
+const LONGEST_KEYWORD: usize = 32;
 
 /// TCP, bare or under TLS.
 #[derive(Debug)]
@@ -32,94 +36,15 @@ pub(super) enum Wire {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// What session and stream tell each other about the message under way.
-#[derive(Debug, Default)]
-pub(super) struct Gate {
-    /// Flushes wait until the message is complete: lettre flushes after every
-    /// piece, and small writes would each become a packet.
-    corked: AtomicBool,
-    /// The last byte now waiting is the terminating dot's line end.
-    dot_waits: AtomicBool,
-    /// The point of no return: the dot may have reached the relay.
-    dot_left: AtomicBool,
-    /// Wakes who waits for that.
-    leaves: Notify,
-    /// Bytes were read beyond the reply's line.
-    surplus: AtomicBool,
-}
+/// A handle to the stream. One is lettre's, one the session's; both belong to
+/// one task, so the lock is never waited for.
+#[derive(Clone)]
+pub(super) struct RelayStream(Arc<Mutex<Bytes>>);
 
-impl Gate {
-    /// A message begins.
-    pub(super) fn cork(&self) {
-        self.dot_left.store(false, Ordering::Relaxed);
-        self.dot_waits.store(false, Ordering::Relaxed);
-        self.corked.store(true, Ordering::Relaxed);
-    }
-
-    /// The next bytes written are the terminating dot, and the next flush is real.
-    pub(super) fn uncork_for_dot(&self) {
-        self.dot_waits.store(true, Ordering::Relaxed);
-        self.corked.store(false, Ordering::Relaxed);
-    }
-
-    /// Whether the dot may have reached the relay. False is a proof that it
-    /// has not: the kernel never took the dot's bytes.
-    pub(super) fn dot_left(&self) -> bool {
-        self.dot_left.load(Ordering::Relaxed)
-    }
-
-    /// Waits until the dot may have reached the relay.
-    pub(super) async fn dot_leaves(&self) {
-        while !self.dot_left() {
-            self.leaves.notified().await;
-        }
-    }
-
-    fn mark_dot(&self) {
-        self.dot_left.store(true, Ordering::Relaxed);
-        self.leaves.notify_one();
-    }
-
-    /// Whether more was received than has been read.
-    pub(super) fn has_surplus(&self) -> bool {
-        self.surplus.load(Ordering::Relaxed)
-    }
-}
-
-/// The line of a reply that is being read, as far as it has come.
-#[derive(Debug, Default)]
-struct ReplyLine {
-    length: usize,
-    has_blanks: bool,
-    has_text: bool,
-}
-
-impl ReplyLine {
-    /// Takes the next bytes, at most to the end of the line. True when the line
-    /// ends here and holds nothing but blanks behind its code.
-    fn ends_blank(&mut self, bytes: &[u8]) -> bool {
-        for byte in bytes {
-            // Three digits and a mark come first (RFC 5321 4.2.1).
-            if self.length >= 4 && !matches!(byte, b'\r' | b'\n') {
-                let is_blank = char::from(*byte).is_whitespace();
-                self.has_blanks |= is_blank;
-                self.has_text |= !is_blank;
-            }
-            self.length += 1;
-        }
-        if !bytes.ends_with(b"\n") {
-            return false;
-        }
-        let line = std::mem::take(self);
-        line.has_blanks && !line.has_text
-    }
-}
-
-/// The stream handed to lettre.
-pub(super) struct RelayStream {
+/// What has been received and what is to be sent.
+struct Bytes {
     wire: Wire,
     peer: SocketAddr,
-    gate: Arc<Gate>,
     incoming: Vec<u8>,
     delivered: usize,
     since_command: usize,
@@ -127,30 +52,103 @@ pub(super) struct RelayStream {
     /// answer (RUSTSEC-2026-0562).
     hears_features: bool,
     line: ReplyLine,
+    pipelining: bool,
     outgoing: Vec<u8>,
     written: usize,
+    text: Text,
+    /// Where in `outgoing` the terminating dot's line ends.
+    dot_end: Option<usize>,
+    /// The point of no return: the dot may have reached the relay.
+    dot_left: bool,
 }
 
 impl RelayStream {
     /// Wraps `wire`. `greeting` is delivered before anything the relay sends:
     /// after STARTTLS the relay does not greet again, but lettre waits for it.
-    pub(super) fn new(wire: Wire, peer: SocketAddr, greeting: &[u8]) -> (Self, Arc<Gate>) {
-        let gate = Arc::new(Gate::default());
-        let stream = Self {
+    pub(super) fn new(wire: Wire, peer: SocketAddr, greeting: &[u8]) -> Self {
+        Self(Arc::new(Mutex::new(Bytes {
             wire,
             peer,
-            gate: Arc::clone(&gate),
             incoming: greeting.to_vec(),
             delivered: 0,
             since_command: 0,
             hears_features: false,
             line: ReplyLine::default(),
+            pipelining: false,
             outgoing: Vec::with_capacity(4096),
             written: 0,
-        };
-        (stream, gate)
+            text: Text::default(),
+            dot_end: None,
+            dot_left: false,
+        })))
     }
 
+    /// Whether the relay takes commands in groups (RFC 2920).
+    pub(super) fn offers_pipelining(&self) -> bool {
+        self.lock().pipelining
+    }
+
+    /// Whether more was received than has been read.
+    pub(super) fn has_surplus(&self) -> bool {
+        let bytes = self.lock();
+        bytes.delivered < bytes.incoming.len()
+    }
+
+    /// A command, to be sent with the next flush.
+    pub(super) fn put_command(&self, command: &str) {
+        let mut bytes = self.lock();
+        bytes.since_command = 0;
+        bytes.outgoing.extend_from_slice(command.as_bytes());
+    }
+
+    /// A message begins.
+    pub(super) fn begin_text(&self) {
+        let mut bytes = self.lock();
+        bytes.text = Text::default();
+        bytes.dot_end = None;
+        bytes.dot_left = false;
+    }
+
+    /// A piece of a message; whatever is more than a chunk is sent.
+    pub(super) async fn put_text(&self, piece: &[u8]) -> io::Result<()> {
+        for part in piece.chunks(WRITE_CHUNK) {
+            let is_much = {
+                let bytes = &mut *self.lock();
+                bytes.text.put(part, &mut bytes.outgoing);
+                bytes.outgoing.len() >= WRITE_CHUNK
+            };
+            if is_much {
+                self.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The terminating dot, to be sent with the next flush.
+    pub(super) fn put_dot(&self) {
+        let bytes = &mut *self.lock();
+        bytes.since_command = 0;
+        bytes.text.end(&mut bytes.outgoing);
+        bytes.dot_end = Some(bytes.outgoing.len());
+    }
+
+    /// Whether the dot may have reached the relay. False is a proof that it
+    /// has not: the kernel never took the dot's bytes.
+    pub(super) fn dot_left(&self) -> bool {
+        self.lock().dot_left
+    }
+
+    /// Sends everything that waits.
+    pub(super) async fn flush(&self) -> io::Result<()> {
+        poll_fn(|cx| self.lock().poll_flush(cx)).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Bytes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Bytes {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut chunk = [0; 4096];
         let mut buffer = ReadBuf::new(&mut chunk);
@@ -178,6 +176,35 @@ impl RelayStream {
         Poll::Ready(Ok(()))
     }
 
+    /// Hands out at most one line, so that nothing after a reply is taken for
+    /// part of it, and what came too early is noticed.
+    fn poll_line(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.delivered == self.incoming.len() {
+            ready!(self.poll_fill(cx))?;
+        }
+        let waiting = &self.incoming[self.delivered..];
+        let line = memchr::memchr(b'\n', waiting)
+            .map_or(waiting.len(), |end| end + 1)
+            .min(buffer.remaining());
+        if self.hears_features {
+            match self.line.take(&waiting[..line]) {
+                Some(Feature::Blank) => {
+                    let error = "a line of its answer to EHLO is blank";
+                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
+                }
+                Some(Feature::Pipelining) => self.pipelining = true,
+                Some(Feature::Other) | None => {}
+            }
+        }
+        buffer.put_slice(&waiting[..line]);
+        self.delivered += line;
+        Poll::Ready(Ok(()))
+    }
+
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.outgoing.len() {
             let rest = &self.outgoing[self.written..];
@@ -186,9 +213,7 @@ impl RelayStream {
                 Wire::Tls(wire) => {
                     // TLS takes bytes before the kernel does: from here on the
                     // dot counts as gone.
-                    if self.gate.dot_waits.load(Ordering::Relaxed) {
-                        self.gate.mark_dot();
-                    }
+                    self.dot_left |= self.dot_end.is_some();
                     Pin::new(wire.as_mut()).poll_write(cx, rest)
                 }
             })?;
@@ -196,77 +221,146 @@ impl RelayStream {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += count;
-        }
-        if self.gate.dot_waits.load(Ordering::Relaxed) && !self.outgoing.is_empty() {
-            self.gate.mark_dot();
+            self.dot_left |= self.dot_end.is_some_and(|end| self.written >= end);
         }
         self.outgoing.clear();
         self.written = 0;
+        self.dot_end = None;
         Poll::Ready(Ok(()))
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        match &mut self.wire {
+            Wire::Plain(wire) => Pin::new(wire).poll_flush(cx),
+            Wire::Tls(wire) => Pin::new(wire.as_mut()).poll_flush(cx),
+        }
+    }
+}
+
+/// The text of a message on its way out: dots at the beginning of a line are
+/// doubled (RFC 5321 4.5.2), wherever one piece ends and the next begins.
+#[derive(Debug)]
+struct Text {
+    /// The last two bytes.
+    end: [u8; 2],
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self { end: *b"\r\n" }
+    }
+}
+
+impl Text {
+    fn put(&mut self, piece: &[u8], outgoing: &mut Vec<u8>) {
+        let mut done = 0;
+        let mut stuff = |dot: usize| {
+            outgoing.extend_from_slice(&piece[done..dot]);
+            outgoing.push(b'.');
+            done = dot;
+        };
+        for (at, byte) in piece.iter().enumerate().take(2) {
+            if *byte == b'.' && self.end == *b"\r\n" {
+                stuff(at);
+            }
+            self.end = [self.end[1], *byte];
+        }
+        for found in memmem::find_iter(piece, b"\r\n.") {
+            stuff(found + 2);
+        }
+        outgoing.extend_from_slice(&piece[done..]);
+        if let Some(end) = piece.last_chunk() {
+            self.end = *end;
+        }
+    }
+
+    /// The dot on a line of its own.
+    fn end(&self, outgoing: &mut Vec<u8>) {
+        if self.end != *b"\r\n" {
+            outgoing.extend_from_slice(b"\r\n");
+        }
+        outgoing.extend_from_slice(b".\r\n");
+    }
+}
+
+/// What a line of the answer to EHLO says.
+#[derive(Debug, PartialEq, Eq)]
+enum Feature {
+    /// Nothing but blanks behind its code.
+    Blank,
+    /// The relay takes commands in groups.
+    Pipelining,
+    /// Something that lettre reads.
+    Other,
+}
+
+/// The line of an answer to EHLO that is being read, as far as it has come.
+#[derive(Debug, Default)]
+struct ReplyLine {
+    length: usize,
+    has_blanks: bool,
+    keyword: String,
+}
+
+impl ReplyLine {
+    /// Takes the next bytes, at most to the end of the line; what it says, when
+    /// it ends here.
+    fn take(&mut self, bytes: &[u8]) -> Option<Feature> {
+        for byte in bytes {
+            // Three digits and a mark come first (RFC 5321 4.2.1).
+            if self.length >= 4 && !matches!(byte, b'\r' | b'\n') {
+                let letter = char::from(*byte);
+                self.has_blanks |= letter.is_whitespace();
+                if !letter.is_whitespace() && self.keyword.len() < LONGEST_KEYWORD {
+                    self.keyword.push(letter);
+                }
+            }
+            self.length += 1;
+        }
+        if !bytes.ends_with(b"\n") {
+            return None;
+        }
+        let line = std::mem::take(self);
+        Some(if line.keyword.eq_ignore_ascii_case("PIPELINING") {
+            Feature::Pipelining
+        } else if line.keyword.is_empty() && line.has_blanks {
+            Feature::Blank
+        } else {
+            Feature::Other
+        })
     }
 }
 
 impl AsyncRead for RelayStream {
-    /// At most one line per call, so that nothing after a reply is taken for
-    /// part of it, and what came too early is noticed.
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.delivered == this.incoming.len() {
-            ready!(this.poll_fill(cx))?;
-        }
-        let waiting = &this.incoming[this.delivered..];
-        let line = waiting
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .map_or(waiting.len(), |end| end + 1)
-            .min(buffer.remaining());
-        if this.hears_features && this.line.ends_blank(&waiting[..line]) {
-            let error = "a line of its answer to EHLO is blank";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
-        }
-        buffer.put_slice(&waiting[..line]);
-        this.delivered += line;
-        let is_surplus = this.delivered < this.incoming.len();
-        this.gate.surplus.store(is_surplus, Ordering::Relaxed);
-        Poll::Ready(Ok(()))
+        self.lock().poll_line(cx, buffer)
     }
 }
 
 impl AsyncWrite for RelayStream {
     fn poll_write(
         self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
+        _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
+        let mut this = self.lock();
         this.since_command = 0;
         this.hears_features = bytes.starts_with(b"EHLO");
-        let dot_waits = this.gate.dot_waits.load(Ordering::Relaxed);
-        if this.outgoing.len() >= WRITE_CHUNK && !dot_waits {
-            ready!(this.poll_drain(cx))?;
-        }
         this.outgoing.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.gate.corked.load(Ordering::Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        ready!(this.poll_drain(cx))?;
-        match &mut this.wire {
-            Wire::Plain(wire) => Pin::new(wire).poll_flush(cx),
-            Wire::Tls(wire) => Pin::new(wire.as_mut()).poll_flush(cx),
-        }
+        self.lock().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().wire {
+        match &mut self.lock().wire {
             Wire::Plain(wire) => Pin::new(wire).poll_shutdown(cx),
             Wire::Tls(wire) => Pin::new(wire.as_mut()).poll_shutdown(cx),
         }
@@ -275,13 +369,13 @@ impl AsyncWrite for RelayStream {
 
 impl AsyncTokioStream for RelayStream {
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.peer)
+        Ok(self.lock().peer)
     }
 }
 
 impl fmt::Debug for RelayStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RelayStream({})", self.peer)
+        write!(f, "RelayStream({})", self.lock().peer)
     }
 }
 
@@ -294,46 +388,79 @@ mod tests {
 
     use super::*;
 
-    async fn pair() -> (RelayStream, Arc<Gate>, TcpStream) {
+    async fn pair() -> (RelayStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let client = TcpStream::connect(address).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
-        let (stream, gate) = RelayStream::new(Wire::Plain(client), address, b"");
-        (stream, gate, server)
+        (RelayStream::new(Wire::Plain(client), address, b""), server)
+    }
+
+    /// What is sent of a message in these pieces.
+    fn stuffed(pieces: &[&str]) -> String {
+        let mut text = Text::default();
+        let mut outgoing = Vec::new();
+        for piece in pieces {
+            text.put(piece.as_bytes(), &mut outgoing);
+        }
+        text.end(&mut outgoing);
+        String::from_utf8(outgoing).unwrap()
+    }
+
+    #[test]
+    fn a_dot_that_begins_a_line_is_doubled_wherever_the_pieces_meet() {
+        let message = ".one\r\n..two\r\nthr.ee\r\n.\r\nfour.\r\n";
+        let expected = "..one\r\n...two\r\nthr.ee\r\n..\r\nfour.\r\n.\r\n";
+        assert_eq!(stuffed(&[message]), expected);
+        for first in 0..=message.len() {
+            for second in first..=message.len() {
+                let pieces = [
+                    &message[..first],
+                    &message[first..second],
+                    &message[second..],
+                ];
+                assert_eq!(stuffed(&pieces), expected, "{pieces:?}");
+            }
+        }
+        let single: Vec<&str> = message.split("").collect();
+        assert_eq!(stuffed(&single), expected);
+        assert_eq!(stuffed(&["no end"]), "no end\r\n.\r\n");
+        assert_eq!(stuffed(&["\r\n", "\r", ".\n."]), "\r\n\r.\n.\r\n.\r\n");
     }
 
     #[tokio::test]
     async fn the_dot_has_not_left_until_the_flush_that_follows_it() {
-        let (mut stream, gate, mut server) = pair().await;
-        gate.cork();
-        stream.write_all(b"body").await.unwrap();
+        let (stream, mut server) = pair().await;
+        stream.begin_text();
+        stream.put_text(b"body\r\n").await.unwrap();
         stream.flush().await.unwrap();
-        assert!(!gate.dot_left());
-        gate.uncork_for_dot();
-        stream.write_all(b"\r\n.\r\n").await.unwrap();
-        assert!(!gate.dot_left());
+        assert!(!stream.dot_left());
+        stream.put_dot();
+        stream.put_command("MAIL FROM:<next@example.org>\r\n");
+        assert!(!stream.dot_left());
         stream.flush().await.unwrap();
-        assert!(gate.dot_left());
-        let mut seen = [0; 9];
+        assert!(stream.dot_left());
+        let mut seen = [0; 39];
         server.read_exact(&mut seen).await.unwrap();
-        assert_eq!(&seen, b"body\r\n.\r\n");
+        assert_eq!(&seen, b"body\r\n.\r\nMAIL FROM:<next@example.org>\r\n");
     }
 
     #[tokio::test]
     async fn a_dead_wire_before_the_dot_proves_that_it_did_not_leave() {
-        let (mut stream, gate, server) = pair().await;
+        let (stream, server) = pair().await;
         drop(server);
-        gate.cork();
+        stream.begin_text();
         let mut failed = false;
         for _ in 0..200 {
-            if stream.write_all(&[b'x'; 16 * 1024]).await.is_err() {
+            if stream.put_text(&[b'x'; 16 * 1024]).await.is_err() {
                 failed = true;
                 break;
             }
         }
         assert!(failed, "writing to a closed socket went on");
-        assert!(!gate.dot_left());
+        stream.put_dot();
+        assert!(stream.flush().await.is_err());
+        assert!(!stream.dot_left());
     }
 
     #[tokio::test]
@@ -343,7 +470,7 @@ mod tests {
             ("250-relay\r\n250-  \r\n250 SIZE\r\n", true),
             ("250-relay\r\n250 \t \r\n", true),
         ] {
-            let (mut stream, _, mut server) = pair().await;
+            let (mut stream, mut server) = pair().await;
             stream.write_all(b"EHLO client\r\n").await.unwrap();
             server.write_all(answer.as_bytes()).await.unwrap();
             drop(server);
@@ -354,8 +481,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn pipelining_is_what_the_answer_to_ehlo_offers() {
+        for (answer, is_offered) in [
+            ("250-relay\r\n250-PIPELINING\r\n250 SIZE\r\n", true),
+            ("250-relay\r\n250 pipelining\r\n", true),
+            ("250-relay\r\n250 XPIPELINING\r\n", false),
+            ("250-relay\r\n250 SIZE 1000\r\n", false),
+        ] {
+            let (mut stream, mut server) = pair().await;
+            stream.write_all(b"EHLO client\r\n").await.unwrap();
+            for byte in answer.as_bytes() {
+                server.write_all(&[*byte]).await.unwrap();
+            }
+            drop(server);
+            let mut text = String::new();
+            stream.read_to_string(&mut text).await.unwrap();
+            assert_eq!(stream.offers_pipelining(), is_offered, "{answer:?}");
+        }
+    }
+
+    #[tokio::test]
     async fn replies_come_line_by_line_in_ascii_and_bounded() {
-        let (mut stream, gate, mut server) = pair().await;
+        let (mut stream, mut server) = pair().await;
         server
             .write_all(b"250 gr\xfc\xdfe\r\n250 early\r\n")
             .await
@@ -363,7 +510,7 @@ mod tests {
         let mut line = [0; 100];
         let count = stream.read(&mut line).await.unwrap();
         assert_eq!(&line[..count], b"250 gr??e\r\n");
-        assert!(gate.has_surplus());
+        assert!(stream.has_surplus());
         let flood =
             tokio::spawn(async move { while server.write_all(&[b'y'; 8192]).await.is_ok() {} });
         let mut total = 0;

@@ -74,6 +74,14 @@ impl Trouble {
         }
     }
 
+    /// The wire failed before the dot.
+    pub(super) fn broken(phase: Phase, error: &io::Error) -> Self {
+        Self::Lost {
+            phase,
+            reason: cause(error),
+        }
+    }
+
     /// Classifies an error of the connection that arose before the dot.
     pub(super) fn before_dot(phase: Phase, error: &lettre::transport::smtp::Error) -> Self {
         if let Some(reply) = reply_of(error) {
@@ -105,14 +113,29 @@ pub(super) fn reply_of(error: &lettre::transport::smtp::Error) -> Option<Reply> 
 }
 
 /// The innermost message: lettre repeats its source in its own text.
-pub(super) fn cause(error: &dyn std::error::Error) -> String {
+pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {
         innermost = source;
+    }
+    if innermost.downcast_ref().is_some_and(is_closed) {
+        return CLOSED.to_owned();
     }
     let text = crate::domain::text::one_line(&innermost.to_string());
     match text.as_str() {
         "incomplete response" => CLOSED.to_owned(),
         _ => text,
     }
+}
+
+/// A relay that closes while something of ours is on its way resets the
+/// connection: the same thing by another name.
+fn is_closed(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+    )
 }

@@ -224,15 +224,11 @@ fn a_damaged_edition_is_refused() {
 #[test]
 fn the_envelope_sender_carries_the_delivery_where_bounces_have_a_domain() {
     let mut world = world();
-    let address = "anna@example.org".parse().unwrap();
-    let to = addressed(&address, None, 5);
-    let edition = world.render().unwrap().edition;
-    let message = composer(&edition).message(&to, &world.signer).unwrap();
-    assert_eq!(message.envelope_from(), "letters@magazine.example.org");
+    let sender = composer(&world.render().unwrap().edition).envelope_from(5, &world.signer);
+    assert_eq!(sender, "letters@magazine.example.org");
     world.settings.bounce_domain = Some("bounces.example.org".to_owned());
-    let edition = world.render().unwrap().edition;
-    let message = composer(&edition).message(&to, &world.signer).unwrap();
-    let sender: EmailAddress = message.envelope_from().parse().unwrap();
+    let sender = composer(&world.render().unwrap().edition).envelope_from(5, &world.signer);
+    let sender: EmailAddress = sender.parse().unwrap();
     let token = sender.local().strip_prefix("bounce+").unwrap();
     let payload = world.signer.verify(Purpose::Bounce, token);
     assert_eq!(payload, Some(Payload::Delivery(5)));

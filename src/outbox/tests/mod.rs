@@ -107,8 +107,17 @@ fn frozen_issue() -> Freeze {
 }
 
 impl World {
-    /// An issue for these readers, and a relay that follows `script`.
+    /// An issue for these readers, and a relay that follows `script` and takes
+    /// commands in groups.
     async fn new(
+        readers: impl IntoIterator<Item = String>,
+        script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(true, readers, script).await
+    }
+
+    async fn with(
+        is_pipelining: bool,
         readers: impl IntoIterator<Item = String>,
         script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
     ) -> Self {
@@ -132,7 +141,7 @@ impl World {
         let FreezeOutcome::Frozen(frozen) = frozen else {
             panic!("{frozen:?}");
         };
-        let relay = ScriptedRelay::start(script).await;
+        let relay = ScriptedRelay::start(is_pipelining, script).await;
         Self {
             settings: settings(relay.port),
             relay,

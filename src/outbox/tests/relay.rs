@@ -51,6 +51,7 @@ pub(super) struct ScriptedRelay {
 
 struct Shared {
     script: Box<Script>,
+    is_pipelining: bool,
     asked: Mutex<HashMap<(Phase, String), usize>>,
     taken: Mutex<BTreeMap<String, usize>>,
     sessions: Mutex<usize>,
@@ -58,11 +59,15 @@ struct Shared {
 }
 
 impl ScriptedRelay {
-    pub(super) async fn start(script: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+    pub(super) async fn start(
+        is_pipelining: bool,
+        script: impl Fn(&Asked) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             script: Box::new(script),
+            is_pipelining,
             asked: Mutex::default(),
             taken: Mutex::default(),
             sessions: Mutex::default(),
@@ -131,23 +136,39 @@ async fn serve(socket: TcpStream, shared: Arc<Shared>) {
 impl Serving {
     async fn talk(&mut self) -> Option<()> {
         let mut to = String::new();
+        let mut is_known = false;
         self.answer(Phase::Connect, "", "220 relay.example.net")
             .await?;
         while let Ok(Some(line)) = self.lines.next_line().await {
             let verb = line.get(..4).unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" | "RSET" => self.say("250 relay.example.net").await?,
+                "EHLO" if self.shared.is_pipelining => {
+                    self.say("250-relay.example.net\r\n250 PIPELINING").await?;
+                }
+                "EHLO" => self.say("250 relay.example.net").await?,
+                "RSET" => {
+                    is_known = false;
+                    self.say("250 2.0.0 forgotten").await?;
+                }
                 "QUIT" => return self.say("221 2.0.0 bye").await,
                 "MAIL" => drop(self.answer(Phase::Mail, "", "250 2.1.0 fine").await?),
                 "RCPT" => {
                     let (_, rest) = line.split_once('<').unwrap();
                     to = rest.split('>').next().unwrap().to_owned();
-                    self.answer(Phase::Rcpt, &to, "250 2.1.5 fine").await?;
+                    let words = self.answer(Phase::Rcpt, &to, "250 2.1.5 fine").await?;
+                    is_known = words.starts_with('2');
+                }
+                // As some do, it finds out at the end that there is nobody.
+                "DATA" if !is_known => {
+                    self.say("354 go ahead").await?;
+                    self.text().await?;
+                    self.say("554 5.5.1 no valid recipients").await?;
                 }
                 "DATA" => {
                     let words = self.answer(Phase::Data, &to, "354 go ahead").await?;
                     if words.starts_with('3') {
-                        while self.lines.next_line().await.ok()?? != "." {}
+                        self.text().await?;
+                        is_known = false;
                         self.answer(Phase::Dot, &to, "250 2.0.0 taken").await?;
                     }
                 }
@@ -155,6 +176,12 @@ impl Serving {
             }
         }
         None
+    }
+
+    /// A message, to its dot.
+    async fn text(&mut self) -> Option<()> {
+        while self.lines.next_line().await.ok()?? != "." {}
+        Some(())
     }
 
     /// Gives the script's answer, or the usual one; `None` ends the session.

@@ -33,13 +33,20 @@ pub(in crate::store) enum Request {
     Grouped(Grouped),
 }
 
-/// The two questions that are asked once per message.
+/// The questions that are asked once per message.
 pub(in crate::store) enum Grouped {
     /// A delivery is about to be sent.
     Intent {
         delivery: DeliveryId,
         now: DateTime<Utc>,
         answer: Answer<Intent>,
+    },
+    /// A delivery ended before it had an intent.
+    Conclusion {
+        delivery: DeliveryId,
+        outcome: Outcome,
+        now: DateTime<Utc>,
+        answer: Answer<bool>,
     },
     /// An attempt ended. Without `answer`, the asker was told that the commit
     /// failed, and the outcome is owed.
@@ -73,6 +80,7 @@ pub(in crate::store) struct Session {
 /// What became of one request of a group; told once the group is committed.
 enum Done {
     Intent(Intent),
+    Conclusion(bool),
     Outcome(Recorded),
 }
 
@@ -314,6 +322,12 @@ fn perform(transaction: &Connection, request: &Grouped) -> Result<Done, Fault> {
         Grouped::Intent { delivery, now, .. } => {
             attempts::intent(transaction, *delivery, *now).map(Done::Intent)
         }
+        Grouped::Conclusion {
+            delivery,
+            outcome,
+            now,
+            ..
+        } => attempts::conclude(transaction, *delivery, outcome, *now).map(Done::Conclusion),
         Grouped::Outcome {
             attempt,
             outcome,
@@ -329,6 +343,9 @@ fn answer(group: Vec<Grouped>, done: Vec<Done>) {
         match (request, done) {
             (Grouped::Intent { answer, .. }, Done::Intent(intent)) => {
                 drop(answer.send(Ok(intent)));
+            }
+            (Grouped::Conclusion { answer, .. }, Done::Conclusion(is_recorded)) => {
+                drop(answer.send(Ok(is_recorded)));
             }
             (Grouped::Outcome { answer, .. }, Done::Outcome(recorded)) => {
                 drop(answer.map(|answer| answer.send(Ok(recorded))));
@@ -355,6 +372,7 @@ fn refuse(group: Vec<Grouped>, error: &StoreError) -> Vec<Grouped> {
     for request in group {
         match request {
             Grouped::Intent { answer, .. } => drop(answer.send(Err(error.clone()))),
+            Grouped::Conclusion { answer, .. } => drop(answer.send(Err(error.clone()))),
             Grouped::Outcome {
                 attempt,
                 outcome,
