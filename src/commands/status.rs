@@ -36,6 +36,7 @@ struct Standing {
     digests: Vec<Next>,
     under_way: Vec<UnderWay>,
     uncertain: usize,
+    duplicates: usize,
     waiting_pings: Option<WaitingPings>,
     last_run: Option<Run>,
 }
@@ -74,6 +75,7 @@ pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
                 .collect(),
             under_way: Vec::new(),
             uncertain: 0,
+            duplicates: 0,
             waiting_pings: None,
             last_run: None,
         },
@@ -119,6 +121,7 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
         digests,
         under_way,
         uncertain: store.uncertain().await.map_err(failed)?.len(),
+        duplicates: store.duplicates().await.map_err(failed)?.len(),
         waiting_pings: store.waiting_pings().await.map_err(failed)?,
         last_run: store.runs(1).await.map_err(failed)?.into_iter().next(),
     })
@@ -188,6 +191,13 @@ fn text(config: &Config, standing: &Standing) -> String {
             text,
             "uncertain  {}: see `letterpress uncertain list`",
             standing.uncertain
+        );
+    }
+    if standing.duplicates > 0 {
+        let number = super::talk::count(standing.duplicates, "delivery");
+        let _ = writeln!(
+            text,
+            "twice      the relay took {number} more than once after a resend; see `letterpress why`"
         );
     }
     if let (Some(pings), Some(hub)) = (&standing.waiting_pings, &config.feeds.hub) {

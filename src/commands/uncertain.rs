@@ -13,7 +13,7 @@ use super::{
 use crate::{
     config::Config,
     domain::{address::EmailAddress, delivery::DeliveryId},
-    store::{Store, UncertainDelivery},
+    store::{CRASH, RESTORED, Store, UncertainDelivery},
 };
 
 /// List or settle deliveries of which nobody knows whether they arrived
@@ -68,7 +68,28 @@ struct Row {
     address: String,
     since: chrono::DateTime<chrono::FixedOffset>,
     attempt: i64,
+    last_phase: &'static str,
     reason: String,
+}
+
+/// What had certainly happened when the trail ends.
+fn last_phase(reason: &str) -> &'static str {
+    match reason {
+        // The intent was durable; how far the message came, nobody saw.
+        CRASH => "intent",
+        // It was queued when the backup was made.
+        RESTORED => "queued",
+        _ => "dot",
+    }
+}
+
+/// What happened, for people.
+fn happened(reason: &str) -> &str {
+    match reason {
+        CRASH => "this machine's run died before the answer was on record",
+        RESTORED => "a backup was restored; it may have been sent after that was made",
+        other => other,
+    }
 }
 
 /// # Errors
@@ -146,6 +167,7 @@ fn list(
             },
             since: delivery.since.with_timezone(&zone).fixed_offset(),
             attempt: delivery.attempt,
+            last_phase: last_phase(&delivery.reason),
             reason: delivery.reason.clone(),
         })
         .collect();
@@ -159,7 +181,9 @@ fn list(
             "address",
             "since",
             "attempt",
+            "last phase",
             "what happened",
+            "settle with `uncertain …`",
         ];
         let mut table = vec![head.map(str::to_owned).to_vec()];
         table.extend(rows.iter().map(|row| {
@@ -169,7 +193,9 @@ fn list(
                 row.address.clone(),
                 row.since.format("%Y-%m-%d %H:%M").to_string(),
                 row.attempt.to_string(),
-                row.reason.clone(),
+                row.last_phase.to_owned(),
+                happened(&row.reason).to_owned(),
+                format!("mark-sent {0} or resend {0}", row.delivery),
             ]
         }));
         workspace::table(&table)

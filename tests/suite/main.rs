@@ -27,6 +27,7 @@ mod commands;
 mod crash;
 mod disk;
 mod first_run;
+mod guards;
 mod harness_selftest;
 mod hostile;
 mod overlap;
