@@ -18,7 +18,7 @@ use crate::{
         digest::Digest,
         issue::{History, IssueState},
     },
-    store::{Run, Store, WaitingPings},
+    store::{RelayMemory, Run, Store, WaitingPings},
 };
 
 /// Show where everything stands, in one screen
@@ -38,6 +38,7 @@ struct Standing {
     uncertain: usize,
     duplicates: usize,
     waiting_pings: Option<WaitingPings>,
+    relays: Vec<RelayMemory>,
     last_run: Option<Run>,
 }
 
@@ -77,6 +78,7 @@ pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
             uncertain: 0,
             duplicates: 0,
             waiting_pings: None,
+            relays: Vec::new(),
             last_run: None,
         },
     };
@@ -123,8 +125,35 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
         uncertain: store.uncertain().await.map_err(failed)?.len(),
         duplicates: store.duplicates().await.map_err(failed)?.len(),
         waiting_pings: store.waiting_pings().await.map_err(failed)?,
+        relays: relays(config, store.relays().await.map_err(failed)?),
         last_run: store.runs(1).await.map_err(failed)?.into_iter().next(),
     })
+}
+
+/// Of what is remembered, the relays that are still configured.
+fn relays(config: &Config, known: Vec<RelayMemory>) -> Vec<RelayMemory> {
+    let configured = config.mail.iter().flat_map(|mail| &mail.relays);
+    let names: Vec<String> = configured.map(|one| one.relay.to_string()).collect();
+    let is_configured = |relay: &RelayMemory| names.contains(&relay.name);
+    known.into_iter().filter(is_configured).collect()
+}
+
+fn relay_text(config: &Config, relay: &RelayMemory) -> String {
+    let mut text = format!(
+        "relay      {}: {} at once",
+        relay.name,
+        super::talk::count(relay.sessions as usize, "session")
+    );
+    if let Some((since, reason)) = &relay.away {
+        let since = since.with_timezone(&config.publication.timezone);
+        let since = since.format("%Y-%m-%d %H:%M");
+        let _ = write!(text, ", does not serve since {since} ({reason})");
+    }
+    if let Some((until, reply)) = &relay.quiet {
+        let until = until.format("%Y-%m-%d %H:%M");
+        let _ = write!(text, ", takes no more until {until} UTC (`{reply}`)");
+    }
+    text
 }
 
 fn next(context: &Context, digest: &Digest, history: &History) -> Next {
@@ -213,6 +242,9 @@ fn text(config: &Config, standing: &Standing) -> String {
         if let Some(error) = &pings.last_error {
             let _ = writeln!(text, "           {error}");
         }
+    }
+    for relay in &standing.relays {
+        let _ = writeln!(text, "{}", relay_text(config, relay));
     }
     if let Some(run) = &standing.last_run {
         let started = run.started.with_timezone(&config.publication.timezone);

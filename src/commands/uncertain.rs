@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{
     Context,
+    check_log::{self, CheckLog},
     exit::{Exit, Failure},
     issues,
     talk::count,
@@ -24,6 +25,7 @@ Examples:
   letterpress uncertain mark-sent --all                 count them as sent
   letterpress uncertain resend --issue weekly/3         send them once more
   letterpress uncertain resend anna@example.org
+  letterpress uncertain check-log /var/log/mail.log     settle by a Postfix log
 
 A delivery is uncertain when this machine or the relay vanished between the end
 of a message and the answer to it. Most of these messages did arrive: that is
@@ -45,6 +47,7 @@ enum What {
     MarkSent(Which),
     /// Send them once more, with the same Message-ID
     Resend(Which),
+    CheckLog(CheckLog),
 }
 
 #[derive(Debug, Args)]
@@ -136,11 +139,12 @@ pub async fn run(context: &Context, args: &Uncertain) -> Result<Exit, Failure> {
             }
             Ok(Exit::Done)
         }
+        What::CheckLog(args) => check_log::run(context, &config, args).await,
     }
 }
 
 /// An issue whose last uncertain delivery was settled may be done now.
-async fn finish(context: &Context, store: &Store) -> Result<(), Failure> {
+pub(super) async fn finish(context: &Context, store: &Store) -> Result<(), Failure> {
     store
         .finish_issues(context.clock.now())
         .await
@@ -160,11 +164,7 @@ fn list(
         .map(|delivery| Row {
             delivery: delivery.id,
             issue: format!("{}/{}", delivery.digest, delivery.number),
-            address: match &delivery.address {
-                Some(address) if is_full => address.expose().to_owned(),
-                Some(address) => address.to_string(),
-                None => "erased".to_owned(),
-            },
+            address: shown(delivery, is_full),
             since: delivery.since.with_timezone(&zone).fixed_offset(),
             attempt: delivery.attempt,
             last_phase: last_phase(&delivery.reason),
@@ -203,11 +203,20 @@ fn list(
     context.talk.say(match rows.len() {
         0 => "no delivery is uncertain".to_owned(),
         number => format!(
-            "{}; settle with `uncertain mark-sent` or `uncertain resend`",
+            "{}; settle with `uncertain check-log`, `mark-sent` or `resend`",
             count(number, "uncertain delivery")
         ),
     });
     Ok(())
+}
+
+/// The reader's address, masked unless asked for in full.
+pub(super) fn shown(delivery: &UncertainDelivery, is_full: bool) -> String {
+    match &delivery.address {
+        Some(address) if is_full => address.expose().to_owned(),
+        Some(address) => address.to_string(),
+        None => "erased".to_owned(),
+    }
 }
 
 async fn choose(config: &Config, store: &Store, which: &Which) -> Result<Vec<DeliveryId>, Failure> {

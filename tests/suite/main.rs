@@ -36,5 +36,6 @@ mod preview;
 mod publishing;
 mod readme;
 mod relay_faults;
+mod relay_log;
 mod secrets;
 mod volume;
