@@ -14,6 +14,7 @@ pub mod content;
 pub mod domain;
 pub mod feed;
 pub mod files;
+pub mod inbound;
 pub mod links;
 pub mod mail;
 pub mod outbox;

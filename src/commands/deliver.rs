@@ -19,8 +19,11 @@ use super::{
 };
 use crate::{
     config::Config,
+    domain::text::grouped,
     links::Signer,
-    outbox::{Chance, Drain, Ending, Monitor, Now, Outbox, OutboxError, Report, Stop, Why},
+    outbox::{
+        Chance, Drain, Ending, Monitor, Now, Outbox, OutboxError, Report, Stop, Waiting, Why,
+    },
     store::{LockError, RunLock, Store},
 };
 
@@ -112,9 +115,11 @@ pub async fn drain(
         signer: Signer::new(store.install_key()),
         keys: freezing::signing_keys(config)?,
         now,
+        zone: config.publication.timezone,
         chance,
         stop,
     })
+    .await
     .map_err(outbox_failure)?;
     let monitor = drain.monitor();
     let total = store
@@ -220,7 +225,7 @@ async fn watch_progress(
     let plain = context.talk.plain_interval();
     let mut ticks = tokio::time::interval(Duration::from_millis(200));
     let mut last_line = tokio::time::Instant::now();
-    let mut last_reason = None;
+    let mut told: Vec<Waiting> = Vec::new();
     loop {
         ticks.tick().await;
         let tally = monitor.tally();
@@ -236,19 +241,20 @@ async fn watch_progress(
             bar.suspend(|| context.talk.must_say(warning));
         }
         let waiting = monitor.waiting();
-        let reason = waiting.as_ref().map(|w| w.reason.clone());
-        if let Some(waiting) = waiting
-            && last_reason != reason
-        {
-            bar.suspend(|| {
-                context.talk.say(format!(
-                    "the relay does not serve ({}); next try in {} s",
-                    waiting.reason,
-                    waiting.next_try_in.as_secs()
-                ));
-            });
+        for away in &waiting {
+            let is_news = |old: &Waiting| old.relay != away.relay || old.reason != away.reason;
+            if told.iter().all(is_news) {
+                bar.suspend(|| {
+                    context.talk.say(format!(
+                        "relay {} does not serve ({}); next try in {} s",
+                        away.relay,
+                        away.reason,
+                        away.next_try_in.as_secs()
+                    ));
+                });
+            }
         }
-        last_reason = reason;
+        told = waiting;
         if plain.is_some_and(|every| last_line.elapsed() >= every) {
             last_line = tokio::time::Instant::now();
             context.talk.say(format!(
@@ -291,6 +297,7 @@ pub fn exit_for(why: Why) -> Exit {
         Why::Refused => Exit::Refused,
         Why::Sender => Exit::Config,
         Why::Content => Exit::Paused,
+        Why::OthersServe => Exit::Done,
         Why::Folder => Exit::Io,
     }
 }
@@ -327,7 +334,10 @@ pub fn conclude(context: &Context, report: &Report) -> Exit {
         ));
         exit = exit.worse(exit_for(paused.why));
     }
-    if let Some(ending) = &report.ending {
+    for (relay, sent) in &report.relays {
+        talk.say(format!("relay {relay}: {} sent", grouped(*sent)));
+    }
+    for ending in report.dropped.iter().chain(&report.ending) {
         talk.must_say(&ending.text);
         exit = exit.worse(exit_for(ending.why));
     }

@@ -228,7 +228,7 @@ async fn change(
     let store = workspace::ledger(context, config).await?;
     let issue = find(config, &store, name).await?;
     let outcome = store
-        .change_issue(issue.id, change, context.clock.now())
+        .change_issue(issue.id, change.clone(), context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
     let label = format!("{}/{}", issue.digest, issue.number);
@@ -236,12 +236,10 @@ async fn change(
         ChangeOutcome::Changed {
             cancelled_deliveries,
         } => {
-            let mut line = format!("issue {label} {done}");
-            if cancelled_deliveries > 0 {
-                let number = usize::try_from(cancelled_deliveries).unwrap_or(usize::MAX);
-                line.push_str(&format!("; {} cancelled", count(number, "queued delivery")));
-            }
-            context.talk.say(line);
+            let consequence = consequence(&issue, &change, cancelled_deliveries);
+            context
+                .talk
+                .say(format!("issue {label} {done}{consequence}"));
             Ok(Exit::Done)
         }
         ChangeOutcome::Refused(state) => Err(Failure::new(
@@ -253,6 +251,35 @@ async fn change(
             format!("there is no issue {label}"),
         )),
     }
+}
+
+/// What a change means for those who have not got the issue yet.
+fn consequence(issue: &IssueSummary, change: &IssueChange, cancelled: u64) -> String {
+    let of = |state: State| issue.counts.get(&state).copied().unwrap_or(0);
+    let deliveries =
+        |number: u64, what: &str| count(usize::try_from(number).unwrap_or(usize::MAX), what);
+    let mut text = match change {
+        IssueChange::Pause(_) => format!(
+            "; {} until `letterpress issues resume`",
+            deliveries(of(State::Queued), "delivery") + " held"
+        ),
+        IssueChange::Resume => format!(
+            "; the next `letterpress run` goes on with {}",
+            deliveries(of(State::Queued), "delivery")
+        ),
+        IssueChange::Cancel => format!(
+            "; {} cancelled; its articles are free for the next issue",
+            deliveries(cancelled, "queued delivery")
+        ),
+    };
+    let under_way = of(State::Inflight);
+    if under_way > 0 && !matches!(change, IssueChange::Resume) {
+        text.push_str(&format!(
+            "; {} under way will finish",
+            deliveries(under_way, "delivery")
+        ));
+    }
+    text
 }
 
 /// The issue that `DIGEST/NUMBER`, or a bare number, names.

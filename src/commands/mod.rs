@@ -4,6 +4,7 @@
 pub mod add;
 pub mod build;
 pub mod check;
+pub mod check_log;
 pub mod deliver;
 pub mod dkim;
 pub mod doubt;

@@ -319,7 +319,11 @@ async fn hand_over(
     (from, address): (&str, &EmailAddress),
     message: &Message,
 ) -> Result<(), Failure> {
-    match &settings.relay {
+    // Never none; a test goes through the first.
+    let Some(first) = settings.relays.first() else {
+        return Ok(());
+    };
+    match &first.relay {
         Relay::Folder(folder) => {
             let name = format!("test-{}-{}.eml", digest.name, number + 1);
             to_folder(folder, &name, message)

@@ -18,7 +18,7 @@ use crate::{
         digest::Digest,
         issue::{History, IssueState},
     },
-    store::{Run, Store, WaitingPings},
+    store::{RelayMemory, Run, Store, WaitingPings},
 };
 
 /// Show where everything stands, in one screen
@@ -36,7 +36,9 @@ struct Standing {
     digests: Vec<Next>,
     under_way: Vec<UnderWay>,
     uncertain: usize,
+    duplicates: usize,
     waiting_pings: Option<WaitingPings>,
+    relays: Vec<RelayMemory>,
     last_run: Option<Run>,
 }
 
@@ -74,7 +76,9 @@ pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
                 .collect(),
             under_way: Vec::new(),
             uncertain: 0,
+            duplicates: 0,
             waiting_pings: None,
+            relays: Vec::new(),
             last_run: None,
         },
     };
@@ -119,9 +123,37 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
         digests,
         under_way,
         uncertain: store.uncertain().await.map_err(failed)?.len(),
+        duplicates: store.duplicates().await.map_err(failed)?.len(),
         waiting_pings: store.waiting_pings().await.map_err(failed)?,
+        relays: relays(config, store.relays().await.map_err(failed)?),
         last_run: store.runs(1).await.map_err(failed)?.into_iter().next(),
     })
+}
+
+/// Of what is remembered, the relays that are still configured.
+fn relays(config: &Config, known: Vec<RelayMemory>) -> Vec<RelayMemory> {
+    let configured = config.mail.iter().flat_map(|mail| &mail.relays);
+    let names: Vec<String> = configured.map(|one| one.relay.to_string()).collect();
+    let is_configured = |relay: &RelayMemory| names.contains(&relay.name);
+    known.into_iter().filter(is_configured).collect()
+}
+
+fn relay_text(config: &Config, relay: &RelayMemory) -> String {
+    let mut text = format!(
+        "relay      {}: {} at once",
+        relay.name,
+        super::talk::count(relay.sessions as usize, "session")
+    );
+    if let Some((since, reason)) = &relay.away {
+        let since = since.with_timezone(&config.publication.timezone);
+        let since = since.format("%Y-%m-%d %H:%M");
+        let _ = write!(text, ", does not serve since {since} ({reason})");
+    }
+    if let Some((until, reply)) = &relay.quiet {
+        let until = until.format("%Y-%m-%d %H:%M");
+        let _ = write!(text, ", takes no more until {until} UTC (`{reply}`)");
+    }
+    text
 }
 
 fn next(context: &Context, digest: &Digest, history: &History) -> Next {
@@ -190,6 +222,13 @@ fn text(config: &Config, standing: &Standing) -> String {
             standing.uncertain
         );
     }
+    if standing.duplicates > 0 {
+        let number = super::talk::count(standing.duplicates, "delivery");
+        let _ = writeln!(
+            text,
+            "twice      the relay took {number} more than once after a resend; see `letterpress why`"
+        );
+    }
     if let (Some(pings), Some(hub)) = (&standing.waiting_pings, &config.feeds.hub) {
         let zone = config.publication.timezone;
         let time = |at: DateTime<Utc>| at.with_timezone(&zone).format("%Y-%m-%d %H:%M");
@@ -203,6 +242,9 @@ fn text(config: &Config, standing: &Standing) -> String {
         if let Some(error) = &pings.last_error {
             let _ = writeln!(text, "           {error}");
         }
+    }
+    for relay in &standing.relays {
+        let _ = writeln!(text, "{}", relay_text(config, relay));
     }
     if let Some(run) = &standing.last_run {
         let started = run.started.with_timezone(&config.publication.timezone);

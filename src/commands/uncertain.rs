@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{
     Context,
+    check_log::{self, CheckLog},
     exit::{Exit, Failure},
     issues,
     talk::count,
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     config::Config,
     domain::{address::EmailAddress, delivery::DeliveryId},
-    store::{Store, UncertainDelivery},
+    store::{CRASH, RESTORED, Store, UncertainDelivery},
 };
 
 /// List or settle deliveries of which nobody knows whether they arrived
@@ -24,6 +25,7 @@ Examples:
   letterpress uncertain mark-sent --all                 count them as sent
   letterpress uncertain resend --issue weekly/3         send them once more
   letterpress uncertain resend anna@example.org
+  letterpress uncertain check-log /var/log/mail.log     settle by a Postfix log
 
 A delivery is uncertain when this machine or the relay vanished between the end
 of a message and the answer to it. Most of these messages did arrive: that is
@@ -45,6 +47,7 @@ enum What {
     MarkSent(Which),
     /// Send them once more, with the same Message-ID
     Resend(Which),
+    CheckLog(CheckLog),
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +71,28 @@ struct Row {
     address: String,
     since: chrono::DateTime<chrono::FixedOffset>,
     attempt: i64,
+    last_phase: &'static str,
     reason: String,
+}
+
+/// What had certainly happened when the trail ends.
+fn last_phase(reason: &str) -> &'static str {
+    match reason {
+        // The intent was durable; how far the message came, nobody saw.
+        CRASH => "intent",
+        // It was queued when the backup was made.
+        RESTORED => "queued",
+        _ => "dot",
+    }
+}
+
+/// What happened, for people.
+fn happened(reason: &str) -> &str {
+    match reason {
+        CRASH => "this machine's run died before the answer was on record",
+        RESTORED => "a backup was restored; it may have been sent after that was made",
+        other => other,
+    }
 }
 
 /// # Errors
@@ -115,11 +139,12 @@ pub async fn run(context: &Context, args: &Uncertain) -> Result<Exit, Failure> {
             }
             Ok(Exit::Done)
         }
+        What::CheckLog(args) => check_log::run(context, &config, args).await,
     }
 }
 
 /// An issue whose last uncertain delivery was settled may be done now.
-async fn finish(context: &Context, store: &Store) -> Result<(), Failure> {
+pub(super) async fn finish(context: &Context, store: &Store) -> Result<(), Failure> {
     store
         .finish_issues(context.clock.now())
         .await
@@ -139,13 +164,10 @@ fn list(
         .map(|delivery| Row {
             delivery: delivery.id,
             issue: format!("{}/{}", delivery.digest, delivery.number),
-            address: match &delivery.address {
-                Some(address) if is_full => address.expose().to_owned(),
-                Some(address) => address.to_string(),
-                None => "erased".to_owned(),
-            },
+            address: shown(delivery, is_full),
             since: delivery.since.with_timezone(&zone).fixed_offset(),
             attempt: delivery.attempt,
+            last_phase: last_phase(&delivery.reason),
             reason: delivery.reason.clone(),
         })
         .collect();
@@ -159,7 +181,9 @@ fn list(
             "address",
             "since",
             "attempt",
+            "last phase",
             "what happened",
+            "settle with `uncertain …`",
         ];
         let mut table = vec![head.map(str::to_owned).to_vec()];
         table.extend(rows.iter().map(|row| {
@@ -169,7 +193,9 @@ fn list(
                 row.address.clone(),
                 row.since.format("%Y-%m-%d %H:%M").to_string(),
                 row.attempt.to_string(),
-                row.reason.clone(),
+                row.last_phase.to_owned(),
+                happened(&row.reason).to_owned(),
+                format!("mark-sent {0} or resend {0}", row.delivery),
             ]
         }));
         workspace::table(&table)
@@ -177,11 +203,20 @@ fn list(
     context.talk.say(match rows.len() {
         0 => "no delivery is uncertain".to_owned(),
         number => format!(
-            "{}; settle with `uncertain mark-sent` or `uncertain resend`",
+            "{}; settle with `uncertain check-log`, `mark-sent` or `resend`",
             count(number, "uncertain delivery")
         ),
     });
     Ok(())
+}
+
+/// The reader's address, masked unless asked for in full.
+pub(super) fn shown(delivery: &UncertainDelivery, is_full: bool) -> String {
+    match &delivery.address {
+        Some(address) if is_full => address.expose().to_owned(),
+        Some(address) => address.to_string(),
+        None => "erased".to_owned(),
+    }
 }
 
 async fn choose(config: &Config, store: &Store, which: &Which) -> Result<Vec<DeliveryId>, Failure> {

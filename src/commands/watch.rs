@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::Context;
+use super::{Context, talk::count};
 use crate::store::Store;
 
 /// A clock that is off by less than this was only corrected.
@@ -49,11 +49,32 @@ fn jump(drift: TimeDelta) -> String {
     } else {
         "forward"
     };
-    let minutes = drift.abs().num_minutes().unsigned_abs();
-    let span = std::time::Duration::from_secs(minutes * 60);
     format!(
         "warning: the machine's clock went {way} by {} during this run (set by hand, or the machine \
          slept); this run goes on by the time it began with",
-        humantime::format_duration(span)
+        span(drift.abs())
     )
+}
+
+/// A span in its largest whole unit.
+fn span(span: TimeDelta) -> String {
+    let number = |amount: i64| usize::try_from(amount).unwrap_or_default();
+    match (span.num_days(), span.num_hours()) {
+        (days @ 1.., _) => count(number(days), "day"),
+        (_, hours @ 1..) => count(number(hours), "hour"),
+        _ => count(number(span.num_minutes()), "minute"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_is_told_with_its_direction_and_size() {
+        assert!(jump(TimeDelta::days(-1)).contains("went back by 1 day "));
+        assert!(jump(TimeDelta::days(365)).contains("went forward by 365 days "));
+        assert!(jump(TimeDelta::minutes(90)).contains("by 1 hour "));
+        assert!(jump(TimeDelta::seconds(-301)).contains("back by 5 minutes "));
+    }
 }

@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{address::EmailAddress, delivery::IssueId},
+    domain::{
+        address::EmailAddress,
+        delivery::{IssueId, State},
+    },
     store::{DeliveryStory, Event, Story, Suppression},
 };
 
@@ -132,6 +135,14 @@ fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
             let _ = write!(text, ", due {}", local(at));
         }
         text.push('\n');
+        if delivery.state == State::Uncertain {
+            let _ = writeln!(
+                text,
+                "  nobody knows whether it arrived: `letterpress uncertain mark-sent {0}` or \
+                 `letterpress uncertain resend {0}`",
+                delivery.id
+            );
+        }
         for attempt in &delivery.attempts {
             let reply = [
                 attempt.code.map(|code| code.to_string()),

@@ -2,12 +2,10 @@
 
 use std::{
     net::IpAddr,
-    num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use percent_encoding::percent_decode_str;
 use toml::Spanned;
 use url::{Host, Url};
 
@@ -15,10 +13,8 @@ use super::{
     dkim,
     findings::Findings,
     raw::{RawBounces, RawList, RawMail, RawServe, RawTimeouts},
-    settings::{
-        Idempotency, ListSettings, MailSettings, OnUncertain, Rate, Relay, RelayTls, Sender,
-        SmtpRelay, Timeouts,
-    },
+    relays,
+    settings::{Idempotency, ListSettings, MailSettings, OnUncertain, Relay, Sender, Timeouts},
 };
 use crate::domain::{
     address::EmailAddress,
@@ -42,17 +38,7 @@ pub(super) fn check(
         Some(text) => Some(sender(text, findings)?),
         None => None,
     };
-    let relay = findings
-        .required(raw.relay.as_ref(), "mail.relay")
-        .and_then(|_| relay(&raw, root, findings));
-    let rate = match &raw.rate {
-        Some(text) => Some(findings.parsed(
-            Some(text),
-            parse_rate(text.get_ref()).ok_or_else(|| format!("mail.rate is `{}`", text.get_ref())),
-            "write messages per time, such as \"20/s\", \"600/m\" or \"5000/h\"",
-        )?),
-        None => None,
-    };
+    let relays = relays::check(&raw, root, findings);
     let policy = on_uncertain(raw.on_uncertain.as_ref(), "mail.on_uncertain", findings);
     let idempotency = idempotency(&raw, findings);
     let hours = |n: u64| Duration::from_secs(n * 3600);
@@ -63,7 +49,6 @@ pub(super) fn check(
         Duration::from_secs(600),
     );
     let timeouts = timeouts(&raw.timeouts, findings);
-    let connections = findings.counted(raw.connections.as_ref(), "mail.connections", 10, 1..=200);
     let per_connection = findings.counted(
         raw.messages_per_connection.as_ref(),
         "mail.messages_per_connection",
@@ -81,9 +66,7 @@ pub(super) fn check(
     Some(MailSettings {
         hello_name: hello_name(raw.hello_name.as_ref(), &from, findings)?,
         reply_to,
-        relay: relay?,
-        connections: connections?,
-        rate,
+        relays: relays?,
         expire_after,
         relay_patience: patience?,
         on_uncertain: policy?.unwrap_or(OnUncertain::Hold),
@@ -132,86 +115,6 @@ fn sender(text: &Spanned<String>, findings: &mut Findings<'_>) -> Option<Sender>
     Some(Sender {
         name: cut(&one_line(name), 100),
         address,
-    })
-}
-
-fn relay(raw: &RawMail, root: &Path, findings: &mut Findings<'_>) -> Option<Relay> {
-    let place = raw.relay.as_ref()?;
-    let text = place.get_ref().trim();
-    if let Some(folder) = text.strip_prefix("folder:") {
-        let folder = if folder.is_empty() { "outbox" } else { folder };
-        return Some(Relay::Folder(root.join(folder)));
-    }
-    let parsed = smtp(text, raw, root);
-    let remedy = "use `folder:outbox`, `smtps://user@host:465`, \
-                  `smtp://user@host:587?tls=required` or `smtp://127.0.0.1:25?tls=none`";
-    findings
-        .parsed(Some(place), parsed, remedy)
-        .map(Relay::Smtp)
-}
-
-fn smtp(text: &str, raw: &RawMail, root: &Path) -> Result<SmtpRelay, String> {
-    let shown = super::without_login(text);
-    let url = Url::parse(text).map_err(|_| format!("mail.relay is `{shown}`"))?;
-    if url.password().is_some() {
-        return Err("mail.relay contains a password; put it into `mail.password_file`".to_owned());
-    }
-    let host = url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(|| format!("mail.relay `{shown}` names no host"))?
-        .trim_matches(['[', ']'])
-        .to_owned();
-    let mut wanted = None;
-    for (key, value) in url.query_pairs() {
-        if key != "tls" {
-            return Err(format!("mail.relay has an unknown part `{key}`"));
-        }
-        wanted = Some(value.into_owned());
-    }
-    let is_loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
-    let tls = match (url.scheme(), wanted.as_deref()) {
-        ("smtps", None) => RelayTls::Implicit,
-        ("smtp", None | Some("required")) => RelayTls::Required,
-        ("smtp", Some("none")) if is_loopback => RelayTls::None,
-        ("smtp", Some("none")) => {
-            return Err(format!("mail.relay sends to `{host}` in plain text"));
-        }
-        _ => return Err(format!("mail.relay is `{shown}`")),
-    };
-    let login = percent_decode_str(url.username())
-        .decode_utf8()
-        .map_err(|_| format!("the login in mail.relay `{shown}` is not UTF-8"))?;
-    if tls == RelayTls::None && !login.is_empty() {
-        return Err("mail.relay would send a login in plain text".to_owned());
-    }
-    Ok(SmtpRelay {
-        port: url.port().unwrap_or(match tls {
-            RelayTls::Implicit => 465,
-            RelayTls::Required => 587,
-            RelayTls::None => 25,
-        }),
-        login: (!login.is_empty()).then(|| login.into_owned()),
-        password: None,
-        password_file: raw.password_file.as_ref().map(|file| root.join(file)),
-        tls_ca_file: raw.tls_ca_file.as_ref().map(|file| root.join(file)),
-        host,
-        tls,
-    })
-}
-
-fn parse_rate(text: &str) -> Option<Rate> {
-    let (count, unit) = text.split_once('/')?;
-    let per = match unit.trim() {
-        "s" | "sec" | "second" => 1,
-        "m" | "min" | "minute" => 60,
-        "h" | "hour" => 3600,
-        "d" | "day" => 86_400,
-        _ => return None,
-    };
-    Some(Rate {
-        count: count.trim().parse::<NonZeroU32>().ok()?,
-        per: Duration::from_secs(per),
     })
 }
 
@@ -391,16 +294,18 @@ fn machine_name() -> Option<String> {
 }
 
 impl MailSettings {
-    /// Reads the relay's password, if the relay wants a login.
+    /// Reads the password of every relay that wants a login.
     ///
     /// # Errors
     /// As [`super::secret::relay_password`].
     pub fn read_password(&mut self) -> Result<(), super::secret::SecretError> {
-        if let Relay::Smtp(relay) = &mut self.relay
-            && relay.login.is_some()
-        {
-            let file: Option<PathBuf> = relay.password_file.clone();
-            relay.password = Some(super::secret::relay_password(file.as_deref())?);
+        for settings in &mut self.relays {
+            if let Relay::Smtp(relay) = &mut settings.relay
+                && relay.login.is_some()
+            {
+                let file: Option<PathBuf> = relay.password_file.clone();
+                relay.password = Some(super::secret::relay_password(file.as_deref())?);
+            }
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod findings;
 mod mailing;
 mod publishing;
 mod raw;
+mod relays;
 pub mod secret;
 pub mod settings;
 

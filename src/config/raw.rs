@@ -92,6 +92,8 @@ pub(super) struct RawMail {
     pub(super) connections: Option<Spanned<usize>>,
     pub(super) messages_per_connection: Option<Spanned<u32>>,
     pub(super) rate: Text,
+    #[serde(default)]
+    pub(super) relays: Vec<RawRelay>,
     pub(super) expire_after: Text,
     pub(super) relay_patience: Text,
     pub(super) on_uncertain: Text,
@@ -102,6 +104,17 @@ pub(super) struct RawMail {
     pub(super) dkim: Option<Spanned<RawDkim>>,
     #[serde(default)]
     pub(super) list: RawList,
+}
+
+/// One of several relays.
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawRelay {
+    pub(super) url: Text,
+    pub(super) weight: Option<Spanned<u32>>,
+    pub(super) password_file: Option<String>,
+    pub(super) tls_ca_file: Option<String>,
+    pub(super) connections: Option<Spanned<usize>>,
+    pub(super) rate: Text,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -157,7 +170,7 @@ pub(super) struct RawSubscribers {
 }
 
 /// Every key of the file by table; `[[digest]]` and `authors` are lists of tables.
-const KEYS: [(&str, &[&str]); 13] = [
+const KEYS: [(&str, &[&str]); 14] = [
     (
         "",
         &[
@@ -232,6 +245,7 @@ const KEYS: [(&str, &[&str]); 13] = [
             "connections",
             "messages_per_connection",
             "rate",
+            "relays",
             "expire_after",
             "relay_patience",
             "on_uncertain",
@@ -240,6 +254,17 @@ const KEYS: [(&str, &[&str]); 13] = [
             "timeouts",
             "dkim",
             "list",
+        ],
+    ),
+    (
+        "mail.relays",
+        &[
+            "url",
+            "weight",
+            "password_file",
+            "tls_ca_file",
+            "connections",
+            "rate",
         ],
     ),
     (

@@ -71,6 +71,19 @@ impl fmt::Display for Relay {
     }
 }
 
+/// One of the relays, and its part of the work.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    /// Where it is.
+    pub relay: Relay,
+    /// Its share of the messages, against the other weights.
+    pub weight: u32,
+    /// At most so many SMTP sessions at once.
+    pub connections: usize,
+    /// At most so fast.
+    pub rate: Option<Rate>,
+}
+
 /// A header by which the relay knows a message that it took before, so that
 /// sending it again does no harm.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,14 +143,10 @@ pub struct MailSettings {
     pub from: Sender,
     /// The Reply-To header, where replies go elsewhere.
     pub reply_to: Option<Sender>,
-    /// Where messages go.
-    pub relay: Relay,
+    /// Where messages go: never empty, and a folder stands alone.
+    pub relays: Vec<RelaySettings>,
     /// What we call ourselves in EHLO: a host name or address literal.
     pub hello_name: String,
-    /// At most so many SMTP sessions at once.
-    pub connections: usize,
-    /// At most so fast.
-    pub rate: Option<Rate>,
     /// A delivery that was not made by then never is.
     pub expire_after: Duration,
     /// How long one run waits for a relay that does not answer.

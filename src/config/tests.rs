@@ -46,10 +46,10 @@ fn a_short_file_has_every_default() {
     assert_eq!(weekly.template, "digest");
     let mail = config.mail.unwrap();
     assert_eq!(mail.from.name, "Tide");
-    assert_eq!(mail.rate.unwrap().count.get(), 20);
+    assert_eq!(mail.relays[0].rate.unwrap().count.get(), 20);
     assert_eq!(mail.timeouts.dot.as_secs(), 600);
     assert!(matches!(
-        mail.relay,
+        mail.relays[0].relay,
         Relay::Smtp(SmtpRelay {
             tls: RelayTls::None,
             port: 2525,
@@ -116,7 +116,8 @@ fn a_relay_never_gets_a_login_or_strangers_mail_in_plain_text() {
         assert!(!found.contains(":pw"), "{found}");
     }
     let (config, _) = parse(&with("smtps://ann%40x@mail.example.org")).unwrap();
-    let Relay::Smtp(relay) = config.mail.unwrap().relay else {
+    let mail = config.mail.unwrap();
+    let Relay::Smtp(relay) = &mail.relays[0].relay else {
         panic!("a folder")
     };
     assert_eq!(relay.login.as_deref(), Some("ann@x"));

@@ -156,11 +156,7 @@ impl Reply {
     #[must_use]
     pub fn new(code: u16, text: &str) -> Self {
         let text = crate::domain::text::cut(&crate::domain::text::one_line(text), 512);
-        let enhanced = text
-            .split(' ')
-            .next()
-            .and_then(parse_enhanced)
-            .filter(|(class, _, _)| u16::from(*class) == code / 100);
+        let enhanced = enhanced_of(&text).filter(|(class, _, _)| u16::from(*class) == code / 100);
         Self {
             code,
             enhanced,
@@ -187,8 +183,10 @@ impl fmt::Display for Reply {
     }
 }
 
-fn parse_enhanced(word: &str) -> Option<(u8, u16, u16)> {
-    let mut parts = word.split('.');
+/// The enhanced code at the front of a reply's text, such as 5.1.1.
+#[must_use]
+pub fn enhanced_of(text: &str) -> Option<(u8, u16, u16)> {
+    let mut parts = text.split(' ').next()?.split('.');
     let class = parts.next()?.parse().ok()?;
     let subject = parts.next()?.parse().ok()?;
     let detail = parts.next()?.parse().ok()?;
@@ -240,6 +238,8 @@ pub enum Outcome {
     },
     /// Permanent refusal of this person.
     Rejected {
+        /// At which step: RCPT or the dot.
+        phase: Phase,
         /// What the relay said.
         reply: Reply,
         /// Whether the address itself does not exist or take mail: counts as a hard bounce.

@@ -50,6 +50,20 @@ pub fn cut(text: &str, max: usize) -> String {
     kept
 }
 
+/// A number with its thousands set apart: `41,200`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// Text that keeps its lines but loses what no reader should receive: NUL and
 /// the other controls except tab and line feed. Line ends become `\n`.
 #[must_use]
@@ -87,6 +101,12 @@ fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_set_apart() {
+        let shown = [0, 999, 1_000, 41_200, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "41,200", "1,234,567"]);
+    }
 
     #[test]
     fn a_line_break_in_a_title_becomes_a_space() {

@@ -4,11 +4,15 @@
 //! Sessions run side by side, each with at most one undecided message; so a
 //! crash leaves at most as many uncertain deliveries as there are sessions.
 
+mod bounces;
 mod compose;
 mod control;
+mod endings;
 mod feed;
+mod fleet;
 mod folder;
 mod issues;
+mod quota;
 mod refusals;
 mod report;
 mod settle;
@@ -17,16 +21,27 @@ mod tests;
 mod verdict;
 mod worker;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use tokio::{
     sync::watch,
     task::{self, JoinSet},
 };
 
 use self::{
-    compose::Compose, control::Control, feed::Feed, issues::Issues, refusals::Refusals,
+    bounces::Bounces,
+    compose::Compose,
+    control::{Control, Seat},
+    feed::Feed,
+    fleet::Fleet,
+    issues::Issues,
+    refusals::Refusals,
     report::Halt,
 };
 pub use self::{
@@ -34,7 +49,8 @@ pub use self::{
     report::{Ending, PausedIssue, Report, Tally, Why},
 };
 use crate::{
-    config::settings::{MailSettings, Relay},
+    config::settings::{MailSettings, Relay, RelaySettings},
+    domain::delivery::DeliveryId,
     links::Signer,
     mail::{
         dkim::{CryptoError, Keys, Mismatch},
@@ -76,6 +92,8 @@ pub struct Outbox {
     pub keys: Option<Keys>,
     /// The clock.
     pub now: Now,
+    /// In which times of day are told.
+    pub zone: Tz,
     /// Jitter.
     pub chance: Chance,
     /// Whether to stop.
@@ -126,49 +144,60 @@ enum Way {
     Smtp(Box<Dialer>),
 }
 
-/// What all sessions of one drain share.
+/// What all sessions with one relay share; of the first group there is one for
+/// all relays of the drain.
 struct Shared {
     store: Store,
-    settings: MailSettings,
-    compose: Compose,
+    settings: Arc<MailSettings>,
+    compose: Arc<Compose>,
     now: Now,
+    zone: Tz,
     chance: Chance,
-    way: Way,
-    feed: Feed,
-    issues: Issues,
-    control: Control,
-    refusals: std::sync::Mutex<Refusals>,
+    feed: Arc<Feed>,
+    issues: Arc<Issues>,
+    /// Readers whose earlier issues are looked at in the end.
+    unlucky: Arc<Mutex<HashSet<DeliveryId>>>,
+    bounces: Arc<Mutex<Bounces>>,
     tally: Arc<Tally>,
-    halt: Halt,
+    halt: Arc<Halt>,
+
+    way: Way,
+    control: Control,
+    refusals: Mutex<Refusals>,
 }
 
 /// A drain that was prepared and can be watched.
 pub struct Drain {
-    shared: Arc<Shared>,
+    /// One for each relay, never none.
+    relays: Vec<Arc<Shared>>,
+    connections: Vec<usize>,
     stop: watch::Receiver<Stop>,
 }
 
 /// Looks at a drain from outside.
 #[derive(Clone)]
-pub struct Monitor(Arc<Shared>);
+pub struct Monitor(Vec<Arc<Shared>>);
 
 impl Monitor {
     /// What has happened so far.
     #[must_use]
     pub fn tally(&self) -> &Tally {
-        &self.0.tally
+        &self.0[0].tally
     }
 
     /// The report of a drain that is ended from outside, so far.
     #[must_use]
     pub fn report(&self) -> Report {
-        self.0.halt.report(&self.0.tally)
+        endings::report(&self.0)
     }
 
-    /// What the drain waits for, if the relay does not serve.
+    /// What the drain waits for: relays that do not serve.
     #[must_use]
-    pub fn waiting(&self) -> Option<Waiting> {
-        self.0.control.waiting()
+    pub fn waiting(&self) -> Vec<Waiting> {
+        self.0
+            .iter()
+            .filter_map(|relay| relay.control.waiting())
+            .collect()
     }
 }
 
@@ -176,33 +205,50 @@ impl Drain {
     /// Prepares sessions; nothing is sent yet.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(outbox: Outbox) -> Result<Self, OutboxError> {
-        let settings = outbox.settings;
-        let way = match &settings.relay {
-            Relay::Folder(folder) => Way::Folder(folder.clone()),
-            Relay::Smtp(relay) => Way::Smtp(Box::new(Dialer::new(
-                relay.clone(),
-                &settings.hello_name,
-                settings.timeouts,
-            )?)),
-        };
-        let shared = Shared {
-            feed: Feed::new(outbox.store.clone(), Arc::clone(&outbox.now)),
-            issues: Issues::new(outbox.store.clone(), outbox.keys),
-            control: Control::new(settings.connections, settings.relay_patience, settings.rate),
-            refusals: std::sync::Mutex::default(),
-            tally: Arc::default(),
-            halt: Halt::default(),
-            store: outbox.store,
-            compose: Compose::new(outbox.signer),
-            now: outbox.now,
-            chance: outbox.chance,
-            settings,
-            way,
-        };
+    /// When TLS cannot be set up, or the ledger cannot be read.
+    pub async fn new(outbox: Outbox) -> Result<Self, OutboxError> {
+        let settings = Arc::new(outbox.settings);
+        let fleet = Arc::new(Fleet::new(settings.relays.iter().map(|relay| relay.weight)));
+        let memories = outbox.store.relays().await?;
+        let feed = Arc::new(Feed::new(outbox.store.clone(), Arc::clone(&outbox.now)));
+        let issues = Arc::new(Issues::new(outbox.store.clone(), outbox.keys));
+        let compose = Arc::new(Compose::new(outbox.signer));
+        let (tally, halt) = (Arc::default(), Arc::default());
+        let (unlucky, bounces) = (Arc::default(), Arc::default());
+        let mut relays = Vec::new();
+        let mut first = 0;
+        for (me, relay) in settings.relays.iter().enumerate() {
+            let name = relay.relay.to_string();
+            let memory = memories.iter().find(|memory| memory.name == name).cloned();
+            let fleet = Arc::clone(&fleet);
+            let seat = Seat { fleet, me, first };
+            let now = Arc::clone(&outbox.now);
+            relays.push(Arc::new(Shared {
+                store: outbox.store.clone(),
+                compose: Arc::clone(&compose),
+                now: Arc::clone(&now),
+                zone: outbox.zone,
+                chance: Arc::clone(&outbox.chance),
+                feed: Arc::clone(&feed),
+                issues: Arc::clone(&issues),
+                unlucky: Arc::clone(&unlucky),
+                bounces: Arc::clone(&bounces),
+                tally: Arc::clone(&tally),
+                halt: Arc::clone(&halt),
+                way: way(relay, &settings)?,
+                control: Control::new(relay, settings.relay_patience, seat, memory, now),
+                refusals: Mutex::default(),
+                settings: Arc::clone(&settings),
+            }));
+            first += relay.connections;
+        }
         Ok(Self {
-            shared: Arc::new(shared),
+            connections: settings
+                .relays
+                .iter()
+                .map(|relay| relay.connections)
+                .collect(),
+            relays,
             stop: outbox.stop,
         })
     }
@@ -210,7 +256,7 @@ impl Drain {
     /// For progress.
     #[must_use]
     pub fn monitor(&self) -> Monitor {
-        Monitor(Arc::clone(&self.shared))
+        Monitor(self.relays.clone())
     }
 
     /// Delivers everything that is due, or due again, until nothing is left to
@@ -223,54 +269,81 @@ impl Drain {
         let mut sessions = Sessions {
             drain: &self,
             tasks: JoinSet::new(),
-            indexes: HashMap::new(),
+            places: HashMap::new(),
         };
-        for index in 0..self.shared.settings.connections {
-            sessions.start(index);
+        endings::keep_quiet(&self.relays);
+        let mut first = 0;
+        for (relay, connections) in self.relays.iter().zip(&self.connections) {
+            for index in first..first + connections {
+                sessions.start(Arc::clone(relay), index);
+            }
+            first += connections;
         }
         let result = sessions.finish().await;
         if result.is_ok() {
-            // Every session has ended: what is still inflight has no owner.
-            let recovered = self.shared.store.recover((self.shared.now)()).await?;
-            self.shared.tally.add_uncertain(recovered.uncertain);
+            endings::settle(&self.relays).await?;
         }
-        result.map(|()| self.shared.halt.report(&self.shared.tally))
+        let mut report = endings::report(&self.relays);
+        if result.is_ok() {
+            endings::tell_queued(&self.relays, &mut report).await?;
+        }
+        result.map(|()| report)
     }
+}
+
+/// Nothing under our locks panics half-way through a change.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How messages leave through this relay.
+fn way(settings: &RelaySettings, mail: &MailSettings) -> Result<Way, OutboxError> {
+    Ok(match &settings.relay {
+        Relay::Folder(folder) => Way::Folder(folder.clone()),
+        Relay::Smtp(relay) => Way::Smtp(Box::new(Dialer::new(
+            relay.clone(),
+            &mail.hello_name,
+            mail.timeouts,
+        )?)),
+    })
 }
 
 /// The running sessions of a drain.
 struct Sessions<'d> {
     drain: &'d Drain,
     tasks: JoinSet<Result<(), OutboxError>>,
-    indexes: HashMap<task::Id, usize>,
+    places: HashMap<task::Id, (Arc<Shared>, usize)>,
 }
 
 impl Sessions<'_> {
-    fn start(&mut self, index: usize) {
-        let shared = Arc::clone(&self.drain.shared);
+    fn start(&mut self, relay: Arc<Shared>, index: usize) {
         let stop = self.drain.stop.clone();
-        let task = self.tasks.spawn(worker::work(shared, index, stop));
-        self.indexes.insert(task.id(), index);
+        let task = self
+            .tasks
+            .spawn(worker::work(Arc::clone(&relay), index, stop));
+        self.places.insert(task.id(), (relay, index));
     }
 
     /// Waits for all; the first error stops the others.
     async fn finish(mut self) -> Result<(), OutboxError> {
-        let shared = Arc::clone(&self.drain.shared);
+        let halt = Arc::clone(&self.drain.relays[0].halt);
         let mut first_error = None;
         while let Some(ended) = self.tasks.join_next_with_id().await {
             match ended {
                 Ok((_, Ok(()))) => {}
                 Ok((_, Err(error))) => {
-                    shared.halt.now(None);
+                    halt.now(None);
                     first_error.get_or_insert(error);
                 }
                 // One message's panic costs that message and its session only.
                 Err(panic) => {
-                    let index = self.indexes.get(&panic.id()).copied().unwrap_or_default();
-                    match settle::panicked(&shared, index).await {
-                        Ok(()) => self.start(index),
+                    let Some((relay, index)) = self.places.remove(&panic.id()) else {
+                        continue;
+                    };
+                    match settle::panicked(&relay, index).await {
+                        Ok(()) => self.start(relay, index),
                         Err(error) => {
-                            shared.halt.now(None);
+                            halt.now(None);
                             first_error.get_or_insert(error);
                         }
                     }

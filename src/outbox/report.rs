@@ -2,7 +2,7 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use tokio::sync::watch;
@@ -103,6 +103,8 @@ pub enum Why {
     Sender,
     /// The message is too big or its content is refused.
     Content,
+    /// One of several relays did not serve; the others did its share.
+    OthersServe,
     /// The folder relay cannot write.
     Folder,
 }
@@ -146,6 +148,10 @@ pub struct Report {
     pub paused: Vec<PausedIssue>,
     /// Why it ended early, if it did.
     pub ending: Option<Ending>,
+    /// Relays that dropped out while others went on.
+    pub dropped: Vec<Ending>,
+    /// What each of several relays took.
+    pub relays: Vec<(String, u64)>,
 }
 
 /// The common end of all sessions.
@@ -153,7 +159,7 @@ pub(super) struct Halt {
     over: watch::Sender<bool>,
     ending: Mutex<Option<Ending>>,
     paused: Mutex<Vec<PausedIssue>>,
-    protocol_broken: AtomicBool,
+    dropped: Mutex<Vec<Ending>>,
 }
 
 impl Default for Halt {
@@ -162,7 +168,7 @@ impl Default for Halt {
             over: watch::Sender::new(false),
             ending: Mutex::default(),
             paused: Mutex::default(),
-            protocol_broken: AtomicBool::new(false),
+            dropped: Mutex::default(),
         }
     }
 }
@@ -185,13 +191,12 @@ impl Halt {
         self.over.subscribe()
     }
 
-    /// The relay's last failure was a broken protocol, or was not.
-    pub(super) fn protocol_broken(&self, is_broken: bool) {
-        self.protocol_broken.store(is_broken, Ordering::Relaxed);
-    }
-
-    pub(super) fn is_protocol_broken(&self) -> bool {
-        self.protocol_broken.load(Ordering::Relaxed)
+    /// One of several relays takes no further part.
+    pub(super) fn dropped(&self, ending: Ending) {
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        if !dropped.contains(&ending) {
+            dropped.push(ending);
+        }
     }
 
     pub(super) fn paused(&self, issue: PausedIssue) {
@@ -219,6 +224,12 @@ impl Halt {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
+            dropped: self
+                .dropped
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+            relays: Vec::new(),
         }
     }
 }

@@ -4,11 +4,14 @@
 //! What went wrong before the intent concerns nobody's message yet: only if the
 //! relay refused this reader is there an attempt, begun and ended at once.
 
-use std::{io, path::Path, sync::PoisonError};
+use std::{io, path::Path};
 
 use super::{
     OutboxError, Shared,
+    control::Failing,
+    endings,
     issues::Ready,
+    locked,
     refusals::Universal,
     report::{Ending, PausedIssue, Why},
     verdict::{self, Blame, Verdict},
@@ -21,13 +24,9 @@ use crate::{
 
 /// The relay took the message.
 pub(super) fn sent(shared: &Shared, delivery: &DueDelivery, attempt: AttemptId, reply: Reply) {
-    shared.control.serves();
-    shared.halt.protocol_broken(false);
-    shared
-        .refusals
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .success(delivery.issue);
+    shared.control.took();
+    locked(&shared.refusals).success(delivery.issue);
+    locked(&shared.bounces).answer(delivery.issue, false);
     record(shared, attempt, Outcome::Sent(reply));
 }
 
@@ -86,6 +85,10 @@ pub(super) async fn troubled(
     let requeued = Outcome::Requeued {
         reason: trouble.to_string(),
     };
+    let last_words = match &trouble {
+        Trouble::Refused { reply, .. } => Some(reply.clone()),
+        _ => None,
+    };
     let outcome = match verdict::of(trouble) {
         Verdict::Defer(reply) => {
             if closes {
@@ -93,17 +96,27 @@ pub(super) async fn troubled(
             } else {
                 shared.control.serves();
             }
+            locked(&shared.bounces).answer(delivery.issue, false);
+            if is_full(&reply) {
+                locked(&shared.unlucky).insert(delivery.id);
+            }
             deferred(shared, delivery, reply)
         }
-        Verdict::RejectAddress(reply) => {
+        Verdict::RejectAddress { phase, reply } => {
             shared.control.serves();
+            let stop = locked(&shared.bounces).answer(delivery.issue, true);
+            if let Some(text) = stop {
+                pause(shared, ready, delivery, Why::Content, text).await?;
+            }
             Outcome::Rejected {
+                phase,
                 reply,
                 is_hard: true,
             }
         }
         Verdict::RejectUnclear { phase, reply } => {
             shared.control.serves();
+            locked(&shared.bounces).answer(delivery.issue, false);
             return unclear(shared, delivery, ready, attempt, phase, reply).await;
         }
         Verdict::Fail(reason) => {
@@ -111,18 +124,16 @@ pub(super) async fn troubled(
             Outcome::Failed { reason }
         }
         Verdict::Uncertain(reason) => {
-            shared.control.lost(&reason);
+            shared.control.lost(&reason, Failing::Unreachable);
             Outcome::Uncertain { reason }
         }
         Verdict::Requeue(blame) => {
             let is_session = closes || matches!(blame, Blame::Session(_) | Blame::Protocol(_));
-            blamed(shared, ready, delivery, blame).await?;
-            if is_session && is_named && shared.feed.is_poisonous(delivery.id) {
-                deferred(
-                    shared,
-                    delivery,
-                    Reply::new(451, "4.4.2 the session was lost again"),
-                )
+            let is_lone = blamed(shared, ready, delivery, blame).await?;
+            let is_suspect = (is_session && is_named) || is_lone;
+            if is_suspect && shared.feed.is_poisonous(delivery.id) {
+                let reply = Reply::new(451, "4.4.2 the session was lost again");
+                deferred(shared, delivery, last_words.unwrap_or(reply))
             } else {
                 requeued
             }
@@ -130,6 +141,11 @@ pub(super) async fn troubled(
     };
     conclude(shared, delivery.id, attempt, outcome).await?;
     Ok(())
+}
+
+/// The mailbox is full: RFC 3463 X.2.2, or 552 at RCPT without more.
+fn is_full(reply: &Reply) -> bool {
+    reply.code == 552 || reply.has(&[(4, 2, 2), (5, 2, 2)])
 }
 
 /// The reader left, or the issue was paused or called off, after the delivery
@@ -162,24 +178,25 @@ async fn unclear(
     phase: Phase,
     reply: Reply,
 ) -> Result<(), OutboxError> {
+    let is_bare = phase == Phase::Rcpt && reply.code == 550 && reply.enhanced.is_none();
     let outcome = Outcome::Rejected {
+        phase,
         reply: reply.clone(),
         is_hard: false,
     };
     if !conclude(shared, delivery.id, attempt, outcome).await? {
         return Ok(());
     }
-    let universal = shared
-        .refusals
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .unclear(
-            delivery.issue,
-            delivery.id,
-            delivery.address.domain(),
-            phase,
-            &reply,
-        );
+    if is_bare {
+        locked(&shared.unlucky).insert(delivery.id);
+    }
+    let universal = locked(&shared.refusals).unclear(
+        delivery.issue,
+        delivery.id,
+        delivery.address.domain(),
+        phase,
+        &reply,
+    );
     let Some(Universal {
         deliveries,
         phase,
@@ -189,6 +206,7 @@ async fn unclear(
         return Ok(());
     };
     let count = deliveries.len() as u64;
+    locked(&shared.unlucky).retain(|unlucky| !deliveries.contains(unlucky));
     shared
         .store
         .withdraw_rejections(deliveries, (shared.now)())
@@ -200,39 +218,51 @@ async fn unclear(
     if phase == Phase::Dot {
         pause(shared, ready, delivery, Why::Content, text).await
     } else {
-        shared.halt.now(Some(Ending {
-            why: Why::Refused,
-            text,
-        }));
+        endings::drop_out(shared, Why::Refused, text);
         Ok(())
     }
 }
 
-/// What a requeued attempt means for issue, relay and run.
+/// `1.2`; small sizes with as many digits as they need to differ.
+fn megabytes(bytes: usize) -> String {
+    let tenths = (bytes + 50_000) / 100_000;
+    if bytes >= 1_000_000 {
+        return format!("{}.{}", tenths / 10, tenths % 10);
+    }
+    format!("0.{:06}", bytes).trim_end_matches('0').to_owned()
+}
+
+/// What a requeued attempt means for issue, relay and run. True when it may be
+/// about this reader all the same.
 async fn blamed(
     shared: &Shared,
     ready: &Ready,
     delivery: &DueDelivery,
     blame: Blame,
-) -> Result<(), OutboxError> {
-    shared
-        .halt
-        .protocol_broken(matches!(blame, Blame::Protocol(_)));
+) -> Result<bool, OutboxError> {
     match blame {
-        Blame::Session(reason) | Blame::Protocol(reason) => shared.control.lost(&reason),
+        Blame::Session(reason) => shared.control.lost(&reason, Failing::Unreachable),
+        Blame::Protocol(reason) => shared.control.lost(&reason, Failing::Protocol),
         Blame::Unreachable(reason) => shared.control.unreachable(&reason),
         Blame::Pace(reply) => shared.control.slow_down(&reply.to_string()),
-        Blame::Quota(reply) => shared.halt.now(Some(Ending {
-            why: Why::Quota,
-            text: format!("the relay takes no more for now: `{reply}`; the next run continues"),
-        })),
-        Blame::Identity(reason) => shared.halt.now(Some(Ending {
-            why: Why::Refused,
-            text: reason,
-        })),
+        Blame::NoRoom(reply) => {
+            return Ok(!shared.control.no_room(delivery.id, &reply.to_string()));
+        }
+        Blame::Quota(reply) => endings::quota(shared, &reply),
+        Blame::Login(reply) => endings::login_refused(shared, &reply),
+        Blame::Identity(reason) => {
+            let text = format!("relay {}: {reason}", shared.control.name());
+            endings::drop_out(shared, Why::Refused, text);
+        }
         Blame::Issue(reply) => {
             shared.control.serves();
             let text = format!("the relay refuses this issue: `{reply}`");
+            pause(shared, ready, delivery, Why::Content, text).await?;
+        }
+        Blame::TooBig { size, most } => {
+            shared.control.serves();
+            let [size, most] = [size, most].map(megabytes);
+            let text = format!("issue is {size} MB, relay takes {most} MB");
             pause(shared, ready, delivery, Why::Content, text).await?;
         }
         Blame::Sender(reply) => {
@@ -245,7 +275,7 @@ async fn blamed(
             pause(shared, ready, delivery, Why::Sender, text).await?;
         }
     }
-    Ok(())
+    Ok(false)
 }
 
 async fn pause(
@@ -270,27 +300,6 @@ async fn pause(
     });
     shared.feed.reread();
     Ok(())
-}
-
-/// The relay has not served for longer than one run waits.
-pub(super) fn given_up(shared: &Shared) {
-    let reason = shared
-        .control
-        .waiting()
-        .map_or_else(|| "no answer".to_owned(), |waiting| waiting.reason);
-    let patience = humantime::format_duration(shared.settings.relay_patience);
-    let why = if shared.halt.is_protocol_broken() {
-        Why::Protocol
-    } else {
-        Why::RelayAway
-    };
-    shared.halt.now(Some(Ending {
-        why,
-        text: format!(
-            "relay {} did not serve for {patience} ({reason})",
-            shared.settings.relay
-        ),
-    }));
 }
 
 /// How a delivery ended, with its attempt or without. False when the reader had

@@ -2,7 +2,7 @@
 //!
 //! The table of `docs/delivery.md`, "Replies", as one pure function.
 
-use super::Why;
+use super::{Why, quota};
 use crate::{
     domain::delivery::{Phase, Reply},
     mail::smtp::Trouble,
@@ -14,7 +14,12 @@ pub(super) enum Verdict {
     /// This person, later.
     Defer(Reply),
     /// This person, never again: the address does not take mail.
-    RejectAddress(Reply),
+    RejectAddress {
+        /// At RCPT or at the dot.
+        phase: Phase,
+        /// What was said.
+        reply: Reply,
+    },
     /// This person, not this issue. When everybody gets the same answer it is
     /// the relay or the content, see [`super::refusals`].
     RejectUnclear {
@@ -42,13 +47,24 @@ pub(super) enum Blame {
     Protocol(String),
     /// The relay asks us to slow down.
     Pace(Reply),
+    /// The relay has no room, or so it says over one reader.
+    NoRoom(Reply),
     /// The relay will take no more for now: daily quota.
     Quota(Reply),
     /// The relay refuses this issue: size, or DATA.
     Issue(Reply),
+    /// The issue is larger than the relay takes.
+    TooBig {
+        /// Bytes of a message.
+        size: usize,
+        /// What the relay takes.
+        most: usize,
+    },
     /// The relay refuses our sender.
     Sender(Reply),
-    /// Login or TLS identity: nothing to be tried again by a machine.
+    /// The relay refuses our login.
+    Login(Reply),
+    /// TLS identity, or no way to log in: nothing to be tried again by a machine.
     Identity(String),
 }
 
@@ -57,10 +73,10 @@ pub(super) fn why(trouble: &Trouble) -> Why {
     match of(trouble.clone()) {
         Verdict::Requeue(Blame::Quota(_)) => Why::Quota,
         Verdict::Requeue(Blame::Protocol(_)) => Why::Protocol,
-        Verdict::Requeue(Blame::Identity(_)) => Why::Refused,
+        Verdict::Requeue(Blame::Identity(_) | Blame::Login(_)) => Why::Refused,
         Verdict::Requeue(Blame::Sender(_)) => Why::Sender,
-        Verdict::Requeue(Blame::Issue(_))
-        | Verdict::RejectAddress(_)
+        Verdict::Requeue(Blame::Issue(_) | Blame::TooBig { .. })
+        | Verdict::RejectAddress { .. }
         | Verdict::RejectUnclear { .. }
         | Verdict::Fail(_) => Why::Content,
         Verdict::Defer(_) | Verdict::Uncertain(_) | Verdict::Requeue(_) => Why::RelayAway,
@@ -88,9 +104,13 @@ pub(super) fn of(trouble: Trouble) -> Verdict {
         Trouble::Refused { phase, reply } => refused(phase, reply),
         Trouble::Unanswered { reason } => Verdict::Uncertain(reason),
         Trouble::Address(reason) => Verdict::Fail(reason),
-        Trouble::Identity(reason) | Trouble::NoLogin(reason) => {
-            Verdict::Requeue(Blame::Identity(reason))
+        Trouble::Identity(reason) => {
+            Verdict::Requeue(Blame::Identity(format!("TLS identity: {reason}")))
         }
+        Trouble::NoLogin(reason) => {
+            Verdict::Requeue(Blame::Identity(format!("it offers no login: {reason}")))
+        }
+        Trouble::TooBig { size, most } => Verdict::Requeue(Blame::TooBig { size, most }),
         Trouble::Protocol { phase, reason } => {
             Verdict::Requeue(Blame::Protocol(format!("at {phase}: {reason}")))
         }
@@ -111,14 +131,14 @@ fn refused(phase: Phase, reply: Reply) -> Verdict {
         _ => {}
     }
     match phase {
-        Phase::Tls if !reply.is_temporary() => {
-            Verdict::Requeue(Blame::Identity(format!("STARTTLS refused: {reply}")))
-        }
+        Phase::Tls if !reply.is_temporary() => Verdict::Requeue(Blame::Identity(format!(
+            "TLS identity: STARTTLS refused: {reply}"
+        ))),
         Phase::Connect | Phase::Tls => Verdict::Requeue(Blame::Unreachable(reply.to_string())),
         Phase::Auth if reply.is_temporary() => {
             Verdict::Requeue(Blame::Unreachable(reply.to_string()))
         }
-        Phase::Auth => Verdict::Requeue(Blame::Identity(format!("login refused: {reply}"))),
+        Phase::Auth => Verdict::Requeue(Blame::Login(reply)),
         Phase::Mail => Verdict::Requeue(mail(reply)),
         Phase::Rcpt => rcpt(reply),
         Phase::Data if reply.is_temporary() => Verdict::Requeue(Blame::Pace(reply)),
@@ -129,9 +149,9 @@ fn refused(phase: Phase, reply: Reply) -> Verdict {
 
 fn mail(reply: Reply) -> Blame {
     match reply.code {
-        530 => Blame::Identity(format!("the relay wants a login: {reply}")),
+        530 => Blame::Identity(format!("it wants a login: {reply}")),
         552 => Blame::Issue(reply),
-        _ if is_quota(&reply) => Blame::Quota(reply),
+        _ if quota::is_spent(&reply) => Blame::Quota(reply),
         400..=499 => Blame::Pace(reply),
         _ => Blame::Sender(reply),
     }
@@ -140,14 +160,17 @@ fn mail(reply: Reply) -> Blame {
 fn rcpt(reply: Reply) -> Verdict {
     match reply.code {
         421 => Verdict::Requeue(Blame::Pace(reply)),
-        452 if reply.has(&NO_ROOM) => Verdict::Requeue(Blame::Pace(reply)),
-        530 => Verdict::Requeue(Blame::Identity(format!("the relay wants a login: {reply}"))),
-        _ if is_quota(&reply) => Verdict::Requeue(Blame::Quota(reply)),
+        452 if reply.has(&NO_ROOM) => Verdict::Requeue(Blame::NoRoom(reply)),
+        530 => Verdict::Requeue(Blame::Identity(format!("it wants a login: {reply}"))),
+        _ if quota::is_spent(&reply) => Verdict::Requeue(Blame::Quota(reply)),
         // A full mailbox is temporary whatever the first digit says (RFC 5321 4.5.3.1.10).
         552 if !reply.has(&TOO_BIG) => Verdict::Defer(reply),
         400..=499 => Verdict::Defer(reply),
         _ if reply.has(&[(5, 2, 2)]) => Verdict::Defer(reply),
-        _ if reply.has(&BAD_ADDRESS) => Verdict::RejectAddress(reply),
+        _ if reply.has(&BAD_ADDRESS) => Verdict::RejectAddress {
+            phase: Phase::Rcpt,
+            reply,
+        },
         _ => Verdict::RejectUnclear {
             phase: Phase::Rcpt,
             reply,
@@ -157,9 +180,9 @@ fn rcpt(reply: Reply) -> Verdict {
 
 fn dot(reply: Reply) -> Verdict {
     match reply.code {
-        _ if is_quota(&reply) => Verdict::Requeue(Blame::Quota(reply)),
+        _ if quota::is_spent(&reply) => Verdict::Requeue(Blame::Quota(reply)),
         454 => Verdict::Requeue(Blame::Pace(reply)),
-        452 if reply.has(&NO_ROOM) => Verdict::Requeue(Blame::Pace(reply)),
+        452 if reply.has(&NO_ROOM) => Verdict::Requeue(Blame::NoRoom(reply)),
         // 421 ends the session and slows us down by itself.
         400..=499 if reply.code != 421 && is_throttling(&reply) => {
             Verdict::Requeue(Blame::Pace(reply))
@@ -168,7 +191,10 @@ fn dot(reply: Reply) -> Verdict {
         552 if !reply.has(&[(5, 2, 2)]) => Verdict::Requeue(Blame::Issue(reply)),
         _ if reply.has(&TOO_BIG) => Verdict::Requeue(Blame::Issue(reply)),
         _ if reply.has(&[(5, 2, 2)]) => Verdict::Defer(reply),
-        _ if reply.has(&BAD_ADDRESS) => Verdict::RejectAddress(reply),
+        _ if reply.has(&BAD_ADDRESS) => Verdict::RejectAddress {
+            phase: Phase::Dot,
+            reply,
+        },
         _ => Verdict::RejectUnclear {
             phase: Phase::Dot,
             reply,
@@ -183,20 +209,6 @@ fn is_throttling(reply: &Reply) -> bool {
         && ["rate", "throttl", "too many", "too fast", "slow down"]
             .iter()
             .any(|words| text.contains(words))
-}
-
-/// Relays have no code of their own for a spent quota, only words.
-fn is_quota(reply: &Reply) -> bool {
-    let text = reply.text.to_ascii_lowercase();
-    reply.is_temporary()
-        && [
-            "daily quota",
-            "daily sending quota",
-            "daily limit",
-            "daily message",
-        ]
-        .iter()
-        .any(|words| text.contains(words))
 }
 
 #[cfg(test)]
@@ -220,8 +232,10 @@ mod tests {
             (Tls, 454, "4.7.0 no TLS now", "Unreachable"),
             (Tls, 502, "5.5.1 not implemented", "Identity"),
             (Auth, 454, "4.7.0 later", "Unreachable"),
-            (Auth, 535, "5.7.8 wrong", "Identity"),
-            (Auth, 534, "5.7.9 too weak", "Identity"),
+            (Auth, 530, "5.7.0 log in", "Login"),
+            (Auth, 535, "5.7.8 wrong", "Login"),
+            (Auth, 534, "5.7.9 too weak", "Login"),
+            (Auth, 538, "5.7.11 not in clear", "Login"),
             (Mail, 553, "5.1.8 sender", "Sender"),
             (Mail, 550, "5.7.1 sender", "Sender"),
             (Mail, 552, "5.3.4 too big", "Issue"),
@@ -232,8 +246,8 @@ mod tests {
             (Rcpt, 450, "4.2.0 grey", "Defer"),
             (Rcpt, 451, "4.7.1 greylisted", "Defer"),
             (Rcpt, 452, "4.2.2 full", "Defer"),
-            (Rcpt, 452, "4.3.1 no room", "Pace"),
-            (Rcpt, 452, "4.5.3 too many recipients", "Pace"),
+            (Rcpt, 452, "4.3.1 no room", "NoRoom"),
+            (Rcpt, 452, "4.5.3 too many recipients", "NoRoom"),
             (Rcpt, 421, "4.3.2 closing", "Pace"),
             (Rcpt, 552, "5.2.2 full", "Defer"),
             (Rcpt, 550, "5.1.1 unknown", "RejectAddress"),
@@ -246,7 +260,7 @@ mod tests {
             (Data, 554, "5.5.0 no", "Issue"),
             (Dot, 421, "4.3.0 closing", "Defer"),
             (Dot, 451, "4.3.0 later", "Defer"),
-            (Dot, 452, "4.3.1 no room", "Pace"),
+            (Dot, 452, "4.3.1 no room", "NoRoom"),
             (Dot, 451, "4.7.1 greylisted", "Defer"),
             (Dot, 450, "4.7.28 unusual rate of mail", "Pace"),
             (Dot, 503, "5.5.1 what", "Uncertain"),

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     OutboxError, Shared, Stop, Way,
     control::Admission,
-    folder,
+    endings, folder,
     issues::Ready,
     report::{Ending, Why},
     settle,
@@ -95,6 +95,8 @@ struct Worker<'s> {
 
 /// What became of a message that was handed over or not.
 enum Handed {
+    /// Not a byte of it was sent, and there is no intent.
+    Refused(Trouble),
     /// The reader left or the issue was paused before the intent.
     Withdrawn,
     /// The intent is durable; an answer, or none.
@@ -170,6 +172,7 @@ impl Worker<'_> {
             Handed::Tried(attempt, Err(trouble)) => {
                 self.troubled(item, Some(attempt), trouble).await
             }
+            Handed::Refused(trouble) => self.troubled(item, None, trouble).await,
             Handed::Withdrawn => {
                 // The relay waits for a message that must not be sent.
                 self.session = None;
@@ -221,8 +224,18 @@ impl Worker<'_> {
             return Ok(Handed::Withdrawn);
         };
         let message = item.message(shared).await?;
+        if let Some(most) = session.largest()
+            && message.size() > most
+        {
+            let size = message.size();
+            return Ok(Handed::Refused(Trouble::TooBig { size, most }));
+        }
         let intent = shared.store.intent(item.delivery.id, (shared.now)());
-        if self.ahead.is_none() && may_look_ahead && is_worth_it(shared, session) {
+        if self.ahead.is_none()
+            && may_look_ahead
+            && is_worth_it(shared, session)
+            && shared.control.takes_ahead()
+        {
             self.ahead = look_ahead(shared, self.index).await?;
         }
         let (text, intent) = tokio::join!(session.text(message.pieces(), message.size()), intent);
@@ -296,9 +309,13 @@ async fn stopped(stop: &mut watch::Receiver<Stop>) {
 
 /// The relay's leave, then a delivery, then the rate's leave.
 async fn admitted(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, OutboxError> {
-    if shared.control.admit(index).await == Admission::GiveUp {
-        settle::given_up(shared);
-        return Ok(None);
+    match shared.control.admit(index).await {
+        Admission::Go => {}
+        Admission::Out => return Ok(None),
+        Admission::GiveUp => {
+            endings::given_up(shared);
+            return Ok(None);
+        }
     }
     let Some(delivery) = shared.feed.next(index).await? else {
         shared.control.unused();

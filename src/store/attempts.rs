@@ -144,6 +144,10 @@ fn write_end(
     outcome: &Outcome,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
+    let phase = match outcome {
+        Outcome::Rejected { phase, .. } => Some(phase.as_str()),
+        _ => None,
+    };
     let (end, code, text) = match outcome {
         Outcome::Sent(reply) => told(End::Sent, reply),
         Outcome::Deferred { reply, .. } => told(End::Deferred, reply),
@@ -154,9 +158,17 @@ fn write_end(
     };
     connection
         .prepare_cached(
-            "UPDATE attempts SET ended_at = ?2, outcome = ?3, code = ?4, reply = ?5 WHERE id = ?1",
+            "UPDATE attempts SET ended_at = ?2, outcome = ?3, code = ?4, reply = ?5, phase = ?6
+              WHERE id = ?1",
         )?
-        .execute(params![attempt, now.timestamp(), end.code(), code, text])?;
+        .execute(params![
+            attempt,
+            now.timestamp(),
+            end.code(),
+            code,
+            text,
+            phase
+        ])?;
     Ok(())
 }
 

@@ -74,28 +74,27 @@ pub struct Resent {
     pub left: u64,
 }
 
+/// The statements of recovery, in their order. The index makes them as quick as
+/// deliveries under way are few, whatever the audience.
+pub(super) const RECOVERY: [&str; 3] = [
+    "SELECT max(a.started_at)
+       FROM deliveries d INDEXED BY deliveries_inflight
+       JOIN attempts a ON a.id = d.attempt_id
+      WHERE d.state = 2",
+    "UPDATE attempts SET ended_at = ?1, outcome = 6, reply = 'crash'
+      WHERE id IN (SELECT attempt_id FROM deliveries INDEXED BY deliveries_inflight
+                    WHERE state = 2)",
+    "UPDATE deliveries INDEXED BY deliveries_inflight
+        SET state = 4, attempts = attempts + 1 WHERE state = 2",
+];
+
 /// Turns every inflight delivery into an uncertain one. Under the run lock they
-/// all belong to a dead process; the index makes it as quick as they are few.
+/// all belong to a dead process.
 pub(super) fn recover(connection: &Connection, now: DateTime<Utc>) -> Result<Recovered, Fault> {
-    let crashed = connection.query_row(
-        "SELECT max(a.started_at)
-           FROM deliveries d INDEXED BY deliveries_inflight
-           JOIN attempts a ON a.id = d.attempt_id
-          WHERE d.state = 2",
-        [],
-        |row| codes::time_if_any(row, 0),
-    )?;
-    connection.execute(
-        "UPDATE attempts SET ended_at = ?1, outcome = 6, reply = 'crash'
-          WHERE id IN (SELECT attempt_id FROM deliveries INDEXED BY deliveries_inflight
-                        WHERE state = 2)",
-        [now.timestamp()],
-    )?;
-    let uncertain = connection.execute(
-        "UPDATE deliveries INDEXED BY deliveries_inflight
-            SET state = 4, attempts = attempts + 1 WHERE state = 2",
-        [],
-    )?;
+    let [when, end, doubt] = RECOVERY;
+    let crashed = connection.query_row(when, [], |row| codes::time_if_any(row, 0))?;
+    connection.execute(end, [now.timestamp()])?;
+    let uncertain = connection.execute(doubt, [])?;
     Ok(Recovered {
         uncertain: uncertain as u64,
         crashed,

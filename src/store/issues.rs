@@ -185,6 +185,15 @@ fn complete(connection: &Connection, mut issue: IssueSummary) -> Result<IssueSum
     Ok(issue)
 }
 
+/// How many deliveries of issues that are being sent are queued.
+pub(super) fn count_queued(connection: &Connection) -> Result<u64, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT coalesce(sum(t.count), 0) FROM tallies t JOIN issues i ON i.id = t.issue_id
+          WHERE i.state = 0 AND t.state = 0",
+    )?;
+    Ok(select.query_row([], |row| codes::count(row, 0))?)
+}
+
 /// Deliveries of an issue by state.
 pub(super) fn counts(connection: &Connection, issue: IssueId) -> Result<Counts, Fault> {
     let mut select = connection

@@ -19,6 +19,8 @@ mod outputs;
 mod pings;
 mod published;
 mod publishing;
+mod refused;
+mod relays;
 mod reports;
 mod requests;
 mod runs;
@@ -53,6 +55,7 @@ pub use self::{
     lock::{BuildLock, Held, LockError, RunLock},
     outputs::{Manifest, Output},
     pings::{News, Ping, PingFate, WaitingPings},
+    relays::RelayMemory,
     reports::{Attempt, DeliveryStory, Event, Story, Suppression},
     runs::{Begun, Restored},
     sqlite::backup::Copied,

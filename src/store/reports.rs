@@ -43,7 +43,8 @@ pub struct Attempt {
     pub started: DateTime<Utc>,
     /// When its outcome was recorded; `None` while it is under way.
     pub ended: Option<DateTime<Utc>>,
-    /// `sent`, `deferred`, `requeued`, `rejected`, `failed` or `uncertain`.
+    /// `sent`, `deferred`, `requeued`, `rejected`, `failed`, `uncertain` or
+    /// `late-accept`.
     pub outcome: Option<&'static str>,
     /// The relay's reply code.
     pub code: Option<u16>,
@@ -162,6 +163,9 @@ fn deliveries(
     Ok(stories)
 }
 
+/// An attempt that the relay took although a newer one was made, and taken, too.
+const LATE_ACCEPT: &str = "late-accept";
+
 /// The attempts that hang on the newest one, oldest first.
 fn attempts(connection: &Connection, newest: Option<AttemptId>) -> Result<Vec<Attempt>, Fault> {
     let mut select = connection.prepare_cached(
@@ -185,6 +189,15 @@ fn attempts(connection: &Connection, newest: Option<AttemptId>) -> Result<Vec<At
         chain.push(attempt);
         // Older attempts have smaller numbers; anything else would be a circle.
         next = previous.filter(|previous| *previous < id);
+    }
+    // The relay took an earlier one after all: this reader may have it twice.
+    let is_sent = |attempt: &Attempt| attempt.outcome == Some(codes::End::Sent.as_str());
+    if let Some((newest, earlier)) = chain.split_first_mut()
+        && is_sent(newest)
+    {
+        for attempt in earlier.iter_mut().filter(|attempt| is_sent(attempt)) {
+            attempt.outcome = Some(LATE_ACCEPT);
+        }
     }
     chain.reverse();
     Ok(chain)

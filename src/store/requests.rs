@@ -20,10 +20,10 @@ use crate::{
     },
     store::{
         Begun, ChangeOutcome, Counts, Cursor, Expired, Freeze, FreezeOutcome, FrozenEdition,
-        Guarded, IssueChange, IssueKey, IssueSummary, Receipt, Recorded, Recovered, Resent, Run,
-        SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
-        UnsubscribeOutcome, deliveries, departures, digests, freeze, guards, issues, published,
-        reports, runs,
+        Guarded, IssueChange, IssueKey, IssueSummary, Receipt, Recorded, Recovered, RelayMemory,
+        Resent, Run, SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason,
+        UncertainDelivery, UnsubscribeOutcome, deliveries, departures, digests, freeze, guards,
+        issues, published, refused, relays, reports, runs,
         sqlite::writer::{Grouped, Request},
         subscribers, verify,
     },
@@ -390,6 +390,14 @@ impl Store {
         self.read(move |tx| deliveries::count_due(tx, now)).await
     }
 
+    /// How many deliveries of issues that are being sent wait, due or not.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn count_queued(&self) -> Result<u64, StoreError> {
+        self.read(issues::count_queued).await
+    }
+
     /// Queues refused deliveries again: everybody was told the same, so it was
     /// not the people.
     ///
@@ -401,6 +409,36 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.write(move |tx| deliveries::withdraw_rejections(tx, &deliveries, now))
+            .await
+    }
+
+    /// What earlier runs learned about each relay.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn relays(&self) -> Result<Vec<RelayMemory>, StoreError> {
+        self.read(relays::all).await
+    }
+
+    /// Keeps what this run learned about its relays.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn keep_relays(&self, learned: Vec<RelayMemory>) -> Result<(), StoreError> {
+        self.write(move |tx| relays::keep(tx, &learned)).await
+    }
+
+    /// Looks back over the issues of readers whose deliveries these are, and
+    /// suppresses whom they never reach; says how many.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn suppress_unreachable(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        self.write(move |tx| refused::suppress_unreachable(tx, &deliveries, now))
             .await
     }
 

@@ -61,6 +61,24 @@ fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Mark, Fau
     })
 }
 
+/// The last run that there was here, if the database is an old copy: it says so
+/// itself once that was found, since being doubted makes it newer.
+fn last_run(
+    session: &mut Session,
+    keeper: &Keeper,
+    stands: &Mark,
+) -> Result<Option<i64>, StoreError> {
+    let found: Option<i64> = session.transact(TransactionBehavior::Deferred, |tx| {
+        let sql = "SELECT restored_after FROM installation";
+        Ok(tx.query_row(sql, [], |row| row.get(0))?)
+    })?;
+    let of_mark = || {
+        let last = keeper.mark().filter(|last| stands.is_older_than(last))?;
+        Some(last.run)
+    };
+    Ok(found.or_else(of_mark))
+}
+
 /// Begins a run. For the holder of the run lock only.
 pub(super) fn begin(
     session: &mut Session,
@@ -73,9 +91,9 @@ pub(super) fn begin(
     let mut mark = session.transact(TransactionBehavior::Deferred, |tx| {
         standing(tx, install_key)
     })?;
-    if let Some(last) = keeper.mark().filter(|last| mark.is_older_than(last)) {
-        let last_run = last.run;
+    if let Some(last_run) = last_run(session, &keeper, &mark)? {
         let issues = session.transact(TransactionBehavior::Immediate, |tx| {
+            tx.execute("UPDATE installation SET restored_after = ?1", [last_run])?;
             guards::doubt_queued(tx, now)
         })?;
         return Ok(Begun::Restored(Restored {
@@ -121,12 +139,13 @@ pub(super) fn accept(
     let stands = session.transact(TransactionBehavior::Deferred, |tx| {
         standing(tx, install_key)
     })?;
-    let Some(last) = keeper.mark().filter(|last| stands.is_older_than(last)) else {
+    let Some(last_run) = last_run(session, &keeper, &stands)? else {
         return Ok(false);
     };
-    let number = last.run.max(stands.run) + 1;
+    let number = last_run.max(stands.run) + 1;
     session.transact(TransactionBehavior::Immediate, |tx| {
         guards::doubt_queued(tx, now)?;
+        tx.execute("UPDATE installation SET restored_after = NULL", [])?;
         tx.execute(
             "INSERT INTO runs (id, started_at, pid, ended_at, exit_code, summary)
              VALUES (?1, ?2, ?3, ?2, 0, ?4)",

@@ -25,6 +25,8 @@ use crate::{
 pub enum SuppressionReason {
     /// The address does not exist or takes no mail.
     HardBounce,
+    /// Several issues in a row could not be delivered.
+    Unreachable,
     /// Its owner reported our mail as unwanted.
     Complaint,
     /// Its owner or the publisher asked for it.
@@ -37,6 +39,7 @@ impl SuppressionReason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::HardBounce => "hard bounce",
+            Self::Unreachable => "unreachable for several issues",
             Self::Complaint => "complaint",
             Self::Request => "request",
         }
@@ -45,7 +48,7 @@ impl SuppressionReason {
     /// Where it moves a subscriber, if that means less mail.
     fn status(self) -> Status {
         match self {
-            Self::HardBounce => Status::Bounced,
+            Self::HardBounce | Self::Unreachable => Status::Bounced,
             Self::Complaint => Status::Complained,
             Self::Request => Status::Unsubscribed,
         }

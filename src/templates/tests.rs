@@ -187,3 +187,43 @@ fn a_link_out_of_the_folder_is_not_followed() {
     assert!(problems[0].what.contains("symbolic link"));
     assert!(!templates.has_kind("letter"));
 }
+
+/// A colour of the website's style sheet: the first is for light screens.
+fn colours(name: &str) -> Vec<[u8; 3]> {
+    let style = include_str!("default/pages/style.css");
+    let rule = format!("  --{name}: #");
+    let hex = |at: &str, from: usize| u8::from_str_radix(&at[from..from + 2], 16).unwrap();
+    let found = style.split(&rule).skip(1);
+    found
+        .map(|at| [0, 2, 4].map(|from| hex(at, from)))
+        .collect()
+}
+
+/// Relative luminance (WCAG 2.2).
+fn luminance(colour: [u8; 3]) -> f64 {
+    let [red, green, blue] = colour.map(|part| {
+        let part = f64::from(part) / 255.0;
+        if part <= 0.04045 {
+            part / 12.92
+        } else {
+            ((part + 0.055) / 1.055).powf(2.4)
+        }
+    });
+    0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+#[test]
+fn every_text_on_the_website_can_be_read_by_light_and_in_the_dark() {
+    for text in ["ink", "soft", "quiet", "accent"] {
+        for ground in ["ground", "raised", "tint"] {
+            let pairs: Vec<_> = colours(text).into_iter().zip(colours(ground)).collect();
+            assert_eq!(pairs.len(), 2, "{text} on {ground}: light and dark");
+            for (text_colour, ground_colour) in pairs {
+                let [a, b] = [text_colour, ground_colour].map(luminance);
+                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                // WCAG AA for text of ordinary size (1.4.3).
+                assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");
+            }
+        }
+    }
+}

@@ -40,8 +40,11 @@ impl Ledger {
         Self(connection)
     }
 
-    /// Every delivery of every issue.
+    /// Every delivery of every issue. Whoever looks at them also holds them
+    /// against the sum rule.
+    #[track_caller]
     pub(crate) fn rows(&self) -> Vec<LedgerRow> {
+        self.sums_hold();
         let key: [u8; 32] = self
             .0
             .query_row("SELECT install_key FROM installation", [], |row| row.get(0))

@@ -101,6 +101,11 @@ impl Postfix {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
+    /// The file it logs to.
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.path("log")
+    }
+
     /// Kills every process of it at once; mail in its queue stays there.
     pub(crate) fn kill(&self) {
         self.end(Signal::KILL);
@@ -153,6 +158,12 @@ impl Postfix {
             .flat_map(|queue| walkdir::WalkDir::new(self.path("queue").join(queue)))
             .filter_map(Result::ok)
             .filter(|entry| entry.file_type().is_file())
+            // What was cut off by a kill stays behind, not executable, and is
+            // no mail: Postfix removes it some days later.
+            .filter(|entry| {
+                let mode = entry.metadata().map(|data| data.permissions().mode());
+                mode.is_ok_and(|mode| mode & 0o100 != 0)
+            })
             .count()
     }
 

@@ -18,6 +18,7 @@ use harness::{
     tools,
 };
 
+mod dkim;
 mod html;
 mod pages;
 mod websub;
@@ -26,6 +27,7 @@ mod commands;
 mod crash;
 mod disk;
 mod first_run;
+mod guards;
 mod harness_selftest;
 mod hostile;
 mod overlap;
@@ -33,5 +35,6 @@ mod postfix_delivery;
 mod publishing;
 mod readme;
 mod relay_faults;
+mod relay_log;
 mod secrets;
 mod volume;

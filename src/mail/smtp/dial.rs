@@ -83,6 +83,12 @@ impl Dialer {
         })
     }
 
+    /// The login name, where the relay wants one.
+    #[must_use]
+    pub fn login(&self) -> Option<&str> {
+        self.relay.login.as_deref()
+    }
+
     /// Connects, greets, protects and logs in.
     ///
     /// # Errors

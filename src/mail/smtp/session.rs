@@ -104,6 +104,12 @@ impl Session {
         self.stream.offers_pipelining()
     }
 
+    /// The largest message the relay takes, in bytes, if it says (RFC 1870).
+    #[must_use]
+    pub fn largest(&self) -> Option<usize> {
+        self.stream.largest()
+    }
+
     /// Whether a transaction was begun ahead, by [`Session::end`]. It can only
     /// be opened, or the session be dropped.
     #[must_use]

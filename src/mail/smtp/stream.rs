@@ -53,6 +53,8 @@ struct Bytes {
     hears_features: bool,
     line: ReplyLine,
     pipelining: bool,
+    /// The largest message it takes, if it says (SIZE, RFC 1870).
+    largest: Option<usize>,
     outgoing: Vec<u8>,
     written: usize,
     text: Text,
@@ -75,6 +77,7 @@ impl RelayStream {
             hears_features: false,
             line: ReplyLine::default(),
             pipelining: false,
+            largest: None,
             outgoing: Vec::with_capacity(4096),
             written: 0,
             text: Text::default(),
@@ -86,6 +89,11 @@ impl RelayStream {
     /// Whether the relay takes commands in groups (RFC 2920).
     pub(super) fn offers_pipelining(&self) -> bool {
         self.lock().pipelining
+    }
+
+    /// The largest message the relay takes, in bytes, if it says.
+    pub(super) fn largest(&self) -> Option<usize> {
+        self.lock().largest
     }
 
     /// Whether more was received than has been read.
@@ -197,6 +205,7 @@ impl Bytes {
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
                 }
                 Some(Feature::Pipelining) => self.pipelining = true,
+                Some(Feature::Size(most)) => self.largest = Some(most),
                 Some(Feature::Other) | None => {}
             }
         }
@@ -291,8 +300,17 @@ enum Feature {
     Blank,
     /// The relay takes commands in groups.
     Pipelining,
+    /// The relay takes no larger message.
+    Size(usize),
     /// Something that lettre reads.
     Other,
+}
+
+/// The limit in `SIZE 10485760`, whose blank is gone already; zero is none.
+fn size(line: &str) -> Option<usize> {
+    let (keyword, most) = line.split_at_checked(4)?;
+    let most = most.parse().ok()?;
+    (keyword.eq_ignore_ascii_case("SIZE") && most > 0).then_some(most)
 }
 
 /// The line of an answer to EHLO that is being read, as far as it has come.
@@ -324,6 +342,8 @@ impl ReplyLine {
         let line = std::mem::take(self);
         Some(if line.keyword.eq_ignore_ascii_case("PIPELINING") {
             Feature::Pipelining
+        } else if let Some(most) = size(&line.keyword) {
+            Feature::Size(most)
         } else if line.keyword.is_empty() && line.has_blanks {
             Feature::Blank
         } else {
@@ -497,6 +517,20 @@ mod tests {
             let mut text = String::new();
             stream.read_to_string(&mut text).await.unwrap();
             assert_eq!(stream.offers_pipelining(), is_offered, "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_message_is_what_the_relay_says() {
+        for (line, most) in [
+            ("SIZE10485760", Some(10_485_760)),
+            ("size1000", Some(1000)),
+            ("SIZE0", None),
+            ("SIZE", None),
+            ("SIZExyz", None),
+            ("8BITMIME", None),
+        ] {
+            assert_eq!(size(line), most, "{line}");
         }
     }
 

@@ -44,6 +44,14 @@ pub enum Trouble {
     /// message cannot be built.
     #[error("the address cannot be written to: {0}")]
     Address(String),
+    /// The message is larger than the relay said it takes: not a byte was sent.
+    #[error("the message has {size} bytes, and the relay takes {most}")]
+    TooBig {
+        /// Of the message.
+        size: usize,
+        /// What the relay takes.
+        most: usize,
+    },
     /// The relay said something SMTP does not allow at this point, before the dot.
     #[error("the relay broke the protocol at {phase}: {reason}")]
     Protocol {
@@ -63,7 +71,7 @@ impl Trouble {
             | Self::Lost { phase, .. }
             | Self::Protocol { phase, .. } => Some(*phase),
             Self::Unanswered { .. } => Some(Phase::Dot),
-            Self::Identity(_) | Self::NoLogin(_) | Self::Address(_) => None,
+            Self::Identity(_) | Self::NoLogin(_) | Self::Address(_) | Self::TooBig { .. } => None,
         }
     }
 

@@ -14,7 +14,7 @@ use super::{
     *,
 };
 use crate::{
-    config::settings::{ListSettings, MailSettings, OnUncertain, Relay, Sender, Timeouts},
+    config::settings::{ListSettings, MailSettings, OnUncertain, Sender, Timeouts},
     domain::{
         address::EmailAddress,
         article::{Article, Body, SafeHtml},
@@ -79,10 +79,8 @@ fn settings() -> MailSettings {
             address: "letters@magazine.example.org".parse().unwrap(),
         },
         reply_to: None,
-        relay: Relay::Folder("outbox".into()),
+        relays: Vec::new(),
         hello_name: "localhost".to_owned(),
-        connections: 1,
-        rate: None,
         expire_after: Duration::from_secs(1),
         relay_patience: Duration::from_secs(1),
         on_uncertain: OnUncertain::Hold,

@@ -172,7 +172,7 @@ async fn stop_does_not_wait_for_the_breaker_or_the_rate() {
 
     let world = World::new(readers(3), usual).await;
     let mut slow = world.outbox();
-    slow.settings.rate = Some(crate::config::settings::Rate {
+    slow.settings.relays[0].rate = Some(crate::config::settings::Rate {
         count: 1.try_into().unwrap(),
         per: Duration::from_secs(3600),
     });

@@ -4,6 +4,7 @@
 mod endings;
 mod relay;
 mod sending;
+mod several;
 
 use std::{
     collections::BTreeMap,
@@ -46,14 +47,8 @@ fn morning() -> DateTime<Utc> {
     "2026-11-27T05:00:00Z".parse().unwrap()
 }
 
-fn settings(port: u16) -> MailSettings {
-    let limit = Duration::from_secs(10);
-    MailSettings {
-        from: Sender {
-            name: "The Long Table".to_owned(),
-            address: "letters@magazine.example.org".parse().unwrap(),
-        },
-        reply_to: None,
+fn relay_at(port: u16) -> RelaySettings {
+    RelaySettings {
         relay: Relay::Smtp(SmtpRelay {
             host: "127.0.0.1".to_owned(),
             port,
@@ -63,9 +58,22 @@ fn settings(port: u16) -> MailSettings {
             password_file: None,
             tls_ca_file: None,
         }),
-        hello_name: "press.example.org".to_owned(),
+        weight: 1,
         connections: 3,
         rate: None,
+    }
+}
+
+fn settings(port: u16) -> MailSettings {
+    let limit = Duration::from_secs(10);
+    MailSettings {
+        from: Sender {
+            name: "The Long Table".to_owned(),
+            address: "letters@magazine.example.org".parse().unwrap(),
+        },
+        reply_to: None,
+        relays: vec![relay_at(port)],
+        hello_name: "press.example.org".to_owned(),
         expire_after: Duration::from_secs(3600),
         relay_patience: Duration::from_secs(1),
         on_uncertain: OnUncertain::Hold,
@@ -161,6 +169,7 @@ impl World {
             signer: Signer::new(&[3; 32]),
             keys: None,
             now: Arc::new(move || morning() + TimeDelta::seconds(passed.load(Ordering::SeqCst))),
+            zone: chrono_tz::UTC,
             chance: Arc::new(|| 0.5),
             stop: self.say_stop.subscribe(),
         }
@@ -171,7 +180,7 @@ impl World {
     }
 
     async fn run(&self, outbox: Outbox) -> Report {
-        let drain = Drain::new(outbox).unwrap();
+        let drain = Drain::new(outbox).await.unwrap();
         let report = tokio::time::timeout(LIMIT, drain.run())
             .await
             .expect("the drain never ended")

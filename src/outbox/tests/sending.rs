@@ -223,7 +223,7 @@ async fn who_leaves_after_the_relay_was_told_of_them_gets_nothing() {
         _ => Answer::Usual,
     })
     .await;
-    world.settings.connections = 1;
+    world.settings.relays[0].connections = 1;
     let (report, ()) = tokio::join!(world.drain(), async {
         // The relay has heard of the third with the end of the second.
         world.relay.wait_for(Phase::Dot, 2).await;

@@ -12,3 +12,7 @@ CREATE TABLE run_issues (
 -- The header, frozen with the messages, by which a relay knows one that it
 -- took before.
 ALTER TABLE issues ADD COLUMN idempotency_header TEXT;
+
+-- The last run that there was before this database was found to be an old copy;
+-- empty unless it waits to be accepted as the ledger.
+ALTER TABLE installation ADD COLUMN restored_after INTEGER;

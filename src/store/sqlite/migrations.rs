@@ -11,11 +11,12 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
     include_str!("../migrations/0004_guards.sql"),
+    include_str!("../migrations/0005_relays.sql"),
 ];
 
 /// Version this program works with.

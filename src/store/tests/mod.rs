@@ -2,6 +2,7 @@
 
 mod deciding;
 mod freezing;
+mod guards;
 mod killed;
 mod listing;
 mod opening;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    domain::delivery::Outcome,
+    domain::delivery::{Outcome, Phase},
     store::{IssueChange, Recorded},
 };
 
@@ -114,6 +114,7 @@ impl Life {
             },
             1 => Outcome::Requeued { reason },
             2 => Outcome::Rejected {
+                phase: Phase::Rcpt,
                 reply: Reply::new(550, "5.1.1 unknown"),
                 is_hard: true,
             },

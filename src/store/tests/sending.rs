@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::{
-    domain::delivery::Outcome,
+    domain::delivery::{Outcome, Phase},
     store::{IssueChange, Recorded, sqlite::writer::Request},
 };
 
@@ -190,6 +190,7 @@ async fn a_hard_bounce_never_gets_another_issue() {
     for (delivery, is_hard) in due.iter().zip([true, false]) {
         let attempt = world.granted(delivery.id).await;
         let rejected = Outcome::Rejected {
+            phase: Phase::Rcpt,
             reply: Reply::new(550, "5.1.1 no such person"),
             is_hard,
         };
@@ -397,6 +398,7 @@ async fn a_refusal_that_was_meant_for_us_is_taken_back_for_those_who_stayed() {
     let due = world.due(now()).await;
     for delivery in &due {
         let rejected = Outcome::Rejected {
+            phase: Phase::Rcpt,
             reply: Reply::new(554, "5.7.1 relay access denied"),
             is_hard: false,
         };

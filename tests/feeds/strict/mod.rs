@@ -135,7 +135,9 @@ impl<'a> Judge<'a> {
             text.starts_with(declaration),
             "the XML declaration is another",
         );
-        let odd = text.chars().find(|c| c.is_control() && *c != '\n');
+        let odd = text
+            .chars()
+            .find(|c| c.is_control() && !matches!(*c, '\n' | '\t'));
         self.expect(odd.is_none(), format!("a control character: {odd:?}"));
         let root = Node::root(bytes);
         for (name, uri) in &root.attributes {

@@ -72,10 +72,11 @@ fn a_wrong_password_is_tried_once_and_never_shown() {
         let press = press_at(&sink, encryption, "wrong-horse-1479");
         let run = press.run(&["-v", "run"]);
         run.exits(77)
-            .says("login refused: 535 5.7.8 authentication credentials invalid\n")
+            .says("login refused for user p…s: 535 5.7.8 authentication credentials invalid\n")
             .conceals("wrong-horse-1479");
         let quiet = press.run(&["run"]);
-        let words = "login refused: 535 5.7.8 authentication credentials invalid\n";
+        let words = "relay 127.0.0.1:PORT: login refused for user p…s: \
+                     535 5.7.8 authentication credentials invalid\n";
         ends(&quiet, sink.port(), 77, words);
         assert_eq!(sink.heard("AUTH"), 2, "one try a run: accounts lock");
         assert_eq!(sink.heard("MAIL"), 0);
@@ -98,7 +99,7 @@ fn a_relay_with_a_bad_certificate_hears_nothing_but_the_handshake() {
             let press = press_at(&sink, encryption, PASSWORD);
             let run = press.run(&["run"]);
             run.exits(77)
-                .says("expected a certificate for 127.0.0.1")
+                .says("TLS identity: expected a certificate for 127.0.0.1")
                 .says(cause)
                 .conceals(PASSWORD);
             assert_eq!(run.stderr.lines().count(), 1, "{run}");
@@ -120,7 +121,7 @@ fn a_certificate_of_an_unknown_authority_is_refused() {
     press
         .run(&["run"])
         .exits(77)
-        .says("expected a certificate for 127.0.0.1");
+        .says("TLS identity: expected a certificate for 127.0.0.1");
     nothing_left(&press, &sink);
 }
 
@@ -134,7 +135,7 @@ fn a_relay_that_lost_its_starttls_is_never_spoken_to_in_clear() {
         "smtp://press@127.0.0.1:{}?tls=required",
         sink.port()
     ));
-    let words = "127.0.0.1 does not offer STARTTLS\n";
+    let words = "relay 127.0.0.1:PORT: TLS identity: 127.0.0.1 does not offer STARTTLS\n";
     ends(&press.run(&["run"]), sink.port(), 77, words);
     nothing_left(&press, &sink);
 }
@@ -145,7 +146,8 @@ fn plain_text_slipped_in_before_tls_ends_the_session_without_a_login() {
     let injected = Answer::Raw(b"220 go ahead\r\n250 injected\r\n".to_vec());
     sink.rule(Phase::StartTls, Rule::always(injected));
     let press = press_at(&sink, Encryption::StartTls, PASSWORD);
-    let words = "relay 127.0.0.1:PORT did not serve for 1s (at tls: unexpected data before TLS)\n";
+    let words = "relay 127.0.0.1:PORT breaks the protocol since 08:00 \
+                 (at tls: unexpected data before TLS); 2 queued, next try with the next run\n";
     ends(&press.run(&["run"]), sink.port(), 76, words);
     nothing_left(&press, &sink);
 }

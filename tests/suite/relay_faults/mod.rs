@@ -27,6 +27,21 @@ fn press_with<'a>(sink: &ChaosSink, readers: impl IntoIterator<Item = &'a str>) 
     press
 }
 
+/// Sends through these sinks with these weights, instead of through one relay.
+pub(crate) fn several(press: &Press, sinks: &[(&ChaosSink, i64)]) {
+    press.config(|settings| {
+        let mail = settings["mail"].as_table_mut().unwrap();
+        mail.remove("relay");
+        let relays = sinks.iter().map(|(sink, weight)| {
+            let mut relay = toml::Table::new();
+            relay.insert("url".to_owned(), sink.url().into());
+            relay.insert("weight".to_owned(), (*weight).into());
+            toml::Value::Table(relay)
+        });
+        mail.insert("relays".to_owned(), relays.collect::<Vec<_>>().into());
+    });
+}
+
 /// Asserts exit code and every word on standard error, in which this test's
 /// port stands as `PORT`; standard output must be empty.
 #[track_caller]

@@ -127,7 +127,10 @@ fn a_relay_that_keeps_breaking_the_protocol_ends_the_run_with_76() {
         sink.rule(phase, Rule::always(answer));
         let press = press_with(&sink, THREE);
         let run = press.run(&["run"]);
-        run.exits(76).says("did not serve for 1s").says(cause);
+        run.exits(76)
+            .says("relay 127.0.0.1:")
+            .says("breaks the protocol since 08:00")
+            .says(cause);
         assert_eq!(run.stderr.lines().count(), 1, "one line is enough\n{run}");
         assert_eq!(press.ledger().count("sent"), 0);
         assert_eq!(press.ledger().count("uncertain"), 0);
@@ -148,7 +151,8 @@ fn an_unreachable_relay_is_named_and_nobody_loses_an_attempt() {
         .subscribe(THREE)
         .relay(&format!("smtp://127.0.0.1:{port}?tls=none"))
         .set("mail.relay_patience", "1s");
-    let words = "relay 127.0.0.1:PORT did not serve for 1s (connection refused)\n";
+    let words = "relay 127.0.0.1:PORT unreachable since 08:00 (connection refused); \
+                 3 queued, next try with the next run\n";
     ends(&press.run(&["run"]), port, 75, words);
     assert_eq!(press.ledger().sums_hold().count("queued"), 3);
     assert_eq!(press.ledger().attempts_of("anna@example.org"), 0);
@@ -205,7 +209,8 @@ fn a_relay_that_hangs_up_is_away_and_breaks_no_protocol() {
     let sink = ChaosSink::start(Behaviour::default());
     sink.rule(Phase::Mail, Rule::always(Answer::Close));
     let press = press_with(&sink, THREE);
-    let words = "relay 127.0.0.1:PORT did not serve for 1s (the relay closed the connection)\n";
+    let words = "relay 127.0.0.1:PORT unreachable since 08:00 \
+                 (the relay closed the connection); 3 queued, next try with the next run\n";
     ends(&press.run(&["run"]), sink.port(), 75, words);
     assert_eq!(press.ledger().sums_hold().count("queued"), 3);
     assert_eq!(press.ledger().attempts_of(THREE[0]), 0, "nobody's fault");

@@ -1,0 +1,139 @@
+//! Readers whom no issue reaches although no single answer says that the
+//! address is bad: what several issues in a row say together.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, Row, params};
+
+use crate::{
+    domain::delivery::{DeliveryId, Phase, State},
+    store::{
+        codes::{self, End},
+        error::Fault,
+        subscribers::{self, SuppressionReason},
+    },
+};
+
+/// So many issues in a row refused at RCPT with a bare 550.
+const BARE_REFUSALS: usize = 3;
+/// So many issues in a row that found the mailbox full,
+const FULL_MAILBOXES: usize = 5;
+/// over at least so long a time.
+const FULL_FOR: TimeDelta = TimeDelta::days(30);
+
+/// How the newest attempt at one issue ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// 550 at RCPT without an enhanced code: "no such person" of old servers.
+    Bare,
+    /// The mailbox is full.
+    Full,
+    Otherwise,
+}
+
+/// Suppresses those of these deliveries' readers whom the last issues did not
+/// reach, and says how many there were.
+pub(super) fn suppress_unreachable(
+    connection: &Connection,
+    deliveries: &[DeliveryId],
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
+    let mut count = 0;
+    for delivery in deliveries {
+        let subscriber: i64 = connection
+            .prepare_cached("SELECT subscriber_id FROM deliveries WHERE id = ?1")?
+            .query_row([delivery], |row| row.get(0))?;
+        if is_unreachable(&latest(connection, subscriber)?) {
+            let reason = SuppressionReason::Unreachable;
+            subscribers::suppress_known(connection, subscriber, reason, now)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
+/// A reader's last issues, the newest first: how each ended, and when.
+fn latest(connection: &Connection, subscriber: i64) -> Result<Vec<(Ended, DateTime<Utc>)>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT d.state, a.outcome, a.code, a.reply, a.phase, a.started_at
+           FROM deliveries d JOIN attempts a ON a.id = d.attempt_id
+          WHERE d.subscriber_id = ?1
+          ORDER BY d.issue_id DESC LIMIT ?2",
+    )?;
+    // Enough for the longer rule with an issue a day.
+    let most = FULL_FOR.num_days() + 2;
+    let rows = select.query_map(params![subscriber, most], |row| {
+        Ok((ended(row)?, codes::time(row, 5)?))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn ended(row: &Row<'_>) -> rusqlite::Result<Ended> {
+    let state = codes::state(row, 0)?;
+    let end = codes::end(row, 1)?;
+    let code: Option<u16> = row.get(2)?;
+    let reply: Option<String> = row.get(3)?;
+    let phase: Option<String> = row.get(4)?;
+    let enhanced = reply
+        .as_deref()
+        .and_then(crate::domain::delivery::enhanced_of);
+    let is_bare = state == State::Rejected
+        && code == Some(550)
+        && enhanced.is_none()
+        && phase.as_deref() == Some(Phase::Rcpt.as_str());
+    let is_full = end == Some(End::Deferred)
+        && (code == Some(552) || matches!(enhanced, Some((4 | 5, 2, 2))));
+    Ok(if is_bare {
+        Ended::Bare
+    } else if is_full {
+        Ended::Full
+    } else {
+        Ended::Otherwise
+    })
+}
+
+fn is_unreachable(latest: &[(Ended, DateTime<Utc>)]) -> bool {
+    let in_a_row = |what: Ended| latest.iter().take_while(move |(ended, _)| *ended == what);
+    if in_a_row(Ended::Bare).count() >= BARE_REFUSALS {
+        return true;
+    }
+    let full: Vec<_> = in_a_row(Ended::Full).map(|(_, at)| *at).collect();
+    match (full.first(), full.last()) {
+        (Some(newest), Some(oldest)) => {
+            full.len() >= FULL_MAILBOXES && *newest - *oldest >= FULL_FOR
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn days(ends: &[(Ended, i64)]) -> Vec<(Ended, DateTime<Utc>)> {
+        let begin: DateTime<Utc> = "2026-11-27T05:00:00Z".parse().unwrap();
+        ends.iter()
+            .map(|(ended, days)| (*ended, begin - TimeDelta::days(*days)))
+            .collect()
+    }
+
+    #[test]
+    fn three_bare_refusals_in_a_row_are_enough_and_one_success_breaks_the_row() {
+        use Ended::{Bare, Otherwise};
+        assert!(is_unreachable(&days(&[(Bare, 0), (Bare, 7), (Bare, 14)])));
+        assert!(!is_unreachable(&days(&[(Bare, 0), (Bare, 7)])));
+        let broken = [(Bare, 0), (Bare, 7), (Otherwise, 14), (Bare, 21)];
+        assert!(!is_unreachable(&days(&broken)));
+    }
+
+    #[test]
+    fn a_full_mailbox_counts_only_over_a_month() {
+        use Ended::{Full, Otherwise};
+        let over = |step: i64| -> Vec<_> { (0..5).map(|n| (Full, n * step)).collect() };
+        assert!(is_unreachable(&days(&over(8))));
+        assert!(!is_unreachable(&days(&over(7))), "28 days");
+        assert!(!is_unreachable(&days(&[(Full, 0), (Full, 20), (Full, 40)])));
+        let mut broken = over(8);
+        broken[2].0 = Otherwise;
+        assert!(!is_unreachable(&days(&broken)));
+    }
+}

@@ -1,0 +1,389 @@
+//! Old copies, loops, full disks, readers who leave while nobody can write.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use super::*;
+use crate::{
+    domain::delivery::Outcome,
+    store::{
+        Begun, CRASH, ErrorClass, Guarded, IssueKey, RESTORED, Restored, Trouble, beside,
+        beside::leaving,
+    },
+};
+
+fn beside_db(world: &World, end: &str) -> PathBuf {
+    beside::path(&world.settings.path, end)
+}
+
+/// Puts yesterday's copy in the place of the ledger.
+async fn restore(world: World, copy: &std::path::Path) -> World {
+    let World {
+        store,
+        settings,
+        folder,
+    } = world;
+    drop(store);
+    for end in ["-wal", "-shm"] {
+        drop(fs::remove_file(beside::path(&settings.path, end)));
+    }
+    fs::copy(copy, &settings.path).unwrap();
+    let store = Store::open(&settings, now()).await.unwrap();
+    World {
+        store,
+        settings,
+        folder,
+    }
+}
+
+async fn backed_up(world: &World) -> PathBuf {
+    let to = world.folder.path().join("copy.db");
+    let copied = Store::backup(&world.settings, to.clone(), |_, _| {}).await;
+    assert_eq!(copied.unwrap().unwrap().path, to);
+    to
+}
+
+#[tokio::test]
+async fn a_restored_ledger_refuses_to_run_until_it_is_accepted() {
+    let (world, issue) = frozen_world(4).await;
+    for _ in 0..2 {
+        let run = world.begun(1, now()).await;
+        world.store.end_run(run, 0, "", now()).await.unwrap();
+    }
+    let copy = backed_up(&world).await;
+    let run = world.begun(1, now()).await;
+    let attempt = world.granted(world.first_due().await).await;
+    drop(world.store.outcome(attempt, Outcome::Sent(ok()), now()));
+    world.store.end_run(run, 0, "", now()).await.unwrap();
+
+    let world = restore(world, &copy).await;
+    let refused = world.store.begin_run(1, later(1)).await.unwrap();
+    let issues = vec![Guarded {
+        issue: "weekly/1".to_owned(),
+        deliveries: 4,
+    }];
+    let (run, last_run) = (2, 3);
+    assert_eq!(
+        refused,
+        Begun::Restored(Restored {
+            run,
+            last_run,
+            issues
+        })
+    );
+    assert_eq!(world.count(issue, State::Uncertain).await, 4);
+    let doubts = world.store.uncertain().await.unwrap();
+    assert!(doubts.iter().all(|doubt| doubt.reason == RESTORED));
+    world.adds_up().await;
+    // It is refused again, and has nothing more to doubt.
+    match world.store.begin_run(1, later(2)).await.unwrap() {
+        Begun::Restored(again) => assert!(again.issues.is_empty()),
+        other => panic!("{other:?}"),
+    }
+    assert!(world.store.accept_restored(1, later(3)).await.unwrap());
+    assert!(!world.store.accept_restored(1, later(3)).await.unwrap());
+    assert_eq!(world.begun(1, later(4)).await, 5);
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_copy_made_during_the_last_run_is_old_too() {
+    let (world, _) = frozen_world(3).await;
+    let run = world.begun(1, now()).await;
+    let due = world.due(now()).await;
+    world.granted(due[0].id).await;
+    let copy = backed_up(&world).await;
+    world.granted(due[1].id).await;
+    world.store.end_run(run, 0, "", now()).await.unwrap();
+    let world = restore(world, &copy).await;
+    match world.store.begin_run(1, now()).await.unwrap() {
+        Begun::Restored(restored) => {
+            assert_eq!((restored.run, restored.last_run), (run, run));
+            assert_eq!(restored.issues[0].deliveries, 2);
+        }
+        other => panic!("{other:?}"),
+    }
+    let reasons: HashSet<String> = world
+        .store
+        .uncertain()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|doubt| doubt.reason)
+        .collect();
+    assert_eq!(
+        reasons,
+        HashSet::from([CRASH.to_owned(), RESTORED.to_owned()])
+    );
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn another_ledger_in_the_same_place_is_not_an_old_one() {
+    let (world, _) = frozen_world(1).await;
+    world.begun(1, now()).await;
+    world.begun(1, now()).await;
+    drop(world.store);
+    for end in ["", "-wal", "-shm"] {
+        drop(fs::remove_file(beside::path(&world.settings.path, end)));
+    }
+    let store = Store::open(&world.settings, now()).await.unwrap();
+    assert_eq!(store.begin_run(1, now()).await.unwrap(), Begun::Run(1));
+}
+
+/// A run that sets out and dies.
+async fn dies(world: &World) -> Vec<Guarded> {
+    let run = world.begun(1, now()).await;
+    world.store.set_out(run).await.unwrap()
+}
+
+#[tokio::test]
+async fn three_runs_that_died_in_an_issue_pause_it() {
+    let (world, issue) = frozen_world(5).await;
+    for _ in 0..3 {
+        assert_eq!(dies(&world).await, []);
+    }
+    let paused = dies(&world).await;
+    assert_eq!(paused.len(), 1);
+    assert_eq!(
+        (paused[0].issue.as_str(), paused[0].deliveries),
+        ("weekly/1", 5)
+    );
+    assert!(world.due(now()).await.is_empty());
+    let found = world.store.issue(IssueKey::Id(issue)).await.unwrap();
+    let reason = found.unwrap().reason.unwrap();
+    assert!(
+        reason.contains("the last three runs died in it"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn a_run_that_lives_or_settles_something_breaks_the_loop() {
+    let (world, _) = frozen_world(5).await;
+    dies(&world).await;
+    dies(&world).await;
+    let lived = world.begun(1, now()).await;
+    world.store.set_out(lived).await.unwrap();
+    world.store.end_run(lived, 75, "", now()).await.unwrap();
+    dies(&world).await;
+    dies(&world).await;
+    let attempt = world.granted(world.first_due().await).await;
+    let sent = world.store.outcome(attempt, Outcome::Sent(ok()), now());
+    sent.await.unwrap();
+    assert_eq!(dies(&world).await, []);
+    assert_eq!(dies(&world).await, []);
+    assert_eq!(dies(&world).await, []);
+    assert_eq!(dies(&world).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_usual_is_the_middle_of_earlier_issues() {
+    let world = world().await;
+    world.join(1).await;
+    let usual = async |expected| {
+        let usual = world.store.usual_articles(&weekly()).await.unwrap();
+        assert_eq!(usual, expected);
+    };
+    for (number, articles) in [(1, 12), (2, 3), (3, 2), (4, 3)] {
+        usual((number > 3).then_some(3)).await;
+        let mut one = issue(number, &format!("2026-11-0{number}T07:00"));
+        one.articles = (0..articles)
+            .map(|n| FrozenArticle {
+                id: article(&format!("{number}-{n}")),
+                title: "Soup".to_owned(),
+            })
+            .collect();
+        world.freeze(&one).await;
+    }
+    usual(Some(3)).await;
+}
+
+#[tokio::test]
+async fn an_issue_can_be_frozen_on_hold() {
+    let world = world().await;
+    world.join(2).await;
+    let mut held = issue(1, "2026-11-27T07:00");
+    held.hold = Some("50 articles, usually 3".to_owned());
+    let id = world.freeze(&held).await.issue;
+    assert!(world.due(now()).await.is_empty());
+    let found = world.store.issue(IssueKey::Id(id)).await.unwrap().unwrap();
+    assert_eq!(found.reason, held.hold);
+    let resumed = world
+        .store
+        .change_issue(id, crate::store::IssueChange::Resume, now())
+        .await;
+    resumed.unwrap();
+    assert_eq!(world.due(now()).await.len(), 2);
+}
+
+/// Holds the database as a long import does.
+fn hold(world: &World) -> rusqlite::Connection {
+    let other = rusqlite::Connection::open(&world.settings.path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    other
+}
+
+#[tokio::test]
+async fn who_leaves_while_the_database_is_held_gets_nothing_more() {
+    let (world, issue) = frozen_world(3).await;
+    let due = world.due(now()).await;
+    let import = hold(&world);
+    let site = Store::open(&world.settings, now()).await.unwrap();
+    let begin = std::time::Instant::now();
+    let left = site.unsubscribe(&due[1].address, "link", now()).await;
+    let left = left.unwrap();
+    assert!(left.is_noted && left.was == Some(Status::Active));
+    let waited = begin.elapsed();
+    assert!((5..15).contains(&waited.as_secs()), "{waited:?}");
+    let nobody = address("stranger@example.org");
+    let path = beside_db(&world, leaving::END);
+    let before = fs::read(&path).unwrap();
+    let unknown = site.unsubscribe(&nobody, "link", now()).await.unwrap();
+    assert!(!unknown.is_noted && unknown.was.is_none());
+    assert_eq!(fs::read(&path).unwrap(), before, "strangers are not kept");
+
+    import.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(
+        world.store.intent(due[1].id, now()).await.unwrap(),
+        Intent::Refused
+    );
+    assert_eq!(world.count(issue, State::Cancelled).await, 1);
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    // A process that died before it cleared the file: again, no change.
+    fs::write(&path, &before).unwrap();
+    world.granted(due[0].id).await;
+    assert_eq!(world.count(issue, State::Cancelled).await, 1);
+    let story = world.store.why(&due[1].address, None).await.unwrap();
+    let events: Vec<_> = story.events.iter().map(|e| e.what.as_str()).collect();
+    assert_eq!(events, ["added", "unsubscribed"]);
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_torn_line_harms_no_other_and_a_freeze_leaves_the_noted_out() {
+    let world = world().await;
+    world.join(2).await;
+    let path = beside_db(&world, leaving::END);
+    fs::write(&path, "{\"address\":\"reader0@exam").unwrap();
+    let reader = address("reader1@example.org");
+    leaving::append(&path, &world.settings.path, &reader, "link", now()).unwrap();
+    let frozen = world.freeze(&issue(1, "2026-11-27T07:00")).await;
+    assert_eq!((frozen.queued, frozen.candidates), (1, 2));
+    assert_eq!(
+        world.due(now()).await[0].address.key(),
+        "reader0@example.org"
+    );
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_while_others_write_and_replaces_nothing() {
+    let (world, issue) = frozen_world(3_000).await;
+    let store = world.store.clone();
+    let due = world.due(now()).await;
+    let writing = tokio::spawn(async move {
+        for delivery in due {
+            store.intent(delivery.id, now()).await.unwrap();
+        }
+    });
+    let copy = backed_up(&world).await;
+    assert!(!writing.is_finished(), "nobody wrote meanwhile");
+    writing.await.unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(&copy).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let settings = StoreSettings {
+        path: copy.clone(),
+        ..world.settings.clone()
+    };
+    let copied = Store::open_existing(&settings, now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(copied.verify().await.unwrap(), [""; 0]);
+    let counts = copied.progress(issue).await.unwrap();
+    assert_eq!(counts.values().sum::<u64>(), 3_000);
+    drop(copied);
+    let again = Store::backup(&world.settings, copy.clone(), |_, _| {}).await;
+    assert_eq!(again.unwrap_err().class(), ErrorClass::Io);
+    let names: Vec<_> = fs::read_dir(world.folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("backup") || name.starts_with("copy.db-"))
+        .collect();
+    assert_eq!(names, [""; 0], "left-overs");
+}
+
+#[tokio::test]
+async fn a_copy_of_a_damaged_ledger_is_none() {
+    let (world, _) = frozen_world(3).await;
+    world
+        .meddle("UPDATE tallies SET count = 9 WHERE state = 0")
+        .await
+        .unwrap();
+    let to = world.folder.path().join("copy.db");
+    let refused = Store::backup(&world.settings, to.clone(), |_, _| {}).await;
+    assert_eq!(refused.unwrap_err().trouble(), Some(Trouble::Corrupt));
+    assert!(!to.exists());
+    // Neither does such a ledger begin a run.
+    let refused = world.store.begin_run(1, now()).await.unwrap_err();
+    assert_eq!(refused.trouble(), Some(Trouble::Corrupt));
+}
+
+#[tokio::test]
+async fn verify_holds_states_against_attempts() {
+    let (world, _) = frozen_world(6).await;
+    let due = world.due(now()).await;
+    world.granted(due[0].id).await;
+    world
+        .meddle(
+            "UPDATE deliveries SET state = 3 WHERE id = 2;
+             UPDATE attempts SET outcome = 4;
+             UPDATE deliveries SET attempt_id = 1 WHERE id = 3",
+        )
+        .await
+        .unwrap();
+    let findings = world.store.verify().await.unwrap();
+    assert_eq!(
+        findings,
+        [
+            "issue 1: delivery 1 is inflight, but its attempt 1 says otherwise",
+            "issue 1: delivery 2 is sent, but it has no attempt",
+            "issue 1: delivery 3 is queued, but its attempt 1 says otherwise",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn recovery_looks_at_what_was_under_way_only() {
+    let (world, _) = frozen_world(10).await;
+    let plans = world
+        .store
+        .read(|tx| {
+            let mut lines = Vec::new();
+            for sql in crate::store::deliveries::RECOVERY {
+                let mut plan = tx.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                let parameters = plan.parameter_count();
+                let rows = plan.query_map(
+                    rusqlite::params_from_iter(std::iter::repeat_n(0, parameters)),
+                    |row| row.get::<_, String>(3),
+                )?;
+                lines.extend(rows.collect::<Result<Vec<_>, _>>()?);
+            }
+            Ok(lines)
+        })
+        .await
+        .unwrap();
+    assert!(plans.len() >= 3, "{plans:?}");
+    for line in plans.iter().filter(|line| line.contains("SCAN")) {
+        assert!(line.contains("deliveries_inflight"), "{plans:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_written_to_can_be_opened() {
+    let (world, _) = frozen_world(1).await;
+    let import = hold(&world);
+    let opened = tokio::time::timeout(Duration::from_secs(5), Store::open(&world.settings, now()));
+    opened.await.unwrap().unwrap();
+    drop(import);
+}

@@ -1,0 +1,70 @@
+//! What the ledger guards against: storage that fails, copies that are old,
+//! clocks that jump, runs that die again and again, floods, and readers who
+//! leave while nobody can write.
+
+mod copies;
+mod departures;
+mod doubts;
+mod overload;
+mod storage;
+mod time;
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::harness::chaos::ChaosSink;
+use crate::harness::chaos::behaviour::Behaviour;
+use crate::harness::press::Press;
+use crate::harness::process::Running;
+use crate::harness::tools::program;
+
+const READERS: usize = 30;
+
+/// A press with readers and a sink that serves them.
+fn press() -> (Press, ChaosSink) {
+    let sink = ChaosSink::start(Behaviour::default());
+    let press = Press::new();
+    press.subscribers(READERS).relay(&sink.url());
+    press.set("content.pages", false);
+    (press, sink)
+}
+
+/// The press's program, run inside another one with these arguments.
+fn inside(press: &Press, outer: &str, options: &[&str], arguments: &[&str]) -> Running {
+    let inner = press.command(arguments);
+    let mut command = Command::new(program(outer));
+    command
+        .args(options)
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .current_dir(press.dir())
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    Running::start(command, b"", Duration::from_secs(60))
+}
+
+/// The ledger, opened by other hands.
+fn other_hands(press: &Press) -> Connection {
+    let connection = Connection::open(press.database()).unwrap();
+    connection.busy_timeout(Duration::from_secs(10)).unwrap();
+    connection
+}
+
+/// Removes the database and its log, not what lies beside them.
+fn remove_database(press: &Press) {
+    for name in ["letterpress.db", "letterpress.db-wal", "letterpress.db-shm"] {
+        drop(std::fs::remove_file(press.path(name)));
+    }
+}
+
+/// The library that fakes the machine's clock (Debian's `faketime`).
+fn libfaketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap();
+    folders
+        .filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketime.so.1")))
+        .find(|library| library.exists())
+        .expect("`faketime` is not installed; `tests/run` installs it")
+}
