@@ -294,7 +294,7 @@ relay = "folder:outbox"
 "#;
 
 /// Readers differ near the end of each part, as in the templates of the program.
-const HTML: &str = r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ subject }}</title></head>
+const HTML: &str = r#"<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ issue.subject }}</title></head>
 <body>{% for article in issue.articles %}<h1>{{ article.title }}</h1>{{ article.html }}{% endfor %}
 <p>For {{ reader.address }}. <a href="{{ reader.unsubscribe_url }}">Unsubscribe</a></p></body></html>
 "#;

@@ -27,9 +27,6 @@ use crate::{
     store::{LockError, RunLock, Store},
 };
 
-/// How long a stopped run waits for messages under way.
-const GRACE: Duration = Duration::from_secs(60);
-
 /// The right to send, or the end of the command.
 pub enum Turn {
     /// Ours.
@@ -104,6 +101,7 @@ pub async fn drain(
     config: &Config,
     store: &Store,
     lock: &mut RunLock,
+    grace: Duration,
 ) -> Result<Report, Failure> {
     let (say_stop, stop) = watch::channel(Stop::No);
     let clock = context.clock;
@@ -134,15 +132,18 @@ pub async fn drain(
         () = &mut watching => unreachable!("progress is watched until the drain ends"),
         () = signals.next() => {
             say_stop.send_replace(Stop::Gracefully);
+            let tally = monitor.tally();
             context.talk.must_say(format!(
-                "stopping: waiting up to {} s for messages under way; {} sent",
-                GRACE.as_secs(),
-                monitor.tally().sent()
+                "stopping: {} in flight, waiting up to {} s … {} sent, {} left",
+                monitor.in_flight(),
+                grace.as_secs(),
+                grouped(tally.sent()),
+                grouped(total.saturating_sub(tally.settled()))
             ));
             let patience = async {
                 tokio::select! {
                     () = signals.next() => {}
-                    () = tokio::time::sleep(GRACE) => {}
+                    () = tokio::time::sleep(grace) => {}
                 }
             };
             tokio::select! {
@@ -182,15 +183,16 @@ async fn stopped_at_once(
 }
 
 /// SIGTERM and SIGINT, heard from the moment this is made: none of two is lost.
-struct Signals([Option<Signal>; 2]);
+pub(super) struct Signals([Option<Signal>; 2]);
 
 impl Signals {
-    fn listen() -> Self {
+    pub(super) fn listen() -> Self {
         // Where they cannot be heard they end the process, as usual.
         Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next of them.
+    pub(super) async fn next(&mut self) {
         let [terminate, interrupt] = &mut self.0;
         tokio::select! {
             () = heard(terminate) => {}

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{delivery::State, schedule::Slot},
+    domain::{delivery::State, issue::IssueState, schedule::Slot},
     store::{ChangeOutcome, IssueChange, IssueKey, IssueSummary, Store},
 };
 
@@ -227,6 +227,13 @@ async fn change(
 ) -> Result<Exit, Failure> {
     let store = workspace::ledger(context, config).await?;
     let issue = find(config, &store, name).await?;
+    if change == IssueChange::Resume && issue.state == IssueState::Sending {
+        context.talk.say(format!(
+            "issue {}/{} is not paused: the next `letterpress run` goes on with it",
+            issue.digest, issue.number
+        ));
+        return Ok(Exit::Done);
+    }
     let outcome = store
         .change_issue(issue.id, change.clone(), context.clock.now())
         .await

@@ -54,6 +54,9 @@ pub struct Run {
     /// What becomes of uncertain deliveries, instead of `on_uncertain`
     #[arg(long, value_name = "POLICY")]
     on_uncertain: Option<OnUncertain>,
+    /// How long a stopped run waits for the messages under way
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = humantime::parse_duration)]
+    grace: Duration,
 }
 
 /// What a run did, for `--format json` and the ledger.
@@ -143,7 +146,7 @@ async fn steps(
     if config.mail.is_some() {
         exit = exit.worse(deliver::expire(context, store).await?);
         exit = exit.worse(turn::set_out(context, store, done.number).await?);
-        let report = deliver::drain(context, config, store, lock).await?;
+        let report = deliver::drain(context, config, store, lock, args.grace).await?;
         exit = exit.worse(deliver::conclude(context, &report));
         take_over(done, &report);
         store

@@ -1,7 +1,7 @@
 //! `send`: the next issue of a digest now, whatever the schedule says; or only
 //! a rendering of it to test addresses.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use clap::Args;
 use serde::Serialize;
@@ -63,6 +63,9 @@ pub struct Send {
     /// What becomes of uncertain deliveries, instead of `on_uncertain`
     #[arg(long, value_name = "POLICY")]
     on_uncertain: Option<OnUncertain>,
+    /// How long a stopped run waits for the messages under way
+    #[arg(long, value_name = "SPAN", default_value = "60s", value_parser = humantime::parse_duration)]
+    grace: Duration,
 }
 
 #[derive(Serialize)]
@@ -106,6 +109,7 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         digest,
         number,
         on_uncertain: args.on_uncertain,
+        grace: args.grace,
     };
     let result = steps(context, &sending, &mut lock).await;
     let exit = match &result {
@@ -126,6 +130,7 @@ struct Sending<'a> {
     digest: &'a Digest,
     number: i64,
     on_uncertain: Option<OnUncertain>,
+    grace: Duration,
 }
 
 async fn steps(
@@ -139,6 +144,7 @@ async fn steps(
         digest,
         number,
         on_uncertain,
+        grace,
     } = *sending;
     // 1. What an earlier run left behind.
     doubt::recover(context, config, store, on_uncertain).await?;
@@ -160,7 +166,7 @@ async fn steps(
     // 4. Delivered like any other.
     exit = exit.worse(deliver::expire(context, store).await?);
     exit = exit.worse(turn::set_out(context, store, number).await?);
-    let report = deliver::drain(context, config, store, lock).await?;
+    let report = deliver::drain(context, config, store, lock, grace).await?;
     store
         .finish_issues(context.clock.now())
         .await

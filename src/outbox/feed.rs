@@ -131,6 +131,11 @@ impl Feed {
         self.released.notify_waiters();
     }
 
+    /// How many sessions hold a delivery.
+    pub(super) fn busy(&self) -> usize {
+        self.lock().hands.len()
+    }
+
     /// What session `worker` is busy with.
     pub(super) fn in_hand(&self, worker: usize) -> Option<DeliveryId> {
         self.lock().hands.get(&worker)?.first().copied()

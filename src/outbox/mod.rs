@@ -185,6 +185,12 @@ impl Monitor {
         &self.0[0].tally
     }
 
+    /// How many messages are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.0[0].feed.busy()
+    }
+
     /// The report of a drain that is ended from outside, so far.
     #[must_use]
     pub fn report(&self) -> Report {

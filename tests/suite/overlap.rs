@@ -123,13 +123,13 @@ fn a_run_told_to_stop_finishes_what_is_under_way_and_no_more() {
         let mut run = press.spawn(&["run"]);
         sink.wait_for_held(1);
         run.signal(signal);
-        run.wait_for_stderr("stopping: waiting up to 60 s for messages under way; 0 sent\n");
+        run.wait_for_stderr("stopping: 1 in flight, waiting up to 60 s … 0 sent, 40 left\n");
         sink.release();
         let end = run.wait();
         end.exits(75);
         assert_eq!(
             end.stderr,
-            "stopping: waiting up to 60 s for messages under way; 0 sent\n\
+            "stopping: 1 in flight, waiting up to 60 s … 0 sent, 40 left\n\
              stopped on request\n"
         );
         let ledger = press.ledger();
@@ -140,6 +140,20 @@ fn a_run_told_to_stop_finishes_what_is_under_way_and_no_more() {
         press.run(&["run"]).succeeds().is_silent();
         everybody_has_it_once(&press, &sink);
     }
+}
+
+#[test]
+fn a_run_that_is_stopped_waits_no_longer_than_it_was_told() {
+    let (press, sink) = held_press();
+    let mut run = press.spawn(&["run", "--grace", "1s"]);
+    sink.wait_for_held(1);
+    run.signal(Signal::TERM);
+    let end = run.wait();
+    end.exits(3)
+        .says("stopping: 1 in flight, waiting up to 1 s … 0 sent, 40 left\n")
+        .says("stopped at once: 1 uncertain\n");
+    sink.release();
+    assert_eq!(press.ledger().sums_hold().count("uncertain"), 1);
 }
 
 #[test]

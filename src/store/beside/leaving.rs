@@ -84,11 +84,15 @@ pub(in crate::store) fn take_up(
     path: &Path,
     connection: &Connection,
 ) -> Result<Option<Taken>, Fault> {
-    // Once for each commit: a question to the kernel, no more.
-    if fs::metadata(path).map_or(true, |facts| facts.len() == 0) {
-        return Ok(None);
-    }
     let told = |error: io::Error| StoreError::system(path.to_owned(), error);
+    // Once for each commit: a question to the kernel, no more.
+    match fs::metadata(path) {
+        Ok(facts) if facts.len() > 0 => {}
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        // Whoever stands in a file that cannot be read must not be written to.
+        Err(error) => return Err(told(error).into()),
+    }
     let mut file = open(path, path).map_err(told)?;
     file.lock().map_err(told)?;
     let mut text = Vec::new();

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     domain::delivery::Outcome,
     store::{
-        Begun, CRASH, ErrorClass, Guarded, IssueKey, RESTORED, Restored, Trouble, beside,
+        Begun, CRASH, ErrorClass, Guarded, IssueKey, RESTORED, Recorded, Restored, Trouble, beside,
         beside::leaving,
     },
 };
@@ -386,4 +386,45 @@ async fn a_ledger_that_is_written_to_can_be_opened() {
     let opened = tokio::time::timeout(Duration::from_secs(5), Store::open(&world.settings, now()));
     opened.await.unwrap().unwrap();
     drop(import);
+}
+
+#[tokio::test]
+async fn a_second_copy_that_was_taken_after_all_is_told_as_late_accept() {
+    let (world, _) = frozen_world(1).await;
+    let delivery = world.due(now()).await.remove(0);
+    let first = world.granted(delivery.id).await;
+    world.store.recover(now()).await.unwrap();
+    world
+        .store
+        .resend(vec![delivery.id], later(20))
+        .await
+        .unwrap();
+    let second = world.granted(delivery.id).await;
+    for (attempt, recorded) in [(second, Recorded::Applied), (first, Recorded::Duplicate)] {
+        let told = world.store.outcome(attempt, Outcome::Sent(ok()), later(21));
+        assert_eq!(told.await.unwrap(), recorded);
+    }
+    assert_eq!(world.store.duplicates().await.unwrap(), [delivery.id]);
+    let story = world.store.why(&delivery.address, None).await.unwrap();
+    let attempts: Vec<_> = story.deliveries[0]
+        .attempts
+        .iter()
+        .map(|attempt| (attempt.id, attempt.outcome))
+        .collect();
+    assert_eq!(
+        attempts,
+        [(first, Some("late-accept")), (second, Some("sent"))]
+    );
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_note_that_cannot_be_read_lets_nobody_be_written_to() {
+    let (world, _) = frozen_world(1).await;
+    let delivery = world.first_due().await;
+    // A folder in its place cannot be opened as a file.
+    fs::create_dir_all(beside_db(&world, leaving::END).join("x")).unwrap();
+    let refused = world.store.intent(delivery, now()).await.unwrap_err();
+    assert_eq!(refused.class(), ErrorClass::Io);
+    assert!(refused.to_string().contains(".leaving"), "{refused}");
 }

@@ -118,6 +118,10 @@ fn a_paused_and_a_cancelled_issue_say_what_that_means() {
     let run = press.spawn(&["run"]);
     sink.wait_for_held(1);
     press
+        .run(&["issues", "resume", "weekly/1"])
+        .succeeds()
+        .says("issue weekly/1 is not paused");
+    press
         .run(&["issues", "pause", "weekly/1", "--reason", "wrong picture"])
         .succeeds()
         .says(
