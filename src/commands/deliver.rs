@@ -27,7 +27,6 @@ use crate::{
     store::{LockError, RunLock, Store},
 };
 
-
 /// The right to send, or the end of the command.
 pub enum Turn {
     /// Ours.
