@@ -8,7 +8,7 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use crate::commands::{
     Clock, Context, add, build, check, dkim,
     exit::{Exit, Failure},
-    init, issues, plan, render, run, send, shell, status, store, subscribers,
+    init, issues, plan, preview, render, run, send, shell, status, store, subscribers,
     talk::{Format, Talk, Volume},
     uncertain, why,
 };
@@ -26,6 +26,7 @@ Begin with:
 
 Everyday:
   letterpress check          what is wrong, by file and line
+  letterpress preview        feeds, articles and the next issue in a browser
   letterpress plan           what goes out next, when, to how many, and why
   letterpress run            in cron: build, freeze what is due, deliver
 
@@ -62,6 +63,7 @@ enum Command {
     New(add::New),
     Check(check::Check),
     Build(build::Build),
+    Preview(preview::Preview),
     Plan(plan::Plan),
     Render(render::Render),
     Send(send::Send),
@@ -110,6 +112,7 @@ impl Cli {
             Command::New(args) => add::run(context, args),
             Command::Check(args) => check::run(context, args).await,
             Command::Build(args) => build::run(context, args).await,
+            Command::Preview(args) => preview::run(context, args).await,
             Command::Plan(args) => plan::run(context, args).await,
             Command::Render(args) => render::run(context, args).await,
             Command::Send(args) => send::run(context, args).await,

@@ -21,4 +21,5 @@ pub mod outbox;
 pub mod pages;
 pub mod store;
 pub mod templates;
+pub mod web;
 pub mod websub;

@@ -50,6 +50,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
             "content",
             "feed",
             "mail",
+            "pages",
             "store",
             "inbound",
             "import",

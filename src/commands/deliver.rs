@@ -183,15 +183,16 @@ async fn stopped_at_once(
 }
 
 /// SIGTERM and SIGINT, heard from the moment this is made: none of two is lost.
-struct Signals([Option<Signal>; 2]);
+pub(super) struct Signals([Option<Signal>; 2]);
 
 impl Signals {
-    fn listen() -> Self {
+    pub(super) fn listen() -> Self {
         // Where they cannot be heard they end the process, as usual.
         Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next of them.
+    pub(super) async fn next(&mut self) {
         let [terminate, interrupt] = &mut self.0;
         tokio::select! {
             () = heard(terminate) => {}

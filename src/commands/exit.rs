@@ -1,7 +1,13 @@
 //! How a command ends: exit codes (after sysexits.h), and errors as people
 //! read them.
 
-use std::{error::Error, fmt};
+use std::{
+    error::Error,
+    fmt::{self, Write as _},
+    path::Path,
+};
+
+use crate::domain::problem::Problem;
 
 /// The exit codes of every command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -115,6 +121,25 @@ impl Failure {
             source = cause.source();
         }
         failure
+    }
+
+    /// The same failure as the cause of a larger one.
+    #[must_use]
+    pub fn within(mut self, what: impl Into<String>) -> Self {
+        let cause = std::mem::replace(&mut self.what, what.into());
+        self.causes.insert(0, cause);
+        self
+    }
+
+    /// As a finding about a file, for those who list findings.
+    #[must_use]
+    pub fn problem(&self, file: &Path) -> Problem {
+        let mut what = self.what.clone();
+        for cause in &self.causes {
+            let _ = write!(what, ": {cause}");
+        }
+        let remedy = self.hint.as_deref().unwrap_or("make it readable");
+        Problem::error(file, None, what, remedy)
     }
 
     /// Marks a failure to write the ledger.

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -71,13 +72,7 @@ pub async fn publish(
     // 1. What readers are shown from now on.
     let chronicle = record(context, config, store, loaded).await?;
     // 2. What they subscribe to.
-    let maker = Maker {
-        config,
-        loaded,
-        chronicle: &chronicle,
-        tombstones: chronicle.tombstones(),
-        streams: feed::streams(&loaded.collection),
-    };
+    let maker = Maker::new(config, loaded, &chronicle);
     maker.subscriptions(context, publisher)?;
     maker.podcasts(publisher)?;
     let list = feed::opml(&config.publication, &loaded.collection, &maker.streams);
@@ -99,9 +94,24 @@ async fn record(
     store: &Store,
     loaded: &Loaded,
 ) -> Result<Chronicle, Failure> {
-    let collection = &loaded.collection;
     let now = context.clock.start();
-    let mut chronicle = store.chronicle().await.map_err(workspace::store_failure)?;
+    let known = store.chronicle().await.map_err(workspace::store_failure)?;
+    let (chronicle, changes) = foresee(config, loaded, known, now);
+    if !changes.is_empty() {
+        let recording = store.record_published(changes, now).await;
+        recording.map_err(workspace::store_failure)?;
+    }
+    Ok(chronicle)
+}
+
+/// What a build at `now` would make of the chronicle, and what it would add.
+pub(super) fn foresee(
+    config: &Config,
+    loaded: &Loaded,
+    mut chronicle: Chronicle,
+    now: DateTime<Utc>,
+) -> (Chronicle, Changes) {
+    let collection = &loaded.collection;
     let folders = |article: &Article| {
         let streams = feed::streams_of(article, collection);
         let paths = streams.iter().map(Stream::path);
@@ -115,11 +125,7 @@ async fn record(
         ..Changes::default()
     });
     changes.archived = archived;
-    if !changes.is_empty() {
-        let recording = store.record_published(changes, now).await;
-        recording.map_err(workspace::store_failure)?;
-    }
-    Ok(chronicle)
+    (chronicle, changes)
 }
 
 /// The articles of archive documents that are complete from now on.
@@ -152,7 +158,7 @@ struct Plan<'a> {
 }
 
 /// What documents are made of.
-struct Maker<'a> {
+pub(super) struct Maker<'a> {
     config: &'a Config,
     loaded: &'a Loaded,
     chronicle: &'a Chronicle,
@@ -163,7 +169,85 @@ struct Maker<'a> {
 
 type Bodies = HashMap<ArticleId, Arc<Body>>;
 
-impl Maker<'_> {
+impl<'a> Maker<'a> {
+    /// A maker of what `chronicle` and the articles say.
+    pub(super) fn new(config: &'a Config, loaded: &'a Loaded, chronicle: &'a Chronicle) -> Self {
+        Self {
+            config,
+            loaded,
+            chronicle,
+            tombstones: chronicle.tombstones(),
+            streams: feed::streams(&loaded.collection),
+        }
+    }
+
+    /// Every stream that has feeds.
+    pub(super) fn streams(&self) -> &[Stream] {
+        &self.streams
+    }
+
+    /// What readers of one stream subscribe to, for whoever wants to look at
+    /// it before it is written.
+    ///
+    /// # Errors
+    /// When the documents cannot be made.
+    pub(super) fn one<T>(
+        &self,
+        stream: &Stream,
+        look: impl FnOnce(&Feed<'_>) -> Result<T, FeedError>,
+    ) -> Result<T, FeedError> {
+        let plan = self.subscription(stream);
+        let bodies = self.bodies(&plan);
+        let feed = self.assemble(&plan, &bodies)?;
+        look(&feed.in_history(plan.part, plan.withdrawn))
+    }
+
+    /// The podcast feed of a stream, if it has one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn podcast(&self, stream: &Stream) -> Result<Option<File>, FeedError> {
+        let collection = &self.loaded.collection;
+        let Some(podcast) = feed::podcast_of(stream, collection) else {
+            return Ok(None);
+        };
+        let plan = Plan {
+            stream,
+            articles: feed::episodes(stream, collection),
+            part: Part::Subscription { newest: None },
+            withdrawn: Vec::new(),
+        };
+        let bodies = self.bodies(&plan);
+        let feed = self.assemble(&plan, &bodies)?;
+        feed.podcast(podcast).map(Some)
+    }
+
+    /// Numbers of the archive documents of a stream, oldest first.
+    pub(super) fn archive_numbers(&self, stream: &Stream) -> Vec<u32> {
+        let is_archived = self.config.feeds.archive_size.is_some() && stream.is_archived();
+        let documents = self.chronicle.archives.get(&stream.path());
+        let documents = documents.filter(|_| is_archived);
+        let numbers = documents.into_iter().flat_map(Documents::iter);
+        numbers.map(|(number, _)| number).collect()
+    }
+
+    /// One archive document of a stream, if it is complete.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(super) fn archive(&self, stream: &Stream, number: u32) -> Result<Vec<File>, FeedError> {
+        let documents = self.chronicle.archives.get(&stream.path());
+        let found = documents.and_then(|documents| {
+            let (_, ids) = documents.iter().find(|(known, _)| *known == number)?;
+            Some(self.document(stream, documents, number, ids))
+        });
+        let Some(plan) = found else {
+            return Ok(Vec::new());
+        };
+        let bodies = self.bodies(&plan);
+        self.make(&plan, &bodies)
+    }
+
     fn subscriptions(&self, context: &Context, publisher: &Publisher<'_>) -> Result<(), Failure> {
         let plans: Vec<Plan<'_>> = self.streams.iter().map(|s| self.subscription(s)).collect();
         // Streams share articles: each is rendered once.
@@ -211,23 +295,10 @@ impl Maker<'_> {
     }
 
     fn podcasts(&self, publisher: &Publisher<'_>) -> Result<(), Failure> {
-        let collection = &self.loaded.collection;
         for stream in &self.streams {
-            let Some(podcast) = feed::podcast_of(stream, collection) else {
-                continue;
-            };
-            let plan = Plan {
-                stream,
-                articles: feed::episodes(stream, collection),
-                part: Part::Subscription { newest: None },
-                withdrawn: Vec::new(),
-            };
-            let bodies = self.bodies(&plan);
-            let file = self
-                .assemble(&plan, &bodies)
-                .and_then(|feed| feed.podcast(podcast))
-                .map_err(|error| broken(&error))?;
-            publisher.put_feed(&file.path, &file.bytes)?;
+            if let Some(file) = self.podcast(stream).map_err(|error| broken(&error))? {
+                publisher.put_feed(&file.path, &file.bytes)?;
+            }
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ pub mod init;
 pub mod issues;
 pub mod pings;
 pub mod plan;
+pub mod preview;
 pub mod publisher;
 pub mod render;
 pub mod run;

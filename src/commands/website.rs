@@ -51,7 +51,7 @@ pub async fn publish(
 }
 
 /// Every feed there is, so that pages announce no other.
-fn feed_files(loaded: &Loaded) -> BTreeSet<String> {
+pub(super) fn feed_files(loaded: &Loaded) -> BTreeSet<String> {
     let collection = &loaded.collection;
     let mut files = BTreeSet::from(["feeds.opml".to_owned()]);
     for stream in feed::streams(collection) {
@@ -78,7 +78,7 @@ impl From<PagesError> for Failure {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-async fn letters(config: &Config, store: &Store) -> Result<Vec<Letter>, Failure> {
+pub(super) async fn letters(config: &Config, store: &Store) -> Result<Vec<Letter>, Failure> {
     let issues = store
         .issues(usize::MAX)
         .await

@@ -279,7 +279,7 @@ pub struct Known {
 
 /// Stands in for the install key where there is no ledger yet: nothing made
 /// with it is ever kept.
-const SAMPLE_KEY: [u8; 32] = *b"letterpress sample: never kept..";
+pub(super) const SAMPLE_KEY: [u8; 32] = *b"letterpress sample: never kept..";
 
 /// Reads what the ledger knows of a digest; without a ledger it knows nothing.
 ///

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::{
     content::{
-        Asset, LoadError, Loaded, Source, checks, enclosures,
+        Asset, LoadError, Loaded, SetAside, Source, checks, enclosures,
         file::{
             self, Kind, Parsed, ParsedArticle,
             fields::SectionFields,
@@ -392,12 +392,21 @@ fn gather(
         .collect();
     let mut articles = Vec::new();
     let mut held_back = Vec::new();
+    let mut set_aside = Vec::new();
     let mut problems = Vec::new();
     let mut remember = Vec::new();
+    let asset = |file: String| Asset {
+        url: site.file_url(&file),
+        file: source.dir.join(file),
+    };
     for mut one in finished {
         problems.append(&mut one.problems);
         if let Some(reason) = one.held_back {
             held_back.push(reason);
+            set_aside.push(SetAside {
+                article: one.article,
+                files: one.files.into_iter().map(asset).collect(),
+            });
             continue;
         }
         // Nobody has seen a held-back article, so its id may still change.
@@ -407,16 +416,13 @@ fn gather(
         used.extend(one.files);
         articles.push(one.article);
     }
-    let asset = |file: String| Asset {
-        url: site.file_url(&file),
-        file: source.dir.join(file),
-    };
     Loaded {
         collection: Collection::new(articles, sections.into_values(), held_back),
         problems,
         remember,
         pictures: used.into_iter().map(asset).collect(),
         site: Arc::clone(site),
+        set_aside,
     }
 }
 

@@ -29,7 +29,7 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::domain::{
-    article::Remembered,
+    article::{Article, Remembered},
     collection::Collection,
     problem::Problem,
     publication::{ContentRules, Publication},
@@ -69,6 +69,18 @@ pub struct Loaded {
     pub pictures: Vec<Asset>,
     /// What links resolve against; for [`Renderer::new`].
     pub site: Arc<Site>,
+    /// Drafts, future and withdrawn articles, complete: for those who write
+    /// them, in the order of [`Collection::held_back`].
+    pub set_aside: Vec<SetAside>,
+}
+
+/// An article that is not published, as it would be.
+#[derive(Debug)]
+pub struct SetAside {
+    /// The article.
+    pub article: Article,
+    /// Our own files that it refers to.
+    pub files: Vec<Asset>,
 }
 
 /// A picture or other file that is published beside the articles.

@@ -9,6 +9,7 @@ mod letter;
 mod list;
 mod redirect;
 mod rehearsal;
+mod single;
 mod site;
 mod sitemap;
 mod structured;
@@ -24,6 +25,7 @@ use chrono::{DateTime, FixedOffset};
 use rayon::prelude::*;
 
 pub use rehearsal::check_templates;
+pub use single::page_at;
 
 use crate::{
     domain::{

@@ -14,7 +14,7 @@ use crate::domain::{article::Article, publication::plain_file, text::one_line};
 
 /// An old address.
 pub(super) struct Planned<'a> {
-    file: String,
+    pub(super) file: String,
     article: &'a Article,
 }
 

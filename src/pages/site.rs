@@ -22,7 +22,7 @@ use crate::domain::{
 /// The one style sheet.
 pub(super) const STYLE_FILE: &str = "style.css";
 /// Shown where nothing stands.
-const NOT_FOUND_FILE: &str = "404.html";
+pub(super) const NOT_FOUND_FILE: &str = "404.html";
 
 /// Feeds of a stream: file, media type, what people call it.
 const FORMATS: [(&str, &str, &str); 4] = [

@@ -178,6 +178,10 @@ impl Postfix {
             fs::create_dir(self.path(name)).unwrap();
         }
         chown(self.path("mail"), Some(MAILBOX_OWNER), Some(MAILBOX_OWNER)).unwrap();
+        // After a kill its own tools look through the queue as that account,
+        // and what they find they log by themselves.
+        fs::write(self.path("log"), "").unwrap();
+        fs::set_permissions(self.path("log"), fs::Permissions::from_mode(0o666)).unwrap();
         let owner = account_id("postfix");
         chown(self.path("data"), Some(owner), None).unwrap();
 

@@ -99,6 +99,16 @@ impl Running {
         );
     }
 
+    /// Waits for a whole line on standard output, and hands back the first.
+    #[track_caller]
+    pub(crate) fn first_line(&mut self) -> String {
+        let found = holds_within(self.limit, || self.stdout.so_far().contains('\n'));
+        let printed = self.printed();
+        assert!(found, "`{}` printed no line\n{printed}", self.command);
+        let line = self.stdout.so_far();
+        line.lines().next().unwrap_or_default().to_owned()
+    }
+
     /// Waits for its end; one that outlives its limit is killed and fails.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Finished {

@@ -35,6 +35,7 @@ mod harness_selftest;
 mod hostile;
 mod overlap;
 mod postfix_delivery;
+mod preview;
 mod publishing;
 mod readme;
 mod relay_faults;

@@ -9,6 +9,8 @@
 mod dial;
 mod session;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 pub use self::{

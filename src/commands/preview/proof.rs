@@ -1,0 +1,87 @@
+//! A proof: the publication as it was last read, with everything that is wrong
+//! with it now. What cannot be read leaves the one before in sight.
+
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    super::{Context, exit::Failure},
+    press::{self, Press},
+};
+use crate::domain::problem::Problem;
+
+/// What is looked at until the next save.
+pub(super) struct Proof {
+    /// Differs from that of every other proof, of earlier previews too.
+    pub(super) version: String,
+    series: i64,
+    number: u64,
+    /// The publication as far as it could be read.
+    pub(super) press: Arc<Press>,
+    /// By file and line.
+    pub(super) problems: Vec<Problem>,
+    /// Since when the publication cannot be read any more; what is shown is
+    /// from before.
+    pub(super) stale_since: Option<DateTime<Utc>>,
+    /// How long reading took.
+    pub(super) took: Duration,
+}
+
+impl Proof {
+    /// The first one; `series` tells previews of different processes apart.
+    pub(super) async fn first(
+        context: &Context,
+        file: &Path,
+        series: i64,
+    ) -> Result<Self, Failure> {
+        let since = Instant::now();
+        let (press, problems) = press::first(context, file).await?;
+        Ok(Self {
+            version: format!("{series}-1"),
+            series,
+            number: 1,
+            press: Arc::new(press),
+            problems,
+            stale_since: None,
+            took: since.elapsed(),
+        })
+    }
+
+    /// The one after `before`.
+    pub(super) async fn next(context: &Context, file: &Path, before: &Self) -> Self {
+        let since = Instant::now();
+        let number = before.number + 1;
+        let (press, problems, stale_since) = match press::read(context, file).await {
+            Ok((press, problems)) => (Arc::new(press), problems, None),
+            Err(problems) => {
+                let since = before.stale_since.unwrap_or_else(|| context.clock.now());
+                (Arc::clone(&before.press), problems, Some(since))
+            }
+        };
+        Self {
+            version: format!("{}-{number}", before.series),
+            series: before.series,
+            number,
+            press,
+            problems,
+            stale_since,
+            took: since.elapsed(),
+        }
+    }
+
+    /// How many problems stop publishing.
+    pub(super) fn errors(&self) -> usize {
+        self.problems.iter().filter(|p| p.is_error()).count()
+    }
+
+    /// The problems of one file, by line.
+    pub(super) fn problems_of(&self, file: &Path) -> Vec<&Problem> {
+        let of_file = self.problems.iter().filter(|problem| problem.file == file);
+        of_file.collect()
+    }
+}

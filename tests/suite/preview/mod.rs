@@ -1,0 +1,468 @@
+//! The local page: it shows what readers would get, says what is wrong, follows
+//! every save, and changes nothing.
+
+mod browser;
+mod client;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use self::client::Preview;
+use crate::html::Html;
+use crate::press::Press;
+use crate::tools::program;
+
+/// Every file of the publication with its bytes, but for what SQLite keeps
+/// beside a database while it is open.
+fn everything(press: &Press) -> BTreeMap<String, Vec<u8>> {
+    let files = press.files("");
+    let kept = files
+        .into_iter()
+        .filter(|file| !file.ends_with("-shm") && !file.ends_with("-wal"));
+    kept.map(|file| (file.clone(), press.read_bytes(&file)))
+        .collect()
+}
+
+#[test]
+fn every_link_of_a_preview_leads_somewhere_and_nothing_is_written() {
+    let press = Press::new();
+    press.article(
+        "garden/plan.md",
+        "+++\ntitle = \"A plan\"\ndate = 2026-12-24\n+++\nSee [shade](shade.md).\n",
+    );
+    press.subscribers(2);
+    press.run(&["run"]).succeeds();
+    press.article(
+        "garden/new.md",
+        "+++\ntitle = \"New\"\ndate = 2026-11-26\n+++\nText.\n",
+    );
+    let before = everything(&press);
+
+    let preview = Preview::of(&press);
+    let found = preview.crawl();
+    for (path, answer) in &found {
+        assert!(
+            matches!(answer.status, 200 | 302),
+            "{path}: {}",
+            answer.status
+        );
+        if path.starts_with("/_preview/") && answer.media_type().starts_with("text/html") {
+            let page = Html::read(&answer.text());
+            let is_letter = path.starts_with("/_preview/letter/");
+            let is_page = path.starts_with("/_preview/held-back/");
+            assert!(
+                is_letter || is_page || page.errors.is_empty(),
+                "{path}: {:?}",
+                page.errors
+            );
+        }
+        for (name, value) in [
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            assert_eq!(answer.headers[name], value, "{path}");
+        }
+        let policy = &answer.headers["content-security-policy"];
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+    }
+    for wanted in [
+        "/",
+        "/rss.xml",
+        "/feeds.opml",
+        "/sections/garden/feed.json",
+        "/garden/shade/",
+        "/garden/shade.png",
+        "/letters/weekly/1/",
+        "/_preview/feed/tags/summer/?view=atom.xml",
+        "/_preview/issue/weekly/?view=source",
+        "/_preview/letter/weekly/?scheme=dark",
+        "/_preview/held-back/content/garden/plan.md?scheme=light",
+    ] {
+        assert!(
+            found.iter().any(|(path, _)| path == wanted),
+            "{wanted} is linked"
+        );
+    }
+    preview.end(Signal::TERM).succeeds();
+    assert!(
+        everything(&press) == before,
+        "a file was written or changed"
+    );
+}
+
+#[test]
+fn pages_and_feeds_are_what_a_build_writes() {
+    let press = Press::new();
+    press.subscribers(1);
+    press.run(&["run"]).succeeds();
+    let preview = Preview::of(&press);
+    let files = press.files("public");
+    let files = files.iter().filter(|file| !file.ends_with(".gz"));
+    let mut compared = 0;
+    for file in files {
+        let path = file["public/".len()..].trim_end_matches("index.html");
+        let answer = preview.get(&format!("/{path}"));
+        assert_eq!(answer.status, 200, "{path}");
+        let built = press.read_bytes(file);
+        if file.ends_with(".html") {
+            // Links stay here, and a script reloads the page; nothing else.
+            let mut built = String::from_utf8(built).unwrap();
+            for name in ["href", "src"] {
+                let away = format!(" {name}=\"https://garden.example.org/");
+                built = built.replace(&away, &format!(" {name}=\"/"));
+            }
+            let shown = answer.text();
+            let (before, rest) = shown.split_once("<script data-version=").unwrap();
+            let (_, after) = rest.split_once("</script>").unwrap();
+            assert_eq!(format!("{before}{after}"), built, "{path}");
+        } else {
+            assert!(answer.body == built, "{path} has other bytes");
+        }
+        compared += 1;
+    }
+    assert!(compared > 40, "{compared} files");
+    for (path, media_type) in [
+        ("/rss.xml", "application/rss+xml"),
+        ("/atom.xml", "application/atom+xml"),
+        ("/feed.json", "application/feed+json"),
+        ("/garden/shade.png", "image/png"),
+        ("/style.css", "text/css; charset=utf-8"),
+    ] {
+        assert_eq!(preview.get(path).media_type(), media_type);
+    }
+}
+
+#[test]
+fn a_feed_reader_can_subscribe_to_a_preview() {
+    let press = Press::new();
+    let preview = Preview::of(&press);
+    let reader = tempfile::tempdir().unwrap();
+    let place = |name: &str| reader.path().join(name);
+    let feed = format!("http://{}/atom.xml\n", preview.host());
+    fs::write(place("urls"), feed).unwrap();
+    fs::write(place("config"), "").unwrap();
+    let said = Command::new(program("newsboat"))
+        .env("HOME", reader.path())
+        .args(["-C".into(), place("config"), "-u".into(), place("urls")])
+        .args(["-c".into(), place("cache.db"), "-x".into(), "reload".into()])
+        .arg("print-unread")
+        .output()
+        .unwrap();
+    let said = format!("{said:?}");
+    assert!(said.contains("4 unread articles"), "{said}");
+}
+
+#[test]
+fn drafts_and_future_articles_can_be_looked_at_and_are_in_no_feed() {
+    let press = Press::new();
+    press.article(
+        "garden/secret.md",
+        "+++\ntitle = \"A secret draft\"\ndate = 2026-11-20\ndraft = true\n\
+         [hero]\nsrc = \"secret.png\"\nalt = \"Secret\"\n+++\nDraft text.\n",
+    );
+    press.picture("garden/secret.png", 40, 30);
+    press.article(
+        "garden/feast.md",
+        "+++\ntitle = \"A feast to come\"\ndate = 2026-12-24\n+++\nFuture text.\n",
+    );
+    let preview = Preview::of(&press);
+    let overview = preview.page("/_preview/");
+    assert!(overview.contains("A secret draft") && overview.contains("draft"));
+    assert!(
+        overview.contains("not before 24 December 2026, "),
+        "{overview}"
+    );
+    let article = preview.page("/_preview/article/content/garden/secret.md");
+    assert!(article.contains("Draft text.") && article.contains("src=\"/garden/secret.png\""));
+    assert_eq!(preview.get("/garden/secret.png").status, 200);
+    let page = preview.page("/_preview/held-back/content/garden/secret.md");
+    assert!(page.contains("Draft text.") && page.contains("The Garden Table"));
+    for public in ["/", "/garden/", "/rss.xml", "/feed.json", "/sitemap.xml"] {
+        let text = preview.page(public);
+        assert!(
+            !text.contains("secret") && !text.contains("feast"),
+            "{public}"
+        );
+    }
+    let would_be = preview.get("/garden/secret/");
+    let held_back = "/_preview/held-back/content/garden/secret.md";
+    assert_eq!(would_be.headers["location"], held_back);
+}
+
+#[test]
+fn a_mistake_is_shown_at_its_line_and_the_save_that_mends_it_is_followed() {
+    let press = Press::new();
+    let good = press.read("content/food/apricots.md");
+    let settings = press.read("letterpress.toml");
+    let preview = Preview::of(&press);
+    let mut events = preview.listen();
+    let mut version = events.next().unwrap();
+    let mut saved = |path: &str, text: &str| {
+        press.write(path, text);
+        let next = events.next().unwrap();
+        assert_ne!(next, version);
+        version = next;
+    };
+    let health = || {
+        let page = Html::read(&preview.page("/_preview/"));
+        let links = page
+            .all("a")
+            .filter(|a| a.attribute("href") == Some("/_preview/#problems"));
+        links.map(|a| a.text.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(health(), ["no problems"]);
+
+    // An article.
+    saved(
+        "content/food/apricots.md",
+        &good.replace("title =", "titel ="),
+    );
+    assert_ne!(health(), ["no problems"]);
+    let overview = preview.page("/_preview/");
+    assert!(
+        overview.contains("content/food/apricots.md:2"),
+        "{overview}"
+    );
+    assert!(overview.contains("did you mean `title`?"), "{overview}");
+    let source = preview.page("/_preview/article/content/food/apricots.md?view=source");
+    assert!(
+        source.contains("<li id=\"L2\" class=\"is-marked\">"),
+        "{source}"
+    );
+    saved(
+        "content/food/apricots.md",
+        &good.replace("A bowl of", "Two bowls of"),
+    );
+    assert_eq!(health(), ["no problems"]);
+    assert!(preview.page("/rss.xml").contains("Two bowls of apricots"));
+
+    // A template: a folder that was not there when the preview began.
+    saved("templates/pages/article.html", "{% block %}");
+    let overview = preview.page("/_preview/");
+    assert!(
+        overview.contains("templates/pages/article.html:1"),
+        "{overview}"
+    );
+    assert_eq!(
+        preview
+            .get("/_preview/file/templates/pages/article.html")
+            .status,
+        200
+    );
+    assert_eq!(
+        preview.get("/food/apricots/").status,
+        200,
+        "the built-in one stands in"
+    );
+    saved("templates/pages/article.html", "<p>{{ article.titel }}</p>");
+    let page = preview.get("/food/apricots/");
+    assert_eq!(page.status, 500);
+    assert!(page.text().contains("titel") && page.text().contains("<script data-version="));
+    saved(
+        "templates/pages/article.html",
+        "<p>Mine: {{ article.title }}</p>",
+    );
+    assert!(preview.page("/food/apricots/").contains("Mine: Two bowls"));
+
+    // The settings: what was there stays in sight.
+    saved(
+        "letterpress.toml",
+        &settings.replace("[content]", "[contents]"),
+    );
+    let overview = preview.page("/_preview/");
+    assert!(
+        overview.contains("cannot be read since 08:00"),
+        "{overview}"
+    );
+    assert!(overview.contains("did you mean"), "{overview}");
+    assert!(overview.contains("Two bowls of apricots"));
+    saved(
+        "letterpress.toml",
+        &settings.replace("The Garden Table\"", "The Kitchen Table\""),
+    );
+    assert_eq!(health(), ["no problems"]);
+    assert!(preview.page("/_preview/").contains("The Kitchen Table"));
+    preview.end(Signal::INT).succeeds();
+}
+
+#[test]
+fn the_next_issue_is_shown_as_render_writes_it() {
+    let press = Press::new();
+    press.subscribers(3);
+    let rendered = press.run(&["--format", "json", "render", "weekly", "--out", "next"]);
+    let rendered = rendered.succeeds().json();
+    let preview = Preview::of(&press);
+    let letter = preview.page("/_preview/letter/weekly/");
+    let html = press.read("next/issue.html");
+    let here = |text: &str| {
+        let text = text.replace(" href=\"https://garden.example.org/", " href=\"/");
+        text.replace(" src=\"https://garden.example.org/", " src=\"/")
+    };
+    assert_eq!(letter.replace("<base target=\"_blank\">", ""), here(&html));
+    let page = preview.page("/_preview/issue/weekly/");
+    let subject = rendered["subject"].as_str().unwrap();
+    assert!(
+        page.contains(subject) && page.contains("Readers 3"),
+        "{page}"
+    );
+    let size = rendered["html_bytes"].as_u64().unwrap() / 1000;
+    assert!(page.contains(&format!("HTML {size} kB")), "{page}");
+    let text = Html::read(&preview.page("/_preview/issue/weekly/?view=text"));
+    let shown: String = text.all("pre").map(|pre| pre.text.clone()).collect();
+    assert_eq!(shown, press.read("next/issue.txt"));
+    let source = preview.page("/_preview/issue/weekly/?view=source");
+    assert!(source.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"));
+    for (scheme, rule) in [("dark", "min-width:0"), ("light", "max-width:0")] {
+        let letter = preview.page(&format!("/_preview/letter/weekly/?scheme={scheme}"));
+        assert!(letter.contains(rule) && !letter.contains("prefers-color-scheme"));
+    }
+}
+
+#[test]
+fn a_preview_answers_to_its_own_name_and_to_questions_only() {
+    let press = Press::new();
+    let preview = Preview::of(&press);
+    let port = preview.home().port().unwrap();
+    assert_eq!(preview.home().host_str(), Some("127.0.0.1"));
+    let request = |line: &str, headers: &str| {
+        let answer = preview.send(&format!("{line} HTTP/1.1\r\n{headers}"));
+        assert_eq!(answer.headers["cache-control"], "no-store");
+        answer.status
+    };
+    for (line, headers, status) in [
+        ("GET /_preview/", format!("host: localhost:{port}\r\n"), 200),
+        ("GET /_preview/", "host: localhost\r\n".to_owned(), 200),
+        (
+            "GET /_preview/",
+            "host: magazine.example.org\r\n".to_owned(),
+            421,
+        ),
+        (
+            "GET /rss.xml",
+            format!("host: rebound.example.net:{port}\r\n"),
+            421,
+        ),
+        (
+            "GET /_preview/events",
+            "host: example.org\r\n".to_owned(),
+            421,
+        ),
+        (
+            "GET http://example.org/",
+            "host: localhost\r\n".to_owned(),
+            421,
+        ),
+        ("GET /_preview/", String::new(), 421),
+        (
+            "POST /_preview/",
+            "host: localhost\r\ncontent-length: 0\r\n".to_owned(),
+            405,
+        ),
+        ("DELETE /rss.xml", "host: localhost\r\n".to_owned(), 405),
+        (
+            "GET /rss.xml",
+            "host: localhost\r\nsec-fetch-site: cross-site\r\nsec-fetch-mode: no-cors\r\n"
+                .to_owned(),
+            403,
+        ),
+        (
+            "GET /_preview/article/../../letterpress.toml",
+            "host: localhost\r\n".to_owned(),
+            404,
+        ),
+        (
+            "GET /_preview/article/content/%2e%2e/letterpress.toml",
+            "host: localhost\r\n".to_owned(),
+            404,
+        ),
+        (
+            "GET /_preview/file/letterpress.toml",
+            "host: localhost\r\n".to_owned(),
+            404,
+        ),
+        (
+            "GET /_preview/file//etc/passwd",
+            "host: localhost\r\n".to_owned(),
+            404,
+        ),
+        (
+            "GET /%2e%2e/letterpress.toml",
+            "host: localhost\r\n".to_owned(),
+            404,
+        ),
+        (
+            "GET /letterpress.toml",
+            "host: localhost\r\n".to_owned(),
+            404,
+        ),
+        ("GET /no/such/page/", "host: localhost\r\n".to_owned(), 404),
+        ("GET /garden/shade", "host: localhost\r\n".to_owned(), 302),
+    ] {
+        assert_eq!(request(line, &headers), status, "{line} {headers}");
+    }
+}
+
+#[test]
+fn a_publication_below_a_path_is_previewed_below_it() {
+    let press = Press::new();
+    press.set("publication.base_url", "https://example.org/mag/");
+    let preview = Preview::of(&press);
+    assert_eq!(preview.get("/").headers["location"], "/_preview/");
+    assert!(preview.page("/mag/").contains("The Garden Table"));
+    assert_eq!(preview.get("/mag/rss.xml").status, 200);
+    assert_eq!(preview.get("/rss.xml").status, 404);
+    for (path, answer) in preview.crawl() {
+        assert!(
+            matches!(answer.status, 200 | 302),
+            "{path}: {}",
+            answer.status
+        );
+    }
+}
+
+#[test]
+fn a_signal_ends_a_preview_though_pages_are_open() {
+    let press = Press::new();
+    for signal in [Signal::INT, Signal::TERM] {
+        let preview = Preview::of(&press);
+        let mut events = preview.listen();
+        assert!(events.next().is_some());
+        preview.end(signal).succeeds();
+        events.end();
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_a_remedy() {
+    let press = Press::new();
+    let taken = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    press
+        .run(&["preview", "--port", &port])
+        .exits(74)
+        .says(&format!("error: cannot listen on 127.0.0.1:{port}"))
+        .says("hint: another preview may be running; `--port 0` takes any free port");
+    press.write("letterpress.toml", "[publication]\n");
+    press.run(&["preview", "--port", "0"]).exits(78);
+    Press::empty().run(&["preview", "--port", "0"]).exits(66);
+}
+
+#[test]
+fn the_address_is_data_and_all_else_is_talk() {
+    let press = Press::new();
+    let mut running = press.spawn(&["--format", "json", "preview", "--port", "0"]);
+    running.wait_for_stderr("Ctrl-C ends");
+    running.signal(Signal::INT);
+    let ended = running.wait();
+    let url = ended.succeeds().json()["url"].as_str().unwrap().to_owned();
+    assert!(
+        url.starts_with("http://127.0.0.1:") && url.ends_with("/_preview/"),
+        "{url}"
+    );
+    ended.says("4 articles, 0 held back; 0 errors, 0 warnings");
+}
