@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono_tz::Tz;
 use indicatif::ProgressBar;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -305,7 +306,7 @@ pub fn exit_for(why: Why) -> Exit {
 }
 
 /// Says how a drain went, and what that means for the exit code.
-pub fn conclude(context: &Context, report: &Report) -> Exit {
+pub fn conclude(context: &Context, zone: Tz, report: &Report) -> Exit {
     let talk = &context.talk;
     let mut exit = Exit::Done;
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -323,11 +324,23 @@ pub fn conclude(context: &Context, report: &Report) -> Exit {
     if !done.is_empty() {
         talk.say(done.join(", "));
     }
+    if let Some(next) = report.next_attempt {
+        let next = next.with_timezone(&zone).format("%H:%M");
+        talk.say(format!("the first of the deferred is due again at {next}"));
+    }
     if report.suppressed > 0 {
         talk.say(format!(
             "{} will not be written to again",
             count(number(report.suppressed), "unknown address")
         ));
+    }
+    for (reason, amount) in &report.failures {
+        talk.must_say(format!("{} failed: {reason}", grouped(*amount)));
+    }
+    if !report.paused.iter().any(|paused| paused.why == Why::Sender) {
+        for complaint in &report.complaints {
+            talk.must_say(complaint);
+        }
     }
     for paused in &report.paused {
         talk.must_say(format!(

@@ -14,6 +14,7 @@
 pub(crate) mod chaos;
 pub(crate) mod dialogue;
 pub(crate) mod ledger;
+pub(crate) mod line;
 pub(crate) mod mailbox;
 pub(crate) mod net;
 pub(crate) mod oracle;

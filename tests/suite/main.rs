@@ -14,8 +14,8 @@
 mod harness;
 
 use harness::{
-    chaos, dialogue, ledger, mailbox, net, oracle, picture, postfix, press, process, receipt, sink,
-    tools,
+    chaos, dialogue, ledger, line, mailbox, net, oracle, picture, postfix, press, process, receipt,
+    sink, tools,
 };
 
 mod dkim;
