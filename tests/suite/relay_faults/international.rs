@@ -27,7 +27,7 @@ fn press() -> Press {
         .run(&["subscribers", "import", "international.csv"])
         .exits(65)
         .prints("international.csv:2: error: `zoë@example.org`: the part before `@` has letters beyond ASCII")
-        .prints("hint: if your relay offers SMTPUTF8, `--international` takes such addresses");
+        .prints("; if your relay offers SMTPUTF8, `--international` takes such addresses");
     press
         .run(&[
             "subscribers",
