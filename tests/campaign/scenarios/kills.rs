@@ -195,7 +195,11 @@ impl World {
     /// to come must find something to interrupt.
     fn messages_until_next_kill(&mut self, handled: usize) -> usize {
         let kills_left = self.options.count - self.kills;
-        let messages_left = (self.options.readers - self.absent()).saturating_sub(handled);
+        // Who was refused once is queued too, but not due.
+        let messages_left = match self.count("queued") {
+            0 => self.options.readers - self.absent() - handled,
+            queued => queued.saturating_sub(self.sink.count(Fate::Refused)),
+        };
         let mean = messages_left as f64 / (kills_left + 2) as f64;
         let reserve = (KEPT_PER_KILL * kills_left).min(messages_left);
         1 + (self.dice.around(mean) as usize).min(messages_left - reserve)

@@ -10,7 +10,7 @@ use super::figures::{Figures, Histogram, thousands};
 use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
-use crate::harness::net::holds_within;
+use crate::harness::net::{answers, holds_within};
 use crate::harness::oracle::{Policy, assert_reconciled};
 use crate::harness::postfix::{self, Postfix};
 use crate::harness::press::Press;
@@ -123,22 +123,23 @@ impl World {
     }
 
     fn live(mut self, found: &Mutex<Found>) {
+        let mut messages = self.messages();
+        self.relay.revive(messages);
         let mut run = self.press.spawn(&["run"]);
         let mut uncertain = 0;
-        for _ in 0..self.deaths {
-            let messages = 1 + self.dice.around(self.options.between as f64) as usize;
-            let messages = messages.min(self.options.between * 4);
-            self.die_after(messages, &mut run);
+        for death in 1..=self.deaths {
+            self.wait_for_death(messages, &mut run);
             thread::sleep(Duration::from_millis(self.dice.below(200)));
-            self.relay.revive();
+            // After its last death it lives on.
+            messages = self.messages();
+            self.relay
+                .revive(if death < self.deaths { messages } else { 0 });
             // The next message shows that all sessions have noticed.
             self.wait_for_sent(1, &mut run);
             let now = self.press.ledger().count("uncertain");
             let more = now - uncertain;
-            assert!(
-                more <= self.options.sessions,
-                "a death left {more} uncertain"
-            );
+            let sessions = self.options.sessions;
+            assert!(more <= sessions, "a death left {more} uncertain");
             uncertain = now;
             let mut found = found.lock().unwrap();
             found.uncertain.count(more);
@@ -148,6 +149,12 @@ impl World {
         let end = run.wait();
         assert!(matches!(end.code(), Some(0 | 3)), "{end}");
         self.finish(found);
+    }
+
+    /// How many messages the relay lives.
+    fn messages(&mut self) -> usize {
+        let between = self.options.between;
+        2 + (self.dice.around(between as f64) as usize).min(between * 4)
     }
 
     /// Whoever lost too many sessions with its reader waits for a later run.
@@ -162,11 +169,8 @@ impl World {
         found.lock().unwrap().messages += self.readers;
     }
 
-    fn die_after(&mut self, messages: usize, run: &mut Running) {
+    fn wait_for_death(&mut self, messages: usize, run: &mut Running) {
         if let Relay::Sink(sink) = &mut self.relay {
-            // It cannot be told while it runs: this costs the sessions that
-            // are open, as an orderly restart does.
-            sink.restart(Some(&["-M", &messages.to_string()]));
             let died = holds_within(Duration::from_secs(600), || !sink.is_running());
             assert!(died, "smtp-sink took no {messages} messages");
             return;
@@ -199,11 +203,17 @@ impl Relay {
         }
     }
 
-    fn revive(&mut self) {
+    /// Lives again, or for the first time; `smtp-sink` is told beforehand how
+    /// many messages it lives, 0 for ever.
+    fn revive(&mut self, messages: usize) {
         match self {
+            Self::Sink(sink) if messages > 0 => {
+                sink.restart(Some(&["-M", &messages.to_string()]));
+            }
             Self::Sink(sink) => sink.restart(Some(&[])),
             Self::Chaos(sink) => sink.revive(),
-            Self::Postfix(postfix) => postfix.restart(),
+            Self::Postfix(postfix) if !answers(postfix.port()) => postfix.restart(),
+            Self::Postfix(_) => {}
         }
     }
 
