@@ -14,8 +14,8 @@
 mod harness;
 
 use harness::{
-    chaos, dialogue, ledger, mailbox, net, oracle, picture, postfix, press, process, receipt, sink,
-    tools,
+    chaos, dialogue, greylist, ledger, mailbox, net, oracle, picture, postfix, press, process,
+    receipt, sink, tools,
 };
 
 mod dkim;
@@ -32,6 +32,7 @@ mod harness_selftest;
 mod hostile;
 mod overlap;
 mod postfix_delivery;
+mod postfix_interruptions;
 mod preview;
 mod publishing;
 mod readme;
