@@ -86,6 +86,32 @@ fn a_greylisting_postfix_takes_everybody_once_at_the_second_try() {
 }
 
 #[test]
+fn what_postfix_says_of_one_reader_concerns_nobody_else() {
+    let [busy, gone] = [1, 2].map(reader_address);
+    let access = [
+        (busy.clone(), "450 4.2.1 mailbox busy".to_owned()),
+        (gone.clone(), "550 5.1.1 no such person".to_owned()),
+    ];
+    let postfix = Postfix::start(&Options {
+        access: access.to_vec(),
+        ..Options::default()
+    });
+    let press = press(&postfix, "1s");
+    press
+        .run(&["-v", "run"])
+        .succeeds()
+        .says("35 sent, 1 refused, 1 deferred, next attempt 08:0")
+        .says("1 unknown address will not be written to again\n");
+    let ledger = press.ledger();
+    assert_eq!(ledger.state_of(&busy), "queued");
+    assert_eq!(ledger.attempts_of(&busy), 1);
+    assert_eq!(ledger.state_of(&gone), "rejected");
+    assert!(ledger.is_suppressed(&gone) && !ledger.is_suppressed(&busy));
+    assert_eq!(ledger.sums_hold().count("sent"), READERS - 2);
+    reconciles(&press, &postfix);
+}
+
+#[test]
 fn a_postfix_with_a_rate_limit_is_left_alone_and_gets_the_rest_later() {
     let postfix = Postfix::start(&Options {
         main_cf: vec![
