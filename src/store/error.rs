@@ -232,6 +232,9 @@ fn judge(error: &rusqlite::Error) -> Verdict {
                 ffi::SQLITE_IOERR_WRITE if has_size_limit() => Trouble::SizeLimit,
                 ffi::SQLITE_IOERR_WRITE => Trouble::Write,
                 ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => Trouble::Sync,
+                // The index of the log is made anew at every start.
+                ffi::SQLITE_IOERR_SHMSIZE if has_size_limit() => Trouble::SizeLimit,
+                ffi::SQLITE_IOERR_SHMSIZE => Trouble::DiskFull,
                 _ => Trouble::Other,
             }),
             _ => Verdict::Fault,

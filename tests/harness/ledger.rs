@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use letterpress::links::Signer;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
 use crate::harness::oracle::LedgerRow;
@@ -37,7 +38,20 @@ impl Ledger {
         connection
             .busy_timeout(std::time::Duration::from_secs(10))
             .unwrap();
+        // Whoever looks must leave the log of a dead process as it is: the
+        // program itself has to recover from it.
+        connection
+            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .unwrap();
         Self(connection)
+    }
+
+    /// Whether the file holds a ledger already.
+    pub(crate) fn is_made(&self) -> bool {
+        self.number(
+            "SELECT count(*) FROM sqlite_schema WHERE name = 'deliveries' AND ?1 = ''",
+            "",
+        ) > 0
     }
 
     /// Every delivery of every issue. Whoever looks at them also holds them
@@ -54,9 +68,12 @@ impl Ledger {
             .0
             .prepare(
                 "SELECT d.id, d.issue_id, d.address, d.state, i.number, i.sender_address,
-                        (SELECT count(*) FROM attempts a
-                          WHERE a.delivery_id = d.id AND a.outcome IN (1, 6))
-                   FROM deliveries d JOIN issues i ON i.id = d.issue_id ORDER BY d.id",
+                        ifnull(t.count, 0)
+                   FROM deliveries d JOIN issues i ON i.id = d.issue_id
+                   LEFT JOIN (SELECT delivery_id, count(*) count FROM attempts
+                               WHERE outcome IN (1, 6) GROUP BY delivery_id) t
+                          ON t.delivery_id = d.id
+                  ORDER BY d.id",
             )
             .unwrap();
         statement
@@ -70,7 +87,7 @@ impl Ledger {
                     issue_id,
                     recipient: row.get(2)?,
                     message_id: message_id.trim_matches(['<', '>']).to_owned(),
-                    state: STATES[usize::from(row.get::<_, u16>(3)?)].to_owned(),
+                    state: STATES[usize::from(row.get::<_, u16>(3)?)],
                     duplicate: row.get::<_, u32>(6)? > 1,
                 })
             })
@@ -79,13 +96,49 @@ impl Ledger {
             .unwrap()
     }
 
-    /// How many deliveries are in each state.
-    pub(crate) fn states(&self) -> BTreeMap<String, usize> {
-        let mut states = BTreeMap::new();
-        for row in self.rows() {
-            *states.entry(row.state).or_default() += 1;
+    /// Brings the states of rows that were read before up to date; a cheap
+    /// [`Ledger::rows`] for an issue that is looked at a thousand times.
+    pub(crate) fn refresh(&self, rows: &mut [LedgerRow]) {
+        let mut statement = self
+            .0
+            .prepare("SELECT id, state FROM deliveries ORDER BY id")
+            .unwrap();
+        let mut states = statement.query([]).unwrap();
+        for row in rows {
+            let now = states.next().unwrap().unwrap();
+            assert_eq!(now.get::<_, i64>(0).unwrap(), row.delivery_id);
+            row.state = STATES[usize::from(now.get::<_, u16>(1).unwrap())];
         }
-        states
+        assert!(states.next().unwrap().is_none(), "deliveries were added");
+    }
+
+    /// How many deliveries are in each state.
+    pub(crate) fn states(&self) -> BTreeMap<&'static str, usize> {
+        let mut statement = self
+            .0
+            .prepare("SELECT state, count(*) FROM deliveries GROUP BY state")
+            .unwrap();
+        statement
+            .query_map([], |row| {
+                let state = STATES[usize::from(row.get::<_, u16>(0)?)];
+                Ok((state, row.get::<_, u32>(1)? as usize))
+            })
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap()
+    }
+
+    /// The delivery of every attempt with a number above `last`, with that number.
+    pub(crate) fn attempts_after(&self, last: i64) -> Vec<(i64, i64)> {
+        let mut statement = self
+            .0
+            .prepare("SELECT id, delivery_id FROM attempts WHERE id > ?1 ORDER BY id")
+            .unwrap();
+        statement
+            .query_map([last], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap()
     }
 
     /// How many deliveries are in this state.
@@ -101,7 +154,7 @@ impl Ledger {
         found
             .unwrap_or_else(|| panic!("no delivery for {address} in {:?}", self.states()))
             .state
-            .clone()
+            .to_owned()
     }
 
     /// How many attempts were counted against this reader's deliveries.
@@ -156,8 +209,10 @@ impl Ledger {
         let wrong: Vec<String> = self.texts(
             "SELECT printf('issue %d, state %d: tally %d', t.issue_id, t.state, t.count)
                FROM tallies t
-              WHERE t.count <> (SELECT count(*) FROM deliveries d
-                                 WHERE d.issue_id = t.issue_id AND d.state = t.state)",
+               LEFT JOIN (SELECT issue_id, state, count(*) count FROM deliveries
+                           GROUP BY issue_id, state) d
+                      ON d.issue_id = t.issue_id AND d.state = t.state
+              WHERE t.count <> ifnull(d.count, 0)",
         );
         assert_eq!(wrong, [""; 0], "tallies and deliveries differ");
         self

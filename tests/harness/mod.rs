@@ -13,6 +13,7 @@
 
 pub(crate) mod chaos;
 pub(crate) mod dialogue;
+pub(crate) mod dice;
 pub(crate) mod greylist;
 pub(crate) mod ledger;
 pub(crate) mod mailbox;
@@ -24,4 +25,5 @@ pub(crate) mod press;
 pub(crate) mod process;
 pub(crate) mod receipt;
 pub(crate) mod sink;
+pub(crate) mod small_disk;
 pub(crate) mod tools;

@@ -1,7 +1,7 @@
 //! The reconciliation oracle: holds the ledger against what servers received
 //! and lists every promise that was broken. An empty list is the only pass.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::harness::receipt::{Fate, Receipt};
 
@@ -17,7 +17,7 @@ pub(crate) struct LedgerRow {
     /// Without angle brackets.
     pub(crate) message_id: String,
     /// A state of the glossary: `queued`, `sent`, `uncertain` …
-    pub(crate) state: String,
+    pub(crate) state: &'static str,
     /// The ledger itself says that this reader may have two copies.
     pub(crate) duplicate: bool,
 }
@@ -31,30 +31,88 @@ pub(crate) enum Policy {
     Resend,
 }
 
+/// Everything servers received, by message; grows while a scenario goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence(HashMap<String, Copies>);
+
+/// What servers did with the copies of one message.
+#[derive(Debug, Default)]
+struct Copies {
+    accepted: usize,
+    unanswered: usize,
+    refused: usize,
+    /// Every address it was handed over for.
+    recipients: BTreeSet<String>,
+    /// Every form it had: length and hash.
+    forms: BTreeSet<(usize, String)>,
+}
+
+impl Evidence {
+    /// The evidence of these receipts.
+    pub(crate) fn of(receipts: &[Receipt]) -> Self {
+        let mut evidence = Self::default();
+        evidence.add(receipts);
+        evidence
+    }
+
+    /// Takes more receipts in.
+    pub(crate) fn add(&mut self, receipts: &[Receipt]) {
+        for receipt in receipts {
+            let copies = self.0.entry(receipt.message_id.clone()).or_default();
+            match receipt.fate {
+                Fate::Accepted => copies.accepted += 1,
+                Fate::Unanswered => copies.unanswered += 1,
+                Fate::Refused => copies.refused += 1,
+            }
+            copies.recipients.insert(receipt.recipient.clone());
+            copies.forms.insert((receipt.bytes, receipt.sha256.clone()));
+        }
+    }
+
+    /// How many messages were handed over more than once: their copies could be
+    /// compared.
+    pub(crate) fn compared(&self) -> usize {
+        let all = self.0.values();
+        all.filter(|copies| copies.accepted + copies.unanswered + copies.refused > 1)
+            .count()
+    }
+
+    /// How often this message was accepted.
+    pub(crate) fn accepted(&self, message_id: &str) -> usize {
+        self.0.get(message_id).map_or(0, |copies| copies.accepted)
+    }
+}
+
 /// Every broken promise, one line each; empty when ledger and servers agree.
 pub(crate) fn violations(rows: &[LedgerRow], receipts: &[Receipt], policy: Policy) -> Vec<String> {
+    broken(rows, &Evidence::of(receipts), policy)
+}
+
+/// As [`violations`], for evidence that was gathered bit by bit.
+pub(crate) fn broken(rows: &[LedgerRow], evidence: &Evidence, policy: Policy) -> Vec<String> {
     let mut found = repeated_keys(rows);
-    let mut by_message: HashMap<&str, Vec<&Receipt>> = HashMap::new();
-    for receipt in receipts {
-        by_message
-            .entry(&receipt.message_id)
-            .or_default()
-            .push(receipt);
-    }
+    let none = Copies::default();
+    let mut explained = 0;
     for row in rows {
-        let copies = by_message
-            .remove(row.message_id.as_str())
-            .unwrap_or_default();
-        found.extend(row_violations(row, &copies, policy));
+        let copies = evidence.0.get(&row.message_id);
+        explained += usize::from(copies.is_some());
+        found.extend(row_violations(row, copies.unwrap_or(&none), policy));
     }
-    let mut strangers: Vec<_> = by_message.into_values().flatten().collect();
-    strangers.sort_by(|a, b| a.recipient.cmp(&b.recipient));
-    found.extend(strangers.iter().map(|receipt| {
-        format!(
-            "a server received <{}> for {}, which no delivery explains",
-            receipt.message_id, receipt.recipient
-        )
-    }));
+    if explained < evidence.0.len() {
+        let known: HashSet<&str> = rows.iter().map(|row| row.message_id.as_str()).collect();
+        let mut strangers: Vec<String> = evidence
+            .0
+            .iter()
+            .filter(|(id, _)| !known.contains(id.as_str()))
+            .map(|(id, copies)| {
+                let readers: Vec<&str> = copies.recipients.iter().map(String::as_str).collect();
+                let readers = readers.join(", ");
+                format!("a server received <{id}> for {readers}, which no delivery explains")
+            })
+            .collect();
+        strangers.sort();
+        found.extend(strangers);
+    }
     found
 }
 
@@ -86,7 +144,7 @@ pub(crate) fn assert_reconciled(rows: &[LedgerRow], receipts: &[Receipt], policy
 /// Counts of states and fates in one line, for messages and reports.
 pub(crate) fn summary(rows: &[LedgerRow], receipts: &[Receipt]) -> String {
     let count = |fate| receipts.iter().filter(|one| one.fate == fate).count();
-    let states: BTreeSet<&str> = rows.iter().map(|row| row.state.as_str()).collect();
+    let states: BTreeSet<&str> = rows.iter().map(|row| row.state).collect();
     let states: Vec<String> = states
         .into_iter()
         .map(|state| {
@@ -124,16 +182,21 @@ fn repeated_keys(rows: &[LedgerRow]) -> Vec<String> {
     found
 }
 
-fn row_violations(row: &LedgerRow, copies: &[&Receipt], policy: Policy) -> Vec<String> {
-    let count = |fate| copies.iter().filter(|copy| copy.fate == fate).count();
-    let (accepted, unanswered) = (count(Fate::Accepted), count(Fate::Unanswered));
+fn row_violations(row: &LedgerRow, copies: &Copies, policy: Policy) -> Vec<String> {
+    let Copies {
+        accepted,
+        unanswered,
+        recipients,
+        forms,
+        ..
+    } = copies;
     // A message read to its dot and never answered may have reached the reader.
     let possible = accepted + unanswered;
     let mut wrong = Vec::new();
 
     let flagged = policy == Policy::Resend && row.duplicate;
-    match row.state.as_str() {
-        "sent" if accepted == 0 => wrong.push("sent, but no server accepted it".to_owned()),
+    match row.state {
+        "sent" if *accepted == 0 => wrong.push("sent, but no server accepted it".to_owned()),
         "sent" | "uncertain" | "inflight" if possible > 1 && !flagged => {
             wrong.push(format!(
                 "up to {possible} copies ({accepted} accepted, {unanswered} unanswered)"
@@ -150,37 +213,34 @@ fn row_violations(row: &LedgerRow, copies: &[&Receipt], policy: Policy) -> Vec<S
         _ => wrong.push("not a state of the ledger".to_owned()),
     }
 
-    for copy in copies {
-        if !copy.recipient.eq_ignore_ascii_case(&row.recipient) {
-            wrong.push(format!("its message went to {}", copy.recipient));
+    for recipient in recipients {
+        if !recipient.eq_ignore_ascii_case(&row.recipient) {
+            wrong.push(format!("its message went to {recipient}"));
         }
     }
-    let forms: BTreeSet<_> = copies
-        .iter()
-        .map(|copy| (copy.bytes, copy.sha256.as_str()))
-        .collect();
     if forms.len() > 1 {
         wrong.push(format!("its copies differ: {forms:?}"));
     }
-
-    let name = format!(
-        "delivery {} to {} ({})",
-        row.delivery_id, row.recipient, row.state
-    );
-    wrong.iter().map(|what| format!("{name}: {what}")).collect()
+    wrong
+        .iter()
+        .map(|what| {
+            let (id, reader, state) = (row.delivery_id, &row.recipient, row.state);
+            format!("delivery {id} to {reader} ({state}): {what}")
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn row(state: &str) -> LedgerRow {
+    fn row(state: &'static str) -> LedgerRow {
         LedgerRow {
             delivery_id: 7,
             issue_id: 1,
             recipient: "anna@example.org".to_owned(),
             message_id: "m7@example.org".to_owned(),
-            state: state.to_owned(),
+            state,
             duplicate: false,
         }
     }
@@ -190,7 +250,7 @@ mod tests {
         Receipt::of(fate, "anna@example.org", data.as_bytes())
     }
 
-    fn verdict(state: &str, copies: &[Receipt]) -> usize {
+    fn verdict(state: &'static str, copies: &[Receipt]) -> usize {
         violations(&[row(state)], copies, Policy::Once).len()
     }
 

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use crate::harness::ledger::Ledger;
 use crate::harness::picture::png;
 use crate::harness::process::{Finished, Running};
+use crate::harness::tools::program;
 
 /// The settings every press starts from; [`Press::config`] changes them.
 const SETTINGS: &str = r#"
@@ -127,6 +128,32 @@ impl Press {
         }
     }
 
+    /// Another press whose folder is a copy of this one's, ledger included.
+    pub(crate) fn copied(&self) -> Self {
+        let copy = Self {
+            directory: tempfile::tempdir().unwrap(),
+            at: self.at.clone(),
+            environment: self.environment.clone(),
+            limit: self.limit,
+        };
+        for entry in walkdir::WalkDir::new(self.dir()).min_depth(1) {
+            let entry = entry.unwrap();
+            let place = copy.path(
+                &entry
+                    .path()
+                    .strip_prefix(self.dir())
+                    .unwrap()
+                    .to_string_lossy(),
+            );
+            if entry.file_type().is_dir() {
+                fs::create_dir(&place).unwrap();
+            } else {
+                fs::copy(entry.path(), &place).unwrap();
+            }
+        }
+        copy
+    }
+
     /// Rewrites `letterpress.toml` through its parsed form.
     pub(crate) fn config(&self, change: impl FnOnce(&mut toml::Table)) -> &Self {
         let mut settings: toml::Table = self.read("letterpress.toml").parse().unwrap();
@@ -163,6 +190,33 @@ impl Press {
     /// Sends mail to `url`, such as [`crate::harness::sink::SmtpSink::url`].
     pub(crate) fn relay(&self, url: &str) -> &Self {
         self.set("mail.relay", url)
+    }
+
+    /// Signs mail with two new keys, RSA and Ed25519.
+    #[track_caller]
+    pub(crate) fn signed(&self) -> &Self {
+        self.set("mail.dkim.domain", "garden.example.org");
+        for (prefix, selector, algorithm) in
+            [("", "first", "rsa"), ("second_", "second", "ed25519")]
+        {
+            let file = format!("{selector}.pem");
+            let of_key = [
+                "dkim",
+                "generate",
+                "--domain",
+                "garden.example.org",
+                "--selector",
+                selector,
+                "--key-file",
+                &file,
+                "--algorithm",
+                algorithm,
+            ];
+            self.run(&of_key).succeeds();
+            self.set(&format!("mail.dkim.{prefix}selector"), selector)
+                .set(&format!("mail.dkim.{prefix}key_file"), file);
+        }
+        self
     }
 
     /// Writes `content/<path>`, front matter and text as given.
@@ -288,6 +342,24 @@ impl Press {
         }
         command.args(arguments);
         command
+    }
+
+    /// Starts the program inside another one: `["strace", "-f"]`.
+    #[track_caller]
+    pub(crate) fn spawn_under(&self, wrapper: &[&str], arguments: &[&str]) -> Running {
+        let inner = self.command(arguments);
+        let (first, rest) = wrapper.split_first().unwrap();
+        let mut command = Command::new(program(first));
+        command
+            .args(rest)
+            .arg(inner.get_program())
+            .args(inner.get_args())
+            .current_dir(self.dir())
+            .env_clear();
+        for (name, value) in inner.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Running::start(command, b"", self.limit)
     }
 
     /// The directory of the publication.

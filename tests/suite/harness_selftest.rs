@@ -19,13 +19,13 @@ use crate::process::Running;
 use crate::receipt::Fate;
 use crate::sink::SmtpSink;
 
-fn row(recipient: &str, state: &str) -> LedgerRow {
+fn row(recipient: &str, state: &'static str) -> LedgerRow {
     LedgerRow {
         delivery_id: 1,
         issue_id: 1,
         recipient: recipient.to_owned(),
         message_id: id_for(recipient),
-        state: state.to_owned(),
+        state,
         duplicate: false,
     }
 }

@@ -12,10 +12,12 @@
 
 #[path = "../harness/mod.rs"]
 mod harness;
+#[path = "../campaign/scenarios/mod.rs"]
+mod scenarios;
 
 use harness::{
-    chaos, dialogue, greylist, ledger, mailbox, net, oracle, picture, postfix, press, process,
-    receipt, sink, tools,
+    chaos, dialogue, dice, greylist, ledger, mailbox, net, oracle, picture, postfix, press,
+    process, receipt, sink, tools,
 };
 
 mod dkim;
@@ -23,6 +25,7 @@ mod html;
 mod pages;
 mod websub;
 
+mod campaigns;
 mod commands;
 mod crash;
 mod disk;

@@ -84,23 +84,6 @@ fn sending_by_hand_while_a_run_sends_freezes_nothing() {
 }
 
 #[test]
-fn of_fifty_runs_at_once_one_freezes_and_nobody_gets_it_twice() {
-    let sink = ChaosSink::start(Behaviour::default());
-    let press = Press::new();
-    press.subscribers(READERS).relay(&sink.url());
-    let runs: Vec<Running> = (0..50).map(|_| press.spawn(&["run"])).collect();
-    for run in runs {
-        let end = run.wait();
-        end.succeeds();
-        for line in end.stderr.lines() {
-            assert!(line.starts_with("another run "), "{end}");
-            assert!(line.ends_with("is active"), "{end}");
-        }
-    }
-    everybody_has_it_once(&press, &sink);
-}
-
-#[test]
 fn what_a_dead_run_left_in_its_lock_file_stops_nobody() {
     let live = std::process::id();
     let note = format!(

@@ -19,6 +19,8 @@ pub(crate) struct Behaviour {
     pub(crate) identity: Identity,
     /// Closes a connection without a word after it took that many messages.
     pub(crate) messages_per_connection: Option<usize>,
+    /// Keeps no message and no command, only the journal; fixed at the start.
+    pub(crate) journal_only: bool,
     /// First matching rule with uses left wins.
     pub(crate) rules: Vec<(Phase, Rule)>,
 }
@@ -123,12 +125,21 @@ impl Default for Behaviour {
             encryption: Encryption::None,
             identity: Identity::Good,
             messages_per_connection: None,
+            journal_only: false,
             rules: Vec::new(),
         }
     }
 }
 
 impl Behaviour {
+    /// A friendly server for more messages than one wants to keep.
+    pub(crate) fn for_volume() -> Self {
+        Self {
+            journal_only: true,
+            ..Self::default()
+        }
+    }
+
     /// A server that takes mail only after this login.
     pub(crate) fn with_login(name: &str, password: &str) -> Self {
         Self {

@@ -2,12 +2,13 @@
 //! storage before the client can learn of it, and the messages themselves.
 //!
 //! A line is `fate, connection, message file, length, SHA-256, Message-ID,
-//! recipient, reply`, separated by tabs; one line per recipient. Accepting is
+//! recipient, reply`, separated by tabs; one line per recipient. A sink for
+//! volume keeps no files: the hash is what the oracle compares. Accepting is
 //! journalled before the 250 is written, as a real relay queues before it
 //! answers: if that reply is lost the message still is accepted.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +18,7 @@ use crate::harness::receipt::{Fate, Receipt};
 /// An append-only journal with group commit.
 pub(super) struct Journal {
     directory: PathBuf,
+    keeps_messages: bool,
     lines: Mutex<Lines>,
     /// Number of the last line known to be on stable storage.
     synced: Mutex<usize>,
@@ -52,8 +54,8 @@ impl Entry {
 }
 
 impl Journal {
-    /// An empty journal in a folder.
-    pub(super) fn create(directory: &Path) -> Self {
+    /// An empty journal in a folder, with or without the messages themselves.
+    pub(super) fn create(directory: &Path, keeps_messages: bool) -> Self {
         fs::create_dir(directory.join("messages")).unwrap();
         let file = OpenOptions::new()
             .create_new(true)
@@ -62,6 +64,7 @@ impl Journal {
             .unwrap();
         Self {
             directory: directory.to_owned(),
+            keeps_messages,
             disk: file.try_clone().unwrap(),
             lines: Mutex::new(Lines {
                 file,
@@ -95,7 +98,9 @@ impl Journal {
     ) {
         let number = self.messages.fetch_add(1, Ordering::SeqCst);
         let name = format!("messages/{number:06}.eml");
-        fs::write(self.directory.join(&name), data).unwrap();
+        if self.keeps_messages {
+            fs::write(self.directory.join(&name), data).unwrap();
+        }
         let mut text = String::new();
         for recipient in recipients {
             let receipt = Receipt::of(fate, recipient, data);
@@ -135,7 +140,20 @@ impl Journal {
 
     /// Reads the file back.
     pub(super) fn read(&self) -> Vec<Entry> {
-        let text = fs::read_to_string(self.directory.join("journal")).unwrap();
+        self.read_from(&mut 0)
+    }
+
+    /// Reads on from a place in the file, and moves that place to its end.
+    pub(super) fn read_from(&self, place: &mut u64) -> Vec<Entry> {
+        let mut file = File::open(self.directory.join("journal")).unwrap();
+        file.seek(SeekFrom::Start(*place)).unwrap();
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).unwrap();
+        // A line that is just being written is read the next time.
+        let whole = text.iter().rposition(|byte| *byte == b'\n');
+        text.truncate(whole.map_or(0, |end| end + 1));
+        *place += text.len() as u64;
+        let text = String::from_utf8(text).unwrap();
         text.lines().map(|line| self.entry(line)).collect()
     }
 

@@ -46,10 +46,12 @@ struct Shared {
     script_uses: Mutex<HashMap<(String, usize), u32>>,
     journal: Journal,
     gate: Gate,
+    keeps_commands: bool,
     commands: Mutex<Vec<Heard>>,
     sessions: Mutex<HashMap<usize, TcpStream>>,
     most_at_once: AtomicUsize,
     stopping: AtomicBool,
+    dead: AtomicBool,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
@@ -74,15 +76,17 @@ impl ChaosSink {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
-            behaviour: Mutex::new(behaviour),
             script_uses: Mutex::default(),
-            journal: Journal::create(world.path()),
+            journal: Journal::create(world.path(), !behaviour.journal_only),
+            keeps_commands: !behaviour.journal_only,
             gate: Gate::default(),
             commands: Mutex::default(),
             sessions: Mutex::default(),
             most_at_once: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
             tls,
+            behaviour: Mutex::new(behaviour),
         });
         let acceptor = thread::spawn({
             let shared = Arc::clone(&shared);
@@ -133,6 +137,23 @@ impl ChaosSink {
             .into_iter()
             .map(|entry| entry.receipt)
             .collect()
+    }
+
+    /// The receipts journalled since `place`, which moves on.
+    pub(crate) fn receipts_since(&self, place: &mut u64) -> Vec<Receipt> {
+        let entries = self.shared.journal.read_from(place);
+        entries.into_iter().map(|entry| entry.receipt).collect()
+    }
+
+    /// Waits until every connection has ended: what a killed client had
+    /// written is read and journalled then.
+    #[track_caller]
+    pub(crate) fn settle(&self) {
+        let gone = || self.shared.sessions.lock().unwrap().is_empty();
+        assert!(
+            holds_within(Duration::from_secs(60), gone),
+            "connections of a dead client stay open"
+        );
     }
 
     /// How many messages, times recipients, met this fate so far.
@@ -198,6 +219,18 @@ impl ChaosSink {
         self.shared.most_at_once.load(Ordering::SeqCst)
     }
 
+    /// Dies as a relay does: cuts every connection and answers no new one until
+    /// [`ChaosSink::revive`].
+    pub(crate) fn die(&self) {
+        self.shared.dead.store(true, Ordering::SeqCst);
+        self.cut_all();
+    }
+
+    /// Answers again.
+    pub(crate) fn revive(&self) {
+        self.shared.dead.store(false, Ordering::SeqCst);
+    }
+
     /// Cuts every open connection, as a restarted relay does.
     pub(crate) fn cut_all(&self) {
         for stream in self.shared.sessions.lock().unwrap().values() {
@@ -226,6 +259,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
+        if shared.dead.load(Ordering::SeqCst) {
+            continue;
+        }
         let number = shared.journal.next_connection();
         {
             let mut sessions = shared.sessions.lock().unwrap();

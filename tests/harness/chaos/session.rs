@@ -63,10 +63,12 @@ impl Session<'_> {
     /// otherwise the code of the reply that was given.
     fn command(&mut self, line: &[u8]) -> io::Result<Option<u16>> {
         let line = String::from_utf8_lossy(line).trim_end().to_owned();
-        self.shared.commands.lock().unwrap().push(Heard {
-            connection: self.number,
-            line: line.clone(),
-        });
+        if self.shared.keeps_commands {
+            self.shared.commands.lock().unwrap().push(Heard {
+                connection: self.number,
+                line: line.clone(),
+            });
+        }
         let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => {

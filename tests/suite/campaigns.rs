@@ -1,0 +1,85 @@
+//! Short selections of the campaigns (`tests/campaign/`, `docs/proof.md`): the
+//! same code, for seconds instead of hours, with new chances every time.
+
+use crate::harness::small_disk::SmallDisk;
+use crate::scenarios::{disk, kills, order, overlap, power, stops, syscalls};
+
+/// A seed that is printed, and can be given again.
+fn seed() -> u64 {
+    crate::dice::Dice::thrown().below(u64::MAX)
+}
+
+#[test]
+fn killed_at_random_moments_nobody_is_lost_and_nobody_has_two_messages() {
+    let options = kills::Options {
+        count: 12,
+        readers: 1_500,
+        sessions: 8,
+        unsigned: false,
+    };
+    eprintln!("{}", kills::campaign(&options, seed()));
+}
+
+#[test]
+fn killed_before_any_of_its_system_calls_a_run_loses_nobody() {
+    let options = syscalls::Options {
+        readers: 20,
+        sample: Some(24),
+        workers: 2,
+        sessions: vec![8],
+    };
+    eprintln!("{}", syscalls::campaign(&options, seed()));
+}
+
+#[test]
+fn no_dot_leaves_before_its_intent_is_on_the_disk() {
+    let options = order::Options {
+        messages: 200,
+        sessions: 8,
+    };
+    eprintln!("{}", order::campaign(&options, seed()));
+}
+
+#[test]
+fn when_the_power_fails_nobody_is_lost_and_nobody_has_two_messages() {
+    let options = power::Options {
+        cuts: 12,
+        readers: 80,
+        sessions: 8,
+    };
+    eprintln!("{}", power::campaign(&options, seed()));
+}
+
+#[test]
+fn of_fifty_runs_at_once_one_freezes_and_sends_and_the_others_say_so() {
+    let options = overlap::Options {
+        runs: 50,
+        rounds: 1,
+        readers: 40,
+    };
+    eprintln!("{}", overlap::campaign(&options, seed()));
+}
+
+#[test]
+fn stopped_continued_and_told_to_end_a_run_loses_nobody() {
+    let options = stops::Options {
+        count: 8,
+        readers: 800,
+        sessions: 8,
+    };
+    eprintln!("{}", stops::campaign(&options, seed()));
+}
+
+#[test]
+fn wherever_the_disk_is_full_nobody_is_lost_and_nobody_has_two_messages() {
+    if !SmallDisk::is_possible() {
+        eprintln!("this system allows no mounts; the file size limit is tested all the same");
+        return;
+    }
+    let options = disk::Options {
+        levels: 2,
+        readers: 150,
+        sessions: 8,
+    };
+    eprintln!("{}", disk::campaign(&options, seed()));
+}
