@@ -261,6 +261,8 @@ fn edition(config: &Config, words: usize, keys: Option<&Keys>) -> Result<Edition
             rules: &config.content,
             now,
             remembered: &[],
+            cache: &content::Cache::default(),
+            since: now,
         },
         &|_, _| {},
     )?;

@@ -27,7 +27,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("templates", &["domain"]),
     // Files that are whole or not there: knows nothing of what is in them.
     ("files", &[]),
-    ("content", &["domain"]),
+    ("content", &["domain", "files"]),
     ("feed", &["domain"]),
     ("mail", &["domain", "config", "links", "templates"]),
     ("pages", &["domain", "templates"]),

@@ -2,8 +2,11 @@
 //! documents are made, many at a time, and handed to the publisher.
 
 use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use chrono::{DateTime, Utc};
@@ -18,10 +21,11 @@ use super::{
 };
 use crate::{
     config::Config,
-    content::{Loaded, Renderer},
+    content::{Changed, Loaded, Renderer},
     domain::{
         article::{Article, ArticleId, Body},
         chronicle::{Archived, Changes, Chronicle, Documents, Tombstone},
+        fingerprint::Fingerprint,
         publication::FeedContent,
     },
     feed::{self, Feed, FeedError, File, Part, Stream},
@@ -77,7 +81,7 @@ pub async fn publish(
     maker.podcasts(publisher)?;
     let list = feed::opml(&config.publication, &loaded.collection, &maker.streams);
     let list = list.map_err(|error| broken(&error))?;
-    publisher.put(&list.path, &list.bytes)?;
+    publisher.put(&list.path, None, &list.bytes)?;
     // 3. What stays as it is once it is there.
     let folder = publisher.folder().to_owned();
     let known = store.archive_files(&folder).await;
@@ -118,7 +122,7 @@ pub(super) fn foresee(
         paths.filter(|path| !path.is_empty()).collect()
     };
     let mut changes = chronicle.changes(collection, folders, now);
-    chronicle.apply(&changes);
+    chronicle.apply(&noticed(&chronicle, &changes));
     let archived = completed(config, loaded, &chronicle);
     chronicle.apply(&Changes {
         archived: archived.clone(),
@@ -126,6 +130,24 @@ pub(super) fn foresee(
     });
     changes.archived = archived;
     (chronicle, changes)
+}
+
+/// The changes that feeds tell of: what is gone and what is back. New articles
+/// may be very many, and no feed asks the chronicle for them.
+fn noticed(chronicle: &Chronicle, changes: &Changes) -> Changes {
+    let was_gone = |id| {
+        let known = chronicle.published.get(id);
+        known.is_some_and(|known| known.gone_at.is_some())
+    };
+    let published = changes.published.iter();
+    Changes {
+        published: published
+            .filter(|(id, row)| row.gone_at.is_some() || was_gone(id))
+            .cloned()
+            .collect(),
+        returned: changes.returned.clone(),
+        archived: Vec::new(),
+    }
 }
 
 /// The articles of archive documents that are complete from now on.
@@ -195,18 +217,18 @@ impl<'a> Maker<'a> {
         &self,
         stream: &Stream,
         look: impl FnOnce(&Feed<'_>) -> Result<T, FeedError>,
-    ) -> Result<T, FeedError> {
+    ) -> Result<T, Unmade> {
         let plan = self.subscription(stream);
-        let bodies = self.bodies(&plan);
-        let feed = self.assemble(&plan, &bodies)?;
-        look(&feed.in_history(plan.part, plan.withdrawn))
+        let bodies = self.bodies(&plan)?;
+        let feed = self.assemble(&plan).with_bodies(&bodies)?;
+        Ok(look(&feed)?)
     }
 
     /// The podcast feed of a stream, if it has one.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(super) fn podcast(&self, stream: &Stream) -> Result<Option<File>, FeedError> {
+    pub(super) fn podcast(&self, stream: &Stream) -> Result<Option<File>, Unmade> {
         let collection = &self.loaded.collection;
         let Some(podcast) = feed::podcast_of(stream, collection) else {
             return Ok(None);
@@ -217,9 +239,9 @@ impl<'a> Maker<'a> {
             part: Part::Subscription { newest: None },
             withdrawn: Vec::new(),
         };
-        let bodies = self.bodies(&plan);
-        let feed = self.assemble(&plan, &bodies)?;
-        feed.podcast(podcast).map(Some)
+        let bodies = self.bodies(&plan)?;
+        let feed = self.assemble(&plan).with_bodies(&bodies)?;
+        Ok(Some(feed.podcast(podcast)?))
     }
 
     /// Numbers of the archive documents of a stream, oldest first.
@@ -235,7 +257,7 @@ impl<'a> Maker<'a> {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(super) fn archive(&self, stream: &Stream, number: u32) -> Result<Vec<File>, FeedError> {
+    pub(super) fn archive(&self, stream: &Stream, number: u32) -> Result<Vec<File>, Unmade> {
         let documents = self.chronicle.archives.get(&stream.path());
         let found = documents.and_then(|documents| {
             let (_, ids) = documents.iter().find(|(known, _)| *known == number)?;
@@ -244,25 +266,37 @@ impl<'a> Maker<'a> {
         let Some(plan) = found else {
             return Ok(Vec::new());
         };
-        let bodies = self.bodies(&plan);
-        self.make(&plan, &bodies)
+        let bodies = self.bodies(&plan)?;
+        Ok(self.assemble(&plan).with_bodies(&bodies)?.files()?)
     }
 
+    /// Makes the feeds that say something new; the others stay, unread.
     fn subscriptions(&self, context: &Context, publisher: &Publisher<'_>) -> Result<(), Failure> {
-        let plans: Vec<Plan<'_>> = self.streams.iter().map(|s| self.subscription(s)).collect();
-        // Streams share articles: each is rendered once.
-        let shown: BTreeSet<&ArticleId> = plans
-            .iter()
-            .flat_map(|plan| &plan.articles)
-            .map(|a| &a.id)
+        let plans: Vec<Plan<'_>> = self
+            .streams
+            .par_iter()
+            .map(|s| self.subscription(s))
             .collect();
-        let collection = &self.loaded.collection;
-        let renderer = Renderer::new(Arc::clone(&self.loaded.site));
-        let bodies = renderer.render_all(shown.iter().filter_map(|id| collection.get(id)));
-        let bar = context.talk.bar("building", plans.len() as u64);
-        plans.par_iter().try_for_each(|plan| {
-            for file in self.make(plan, &bodies).map_err(|error| broken(&error))? {
-                publisher.put_feed(&file.path, &file.bytes)?;
+        let new = plans
+            .par_iter()
+            .map(|plan| {
+                let feed = self.assemble(plan);
+                let recipe = feed.recipe();
+                let is_kept = keep_all(publisher, &feed.places(), recipe)?;
+                Ok((!is_kept).then_some((feed, recipe)))
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        let new: Vec<(Feed<'_>, Fingerprint)> = new.into_iter().flatten().collect();
+        // Streams share articles: each is rendered once.
+        let shown = new.iter().flat_map(|(feed, _)| &feed.entries);
+        let bodies = self
+            .renderer()
+            .render_all(shown.map(|entry| entry.article))?;
+        let bar = context.talk.bar("building", new.len() as u64);
+        new.into_par_iter().try_for_each(|(feed, recipe)| {
+            let feed = feed.with_bodies(&bodies).map_err(|error| broken(&error))?;
+            for file in feed.files().map_err(|error| broken(&error))? {
+                publisher.put_feed(&file.path, Some(recipe), &file.bytes)?;
             }
             bar.inc(1);
             Ok::<(), Failure>(())
@@ -296,8 +330,8 @@ impl<'a> Maker<'a> {
 
     fn podcasts(&self, publisher: &Publisher<'_>) -> Result<(), Failure> {
         for stream in &self.streams {
-            if let Some(file) = self.podcast(stream).map_err(|error| broken(&error))? {
-                publisher.put_feed(&file.path, &file.bytes)?;
+            if let Some(file) = self.podcast(stream)? {
+                publisher.put_feed(&file.path, None, &file.bytes)?;
             }
         }
         Ok(())
@@ -333,11 +367,22 @@ impl<'a> Maker<'a> {
             }
         }
         let bar = context.talk.bar("archiving", plans.len() as u64);
-        // The articles of a document are in memory only while it is made.
+        // An article is rendered once for all its documents, and in memory only
+        // as long as one of them is to come: so those of one time come together.
+        plans.sort_by_key(|plan| plan.articles.last().map(|oldest| oldest.published));
+        let renderer = self.renderer();
+        let uses = Uses::of(&plans);
         plans.par_iter().try_for_each(|plan| {
-            let bodies = self.bodies(plan);
-            for file in self.make(plan, &bodies).map_err(|error| broken(&error))? {
-                publisher.put(&file.path, &file.bytes)?;
+            let bodies = renderer.render_all(plan.articles.iter().copied())?;
+            let feed = self.assemble(plan).with_bodies(&bodies);
+            let files = feed.and_then(|feed| feed.files());
+            for file in files.map_err(|error| broken(&error))? {
+                publisher.put(&file.path, None, &file.bytes)?;
+            }
+            for article in &plan.articles {
+                if uses.end(&article.id) {
+                    renderer.forget(&article.id);
+                }
             }
             bar.inc(1);
             Ok::<(), Failure>(())
@@ -404,27 +449,78 @@ impl<'a> Maker<'a> {
     }
 
     /// The bodies of one document, rendered for it alone.
-    fn bodies(&self, plan: &Plan<'_>) -> Bodies {
-        let renderer = Renderer::new(Arc::clone(&self.loaded.site));
-        renderer.render_all(plan.articles.iter().copied())
+    fn bodies(&self, plan: &Plan<'_>) -> Result<Bodies, Changed> {
+        self.renderer().render_all(plan.articles.iter().copied())
     }
 
-    fn assemble<'b>(&'b self, plan: &Plan<'b>, bodies: &Bodies) -> Result<Feed<'b>, FeedError> {
+    fn renderer(&self) -> Renderer {
+        Renderer::new(Arc::clone(&self.loaded.site)).without_text()
+    }
+
+    fn assemble<'b>(&'b self, plan: &Plan<'b>) -> Feed<'b> {
         Feed::assemble(
             &self.config.publication,
             &self.config.feeds,
             &self.loaded.collection,
             plan.stream,
             &plan.articles,
-            bodies,
         )
+        .in_history(plan.part, plan.withdrawn.clone())
+    }
+}
+
+/// Why a document cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unmade {
+    /// It cannot be written.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// An article was edited meanwhile.
+    #[error(transparent)]
+    Changed(#[from] Changed),
+}
+
+impl From<Unmade> for Failure {
+    fn from(error: Unmade) -> Self {
+        match error {
+            Unmade::Feed(error) => broken(&error),
+            Unmade::Changed(error) => error.into(),
+        }
+    }
+}
+
+/// In how many documents that are still to be made each article stands.
+struct Uses<'a>(HashMap<&'a ArticleId, AtomicUsize>);
+
+impl<'a> Uses<'a> {
+    fn of(plans: &[Plan<'a>]) -> Self {
+        let mut uses: HashMap<&ArticleId, AtomicUsize> = HashMap::new();
+        for article in plans.iter().flat_map(|plan| &plan.articles) {
+            *uses.entry(&article.id).or_default().get_mut() += 1;
+        }
+        Self(uses)
     }
 
-    fn make(&self, plan: &Plan<'_>, bodies: &Bodies) -> Result<Vec<File>, FeedError> {
-        self.assemble(plan, bodies)?
-            .in_history(plan.part, plan.withdrawn.clone())
-            .files()
+    /// One of them is made: whether it was the last.
+    fn end(&self, article: &ArticleId) -> bool {
+        let left = self.0.get(article);
+        left.is_none_or(|left| left.fetch_sub(1, Ordering::Relaxed) <= 1)
     }
+}
+
+/// Keeps all files of a feed that was made of the same things, or says that
+/// they have to be made.
+fn keep_all(
+    publisher: &Publisher<'_>,
+    paths: &[String],
+    recipe: Fingerprint,
+) -> Result<bool, Failure> {
+    for path in paths {
+        if !publisher.keeps(path, recipe)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Keeps all of a document's files, or says that one of them is not there.

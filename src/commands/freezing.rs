@@ -152,7 +152,7 @@ pub fn render(
     keys: Option<&Keys>,
 ) -> Result<Rendered, Failure> {
     let renderer = Renderer::new(Arc::clone(&loaded.site));
-    let bodies = renderer.render_all(plan.articles.iter().copied());
+    let bodies = renderer.render_all(plan.articles.iter().copied())?;
     let articles = plan
         .articles
         .iter()

@@ -11,10 +11,16 @@ use super::{
 use crate::{
     config::Config,
     content::{Loaded, Renderer},
-    domain::{delivery::State, issue::IssueState, language::is_english},
+    domain::{
+        article::{Article, SafeHtml},
+        delivery::State,
+        fingerprint::Fingerprint,
+        issue::IssueState,
+        language::is_english,
+    },
     feed,
     mail::{Edition, Everybody, LETTER_CLASS},
-    pages::{self, Input, Letter, PagesError},
+    pages::{self, Input, Letter, Page, PagesError, Target},
     store::{IssueSummary, Store},
 };
 
@@ -44,10 +50,34 @@ pub async fn publish(
         templates: &templates,
         letters: &letters,
         feeds: &feeds,
-        text: &|article| renderer.page(article),
-        summary: &|article| renderer.summary(article),
     };
-    pages::write(&input, &mut |page| publisher.put(&page.path, &page.bytes))
+    let target = Website {
+        publisher,
+        renderer,
+    };
+    pages::write(&input, &target)
+}
+
+/// Pages on their way into the output folder.
+struct Website<'a> {
+    publisher: &'a Publisher<'a>,
+    renderer: Renderer,
+}
+
+impl Target for Website<'_> {
+    type Error = Failure;
+
+    fn keeps(&self, path: &str, recipe: Fingerprint) -> Result<bool, Failure> {
+        self.publisher.keeps(path, recipe)
+    }
+
+    fn text(&self, article: &Article) -> Result<SafeHtml, Failure> {
+        Ok(self.renderer.page(article)?)
+    }
+
+    fn put(&self, page: Page) -> Result<(), Failure> {
+        self.publisher.put(&page.path, page.recipe, &page.bytes)
+    }
 }
 
 /// Every feed there is, so that pages announce no other.

@@ -3,6 +3,7 @@
 
 use std::{
     fmt::Write as _,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -10,10 +11,11 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     config::{Config, ConfigError},
-    content::{self, LoadError, Loaded, Source},
+    content::{self, Cache, Changed, LoadError, Loaded, Source},
     domain::{
         article::Remembered, digest::Digest, issue::History, problem::Problem, subscriber::Status,
     },
+    files::{self, Readers},
     store::{ErrorClass, Store, StoreError, Trouble},
     templates::Templates,
 };
@@ -173,6 +175,8 @@ pub fn articles_at(
     now: DateTime<Utc>,
 ) -> Result<Loaded, Failure> {
     let bar = context.talk.bar("loading", 0);
+    let since = context.clock.machine_time();
+    let cache = Cache::read(fs::read(article_cache(config)).unwrap_or_default());
     let source = Source {
         root: &config.root,
         dir: &config.content_dir,
@@ -180,6 +184,8 @@ pub fn articles_at(
         rules: &config.content,
         now,
         remembered,
+        cache: &cache,
+        since,
     };
     let loaded = content::load(&source, &|done, total| {
         bar.set_length(total as u64);
@@ -187,6 +193,37 @@ pub fn articles_at(
     });
     bar.finish_and_clear();
     loaded.map_err(|error: LoadError| Failure::of(Exit::NoInput, &error))
+}
+
+/// A file beside the ledger, named after it.
+#[must_use]
+pub fn beside_ledger(config: &Config, end: &str) -> PathBuf {
+    let mut name = config.store.path.clone().into_os_string();
+    name.push(end);
+    name.into()
+}
+
+/// What is kept of articles that were read.
+fn article_cache(config: &Config) -> PathBuf {
+    beside_ledger(config, ".articles.cache")
+}
+
+/// Keeps what was read for the next load. Without it that takes longer and
+/// does the same, so a failure is none.
+pub fn keep_cache(config: &Config, loaded: &mut Loaded) {
+    if let Some(bytes) = loaded.cache.take() {
+        drop(files::write_unsynced(
+            &article_cache(config),
+            &bytes,
+            Readers::Owner,
+        ));
+    }
+}
+
+impl From<Changed> for Failure {
+    fn from(error: Changed) -> Self {
+        Self::of(Exit::Temporary, &error).hint("run the same command again; nothing was published")
+    }
 }
 
 /// The publication's templates over the embedded ones.

@@ -1,5 +1,7 @@
 //! What the text of an article refers to, checked against what there is.
 
+use url::Url;
+
 use crate::{
     content::{
         file::scan::{MOST_BYTES, MOST_DEPTH, PictureRef, Scan},
@@ -21,6 +23,8 @@ pub(super) struct Findings {
     pub(super) problems: Vec<Problem>,
     /// Files that the text refers to, by path in the content folder.
     pub(super) files: Vec<String>,
+    /// Where its links and pictures lead, in their order.
+    pub(super) places: Vec<Option<Url>>,
 }
 
 /// The article's text, as it was scanned.
@@ -86,13 +90,15 @@ pub(super) fn text(text: Text<'_>, beside: Beside<'_>) -> Findings {
 }
 
 fn link(raw: &str, line: u32, text: Text<'_>, beside: Beside<'_>, findings: &mut Findings) {
+    let followed = beside.site.follow(beside.origin, raw);
+    findings.places.push(followed.url);
     let shown = cut(&one_line(raw), 100);
     let mut warn = |what: String, remedy: &str| {
         findings
             .problems
             .push(Problem::warning(beside.source, line, what, remedy));
     };
-    match beside.site.follow(beside.origin, raw).lead {
+    match followed.lead {
         Lead::Away | Lead::Mail | Lead::OnSite => {}
         Lead::File(file) => findings.files.push(file),
         Lead::Page(file) => {
@@ -112,7 +118,7 @@ fn link(raw: &str, line: u32, text: Text<'_>, beside: Beside<'_>, findings: &mut
                 && !anchor.is_empty()
                 && anchor != "top"
                 && !page.has_pictograms
-                && !page.anchors.contains_key(&anchor)
+                && page.anchors.get(&anchor).is_none()
             {
                 warn(
                     format!("the link `{shown}` names a heading that `{file}` does not have"),
@@ -179,6 +185,8 @@ fn nearest<'a>(name: &str, beside: Beside<'a>) -> Option<&'a str> {
 }
 
 fn picture(reference: &PictureRef, line: u32, beside: Beside<'_>, findings: &mut Findings) {
+    let followed = beside.site.follow(beside.origin, &reference.src);
+    findings.places.push(followed.url);
     let shown = cut(&one_line(&reference.src), 100);
     let problems = &mut findings.problems;
     if !reference.has_alt {
@@ -189,9 +197,9 @@ fn picture(reference: &PictureRef, line: u32, beside: Beside<'_>, findings: &mut
             "say what it shows: `![what it shows](file)`",
         ));
     }
-    match beside.site.follow(beside.origin, &reference.src).lead {
+    match followed.lead {
         Lead::Away => {}
-        Lead::File(file) => match pictures::measure(&beside.folder.join(&file)) {
+        Lead::File(file) => match beside.measures.measure(&file) {
             Ok(_) => findings.files.push(file),
             Err(error) => problems.push(pictures::no_picture(beside.source, line, &shown, &error)),
         },

@@ -14,17 +14,22 @@ pub(super) struct Candidate<'a> {
     pub(super) source: &'a str,
     /// From the front matter.
     pub(super) written: Option<&'a ArticleId>,
-    /// See [`body_hash`]; `None` for an empty body, which recognises nothing.
-    pub(super) body_hash: Option<&'a str>,
+    /// See [`text_hash`]; `None` for an empty text, which recognises nothing.
+    pub(super) text_hash: Option<[u8; 32]>,
     /// Local day of publication.
     pub(super) day: NaiveDate,
     /// Its slug.
     pub(super) slug: &'a Slug,
 }
 
-/// SHA-256 of the Markdown in hexadecimal.
-pub(super) fn body_hash(markdown: &str) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(markdown.as_bytes()))
+/// SHA-256 of the Markdown.
+pub(super) fn text_hash(markdown: &str) -> [u8; 32] {
+    Sha256::digest(markdown.as_bytes()).into()
+}
+
+/// The hash as the ledger keeps it.
+pub(super) fn hexadecimal(hash: &[u8; 32]) -> String {
+    data_encoding::HEXLOWER.encode(hash)
 }
 
 /// One id per candidate, in their order.
@@ -51,19 +56,25 @@ pub(super) fn assign(
         .collect();
     let mut in_use: HashSet<ArticleId> = ids.iter().flatten().cloned().collect();
 
-    let mut gone: Vec<&Remembered> = remembered
-        .iter()
-        .filter(|row| !present.contains(&row.source) && !in_use.contains(&row.id))
-        .collect();
-    gone.sort_by(|a, b| a.source.cmp(&b.source));
+    let mut gone: HashMap<&str, Vec<&Remembered>> = HashMap::new();
+    for row in remembered {
+        if !present.contains(&row.source) && !in_use.contains(&row.id) {
+            gone.entry(&row.body_hash).or_default().push(row);
+        }
+    }
+    for rows in gone.values_mut() {
+        // The first by name is taken first, from the end.
+        rows.sort_by(|a, b| b.source.cmp(&a.source));
+    }
     for (id, candidate) in ids.iter_mut().zip(candidates) {
         if id.is_none()
-            && let Some(hash) = candidate.body_hash
-            && let Some(at) = gone.iter().position(|row| row.body_hash == hash)
+            && !gone.is_empty()
+            && let Some(hash) = &candidate.text_hash
+            && let Some(rows) = gone.get_mut(hexadecimal(hash).as_str())
+            && let Some(renamed) = rows.pop()
         {
-            let renamed = gone.remove(at).id.clone();
-            in_use.insert(renamed.clone());
-            *id = Some(renamed);
+            in_use.insert(renamed.id.clone());
+            *id = Some(renamed.id.clone());
         }
     }
 
@@ -101,7 +112,7 @@ mod tests {
         Remembered {
             source: source.to_owned(),
             id: id(text),
-            body_hash: hash.to_owned(),
+            body_hash: hexadecimal(&text_hash(hash)),
         }
     }
 
@@ -118,7 +129,7 @@ mod tests {
             .map(|(file, written)| Candidate {
                 source: file.0,
                 written: written.as_ref(),
-                body_hash: Some(file.2).filter(|hash| !hash.is_empty()),
+                text_hash: Some(text_hash(file.2)).filter(|_| !file.2.is_empty()),
                 day: NaiveDate::from_ymd_opt(2026, 8, 1).unwrap(),
                 slug: &slug,
             })
@@ -180,7 +191,7 @@ mod tests {
 
     #[test]
     fn an_empty_article_is_never_taken_for_a_renamed_one() {
-        let memory = [row("content/old.md", "tag:old", &body_hash(""))];
+        let memory = [row("content/old.md", "tag:old", "")];
         let ids = assigned(&[("content/new.md", None, "")], &memory, &[]);
         assert_eq!(ids, ["tag:example.org,2026:2026-08-01/beans"]);
     }

@@ -5,7 +5,7 @@ use std::{
     io,
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -15,13 +15,17 @@ use url::Url;
 
 use crate::{
     content::{
-        Asset, LoadError, Loaded, SetAside, Source, checks, enclosures,
+        Asset, LoadError, Loaded, SetAside, Source,
+        anchors::Anchors,
+        cache::{Cache, Kept},
+        checks, enclosures,
         file::{
-            self, Kind, Parsed, ParsedArticle,
+            self, Kind, Parsed, ParsedArticle, Reading,
             fields::SectionFields,
             list::{self, Files},
         },
-        pictures::{self, Beside},
+        ids,
+        pictures::{self, Beside, Measures},
         plan::{self, Planned},
         podcast,
         site::{self, Origin, Page, Site},
@@ -30,6 +34,7 @@ use crate::{
     domain::{
         article::{Article, Remembered, Slug},
         collection::{Collection, HeldBack, Section},
+        fingerprint::Fingerprint,
         problem::Problem,
         publication::{Author, Publication},
     },
@@ -53,26 +58,48 @@ pub fn load(
     })?;
     let mut problems = std::mem::take(&mut files.problems);
 
-    // 1. Every file by itself.
-    let parsed = parse_all(&files, &folder, source.dir, progress);
+    // 1. Every file by itself, from the cache where it has not changed.
+    let settings = settings(source);
+    let none = Cache::default();
+    let cache = Some(source.cache).filter(|cache| cache.is_for(settings));
+    let cache = cache.unwrap_or(&none);
+    let reading = Reading {
+        folder: &folder,
+        dir: source.dir,
+        base: &source.publication.base_url,
+        smart_punctuation: source.rules.smart_punctuation,
+        cache,
+        since: source.since,
+    };
+    let (parsed, kept) = parse_all(&files, reading, progress);
+    let names = std::mem::take(&mut files.markdown);
+    let kept = names.iter().map(String::as_str).zip(kept);
+    let kept = kept.filter_map(|(name, kept)| Some((name, kept?)));
+    let draft = cache.draft(settings, kept.collect());
     let (articles, indexes) = sort_out(parsed, &mut problems);
 
     // 2. What they have only together.
-    let present = files
-        .markdown
+    let present = names
         .iter()
         .map(|file| slashed(&source.dir.join(file)))
         .collect();
     let planned = plan::plan(articles, source, &present, &mut problems);
     let (mut sections, podcasts) = sections(indexes, source.dir, &planned);
     let section_urls = section_urls(&sections, &source.publication.base_url);
-    let planned = plan::without_doubles(planned, source, &section_urls, &mut problems);
+    let mut planned = plan::without_doubles(planned, source, &section_urls, &mut problems);
 
     // 3. What they refer to.
-    let site = Arc::new(site_of(source, files, &planned, &section_urls));
+    let site = Arc::new(site_of(
+        source,
+        &names,
+        files.others,
+        &mut planned,
+        &section_urls,
+    ));
+    let measures = Measures::new(&folder, source.since, cache.pictures());
     let finished: Vec<Finished> = planned
         .into_par_iter()
-        .map(|article| finish(article, source, &site, &folder))
+        .map(|article| finish(article, source, &site, &measures))
         .collect();
 
     let mut files = BTreeSet::new();
@@ -84,43 +111,56 @@ pub fn load(
         }
     }
 
-    // 4. The collection.
+    // 4. The collection, and what makes the next load quicker.
     let mut result = gather(finished, sections, files, source, &site);
+    result.cache = draft.finish(measures.into_found());
     result.problems.append(&mut problems);
     result.problems.sort();
     Ok(result)
 }
 
+/// What reading a file depends on besides its name and its bytes.
+fn settings(source: &Source<'_>) -> Fingerprint {
+    Fingerprint::of(&(
+        source.dir,
+        source.publication.base_url.as_str(),
+        source.rules.smart_punctuation,
+    ))
+}
+
 fn parse_all(
     files: &Files,
-    folder: &Path,
-    dir: &Path,
+    reading: Reading<'_>,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Vec<Parsed> {
+) -> (Vec<Parsed>, Vec<Option<Kept>>) {
     let total = files.markdown.len();
     let done = AtomicUsize::new(0);
     files
         .markdown
         .par_iter()
         .map(|name| {
-            let parsed = file::parse(folder, dir, name);
+            let parsed = reading.parse(name);
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total);
             parsed
         })
-        .collect()
+        .unzip()
 }
 
 /// Articles, and what describes sections, by path in the content folder.
+#[expect(
+    clippy::vec_box,
+    reason = "large values that change hands several times: only pointers move"
+)]
 fn sort_out(
     parsed: Vec<Parsed>,
     problems: &mut Vec<Problem>,
-) -> (Vec<ParsedArticle>, Vec<(String, SectionFields)>) {
+) -> (Vec<Box<ParsedArticle>>, Vec<(String, SectionFields)>) {
     let mut articles = Vec::new();
     let mut indexes = Vec::new();
     for mut file in parsed {
         problems.append(&mut file.problems);
         match file.kind {
-            Some(Kind::Article(article)) => articles.push(*article),
+            Some(Kind::Article(article)) => articles.push(article),
             Some(Kind::Section(section)) => indexes.push((file.file, *section)),
             None => {}
         }
@@ -185,15 +225,19 @@ fn section_urls(sections: &BTreeMap<Slug, Section>, base: &Url) -> HashMap<Slug,
     sections.keys().map(url).collect()
 }
 
+/// What stands where; takes what only links need out of the articles.
 fn site_of(
     source: &Source<'_>,
-    files: Files,
-    planned: &[Planned],
+    markdown: &[String],
+    others: HashSet<String>,
+    planned: &mut [Planned],
     sections: &HashMap<Slug, Url>,
 ) -> Site {
     let base = source.publication.base_url.clone();
     let mut site = Site {
         dir: slashed(source.dir),
+        folder: source.root.join(source.dir),
+        fingerprint: OnceLock::new(),
         smart_punctuation: source.rules.smart_punctuation,
         pages: HashMap::new(),
         folders: HashMap::new(),
@@ -206,7 +250,7 @@ fn site_of(
     let known = own.iter().chain(sections.values());
     site.paths
         .extend(known.map(|url| (site::path_key(url.path()), None)));
-    for file in files.markdown.iter().filter(|file| is_index(file)) {
+    for file in markdown.iter().filter(|file| is_index(file)) {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         let page = if folder.is_empty() {
             String::new()
@@ -218,7 +262,7 @@ fn site_of(
         let page = Page {
             url,
             is_held_back: false,
-            anchors: HashMap::new(),
+            anchors: Anchors::default(),
             has_pictograms: false,
         };
         site.pages.insert(file.clone(), page);
@@ -226,7 +270,7 @@ fn site_of(
     for article in planned {
         add_article(&mut site, article);
     }
-    site.files = files.others;
+    site.files = others;
     let address = |file: &String| {
         (
             site::path_key(site.file_url(file).path()),
@@ -238,7 +282,7 @@ fn site_of(
     site
 }
 
-fn add_article(site: &mut Site, article: &Planned) {
+fn add_article(site: &mut Site, article: &mut Planned) {
     let file = &article.parsed.file;
     if !article.is_elsewhere {
         site.paths.insert(site::path_key(article.url.path()), None);
@@ -253,8 +297,7 @@ fn add_article(site: &mut Site, article: &Planned) {
     let page = Page {
         url: article.url.clone(),
         is_held_back: article.withheld.is_some(),
-        // Of two places with one key a link leads to the first.
-        anchors: article.parsed.scan.anchors.iter().rev().cloned().collect(),
+        anchors: std::mem::take(&mut article.parsed.scan.anchors),
         has_pictograms: article.parsed.scan.has_pictograms,
     };
     site.pages.insert(file.clone(), page);
@@ -273,7 +316,7 @@ struct Finished {
     remember: Remembered,
 }
 
-fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> Finished {
+fn finish(planned: Planned, source: &Source<'_>, site: &Site, measures: &Measures<'_>) -> Finished {
     let parsed = &planned.parsed;
     let origin = Origin {
         file: &parsed.file,
@@ -282,7 +325,8 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> 
     let beside = Beside {
         site,
         origin,
-        folder,
+        folder: &site.folder,
+        measures,
         source: &parsed.source,
         missing: source.rules.missing,
     };
@@ -294,6 +338,7 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> 
     let checks::Findings {
         mut problems,
         mut files,
+        places,
     } = checks::text(text, beside);
     let fields = &parsed.fields;
     let hero = fields
@@ -317,8 +362,15 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> 
     let remember = Remembered {
         source: planned.source_key(),
         id: planned.id.clone(),
-        body_hash: parsed.body_hash.clone(),
+        body_hash: ids::hexadecimal(&parsed.text_hash),
     };
+    let text = Fingerprint::of(&(
+        parsed.text_hash,
+        (&parsed.file, &planned.url, site.smart_punctuation),
+        places,
+        // What may lead anywhere depends on everything.
+        parsed.scan.may_refer_to_more.then(|| site.fingerprint()),
+    ));
     let held_back = planned.withheld.clone().map(|reason| HeldBack {
         id: planned.id.clone(),
         source: parsed.source.clone(),
@@ -327,7 +379,8 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> 
     });
     let mut article = article(planned, source.publication);
     article.hero = hero;
-    article.enclosure = enclosure;
+    article.enclosure = enclosure.map(Box::new);
+    article.text = text;
     Finished {
         article,
         held_back,
@@ -339,7 +392,7 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, folder: &Path) -> 
 
 /// The article but for its pictures, which are measured before it is taken apart.
 fn article(planned: Planned, publication: &Publication) -> Article {
-    let parsed = planned.parsed;
+    let parsed = *planned.parsed;
     let fields = parsed.fields;
     let authors = if fields.authors.is_empty() {
         speakers(publication)
@@ -364,8 +417,9 @@ fn article(planned: Planned, publication: &Publication) -> Article {
         updated: planned.updated,
         aliases: fields.aliases,
         language: fields.language,
-        markdown: parsed.markdown,
-        markdown_line: parsed.markdown_line,
+        summary: parsed.summary,
+        text_hash: parsed.text_hash,
+        text: Fingerprint::default(),
     }
 }
 
@@ -390,7 +444,7 @@ fn gather(
         .iter()
         .map(|row| (row.source.as_str(), row))
         .collect();
-    let mut articles = Vec::new();
+    let mut articles = Vec::with_capacity(finished.len());
     let mut held_back = Vec::new();
     let mut set_aside = Vec::new();
     let mut problems = Vec::new();
@@ -422,6 +476,7 @@ fn gather(
         remember,
         pictures: used.into_iter().map(asset).collect(),
         site: Arc::clone(site),
+        cache: None,
         set_aside,
     }
 }

@@ -1,9 +1,11 @@
 //! Files to a [`Collection`]: every article complete, or every problem named.
 //!
-//! Loading reads, checks and connects, in parallel; it renders nothing.
+//! Loading reads, checks and connects, in parallel; what has not changed it
+//! takes from a [`Cache`]. It renders nothing, and the text of articles stays on disk.
 //! [`Renderer`] makes HTML and text of the articles that are output.
 
 mod anchors;
+mod cache;
 mod checks;
 mod enclosures;
 mod file;
@@ -15,6 +17,7 @@ mod plan;
 mod podcast;
 mod render;
 mod site;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod urls;
@@ -35,8 +38,9 @@ use crate::domain::{
     publication::{ContentRules, Publication},
 };
 
+pub use cache::Cache;
 pub use load::load;
-pub use render::Renderer;
+pub use render::{Changed, Renderer};
 pub use site::Site;
 
 /// What to load and how.
@@ -54,6 +58,11 @@ pub struct Source<'a> {
     pub now: DateTime<Utc>,
     /// What the ledger knows of earlier loads.
     pub remembered: &'a [Remembered],
+    /// What earlier loads read; makes this one quicker and nothing else.
+    pub cache: &'a Cache,
+    /// The machine's time before this load, whatever `now` is: files that have
+    /// changed since are not taken for unchanged by the next load.
+    pub since: DateTime<Utc>,
 }
 
 /// Everything that was loaded, and everything that is wrong with it.
@@ -69,6 +78,9 @@ pub struct Loaded {
     pub pictures: Vec<Asset>,
     /// What links resolve against; for [`Renderer::new`].
     pub site: Arc<Site>,
+    /// The bytes of the [`Cache`] for the next load; `None` when the present
+    /// one still says everything.
+    pub cache: Option<Vec<u8>>,
     /// Drafts, future and withdrawn articles, complete: for those who write
     /// them, in the order of [`Collection::held_back`].
     pub set_aside: Vec<SetAside>,

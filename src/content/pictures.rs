@@ -4,13 +4,16 @@ use std::{
     fs::File,
     io::{BufReader, Read, Seek},
     path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use chrono::{DateTime, Utc};
 use imagesize::{Compression, ImageType};
 use url::Url;
 
 use crate::{
     content::{
+        cache::Pictures,
         file::fields::HeroField,
         html::{self, Kind},
         site::{Lead, Origin, Site},
@@ -19,6 +22,7 @@ use crate::{
         article::{Picture, PictureType},
         problem::{Level, Problem},
     },
+    files::Stamp,
 };
 
 /// What a picture's file says of itself.
@@ -42,6 +46,56 @@ pub(super) enum MeasureError {
     /// Its header is of a known kind, but broken.
     #[error("is a broken picture")]
     Broken,
+}
+
+/// The pictures of one load: each is measured once, and not at all if it is the
+/// same as in an earlier load.
+#[derive(Debug)]
+pub(super) struct Measures<'a> {
+    /// The content folder on disk.
+    folder: &'a Path,
+    since: DateTime<Utc>,
+    known: &'a Pictures,
+    found: Mutex<Pictures>,
+}
+
+impl<'a> Measures<'a> {
+    pub(super) fn new(folder: &'a Path, since: DateTime<Utc>, known: &'a Pictures) -> Self {
+        Self {
+            folder,
+            since,
+            known,
+            found: Mutex::default(),
+        }
+    }
+
+    /// What the file at this path in the content folder says of itself.
+    pub(super) fn measure(&self, file: &str) -> Result<Measure, MeasureError> {
+        if let Some((_, measure)) = self.found().get(file) {
+            return Ok(*measure);
+        }
+        let path = self.folder.join(file);
+        let stamp = Stamp::of(&std::fs::symlink_metadata(&path)?);
+        let stamp = Some(stamp).filter(|stamp| stamp.is_settled(self.since));
+        let known = self.known.get(file);
+        let measure = match known.filter(|(then, _)| stamp.is_some() && *then == stamp) {
+            Some((_, measure)) => *measure,
+            None => measure(&path)?,
+        };
+        self.found().insert(file.to_owned(), (stamp, measure));
+        Ok(measure)
+    }
+
+    /// Everything that was measured.
+    pub(super) fn into_found(self) -> Pictures {
+        self.found
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn found(&self) -> MutexGuard<'_, Pictures> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Reads kind and size from the head of a file, whatever its name.
@@ -148,6 +202,7 @@ pub(super) struct Beside<'a> {
     pub(super) origin: Origin<'a>,
     /// The content folder on disk.
     pub(super) folder: &'a Path,
+    pub(super) measures: &'a Measures<'a>,
     /// The article's file, for problems.
     pub(super) source: &'a Path,
     /// How much it matters that something is not there.
@@ -164,7 +219,7 @@ pub(super) fn hero(
     let mut report = |problem| problems.push(problem);
     let followed = beside.site.follow(beside.origin, &field.src);
     let (file, measure) = match &followed.lead {
-        Lead::File(file) => match measure(&beside.folder.join(file)) {
+        Lead::File(file) => match beside.measures.measure(file) {
             Ok(measure) => (Some(Path::new(&beside.site.dir).join(file)), measure),
             Err(error) => {
                 report(no_picture(beside.source, field.line, &field.src, &error));

@@ -2,6 +2,7 @@
 //! them twice.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     path::Path,
 };
@@ -26,7 +27,7 @@ use crate::{
 /// An article with everything but its pictures.
 #[derive(Debug)]
 pub(super) struct Planned {
-    pub(super) parsed: ParsedArticle,
+    pub(super) parsed: Box<ParsedArticle>,
     pub(super) id: ArticleId,
     pub(super) url: Url,
     pub(super) is_elsewhere: bool,
@@ -55,21 +56,25 @@ fn key_of(parsed: &ParsedArticle) -> String {
 
 /// Gives every article its id, instants and address, in the order of source
 /// files. `present` holds every source file there is, as [`key_of`] writes it.
+#[expect(
+    clippy::vec_box,
+    reason = "large values that change hands several times: only pointers move"
+)]
 pub(super) fn plan(
-    articles: Vec<ParsedArticle>,
+    articles: Vec<Box<ParsedArticle>>,
     source: &Source<'_>,
     present: &HashSet<String>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Planned> {
     let zone = source.publication.timezone;
-    let keys: Vec<String> = articles.iter().map(key_of).collect();
+    let keys: Vec<String> = articles.iter().map(|article| key_of(article)).collect();
     let candidates: Vec<ids::Candidate<'_>> = articles
         .iter()
         .zip(&keys)
         .map(|(article, key)| ids::Candidate {
             source: key,
             written: article.fields.id.as_ref(),
-            body_hash: (!article.markdown.trim().is_empty()).then_some(article.body_hash.as_str()),
+            text_hash: (!article.is_empty).then_some(article.text_hash),
             day: article.date.day(zone),
             slug: &article.slug,
         })
@@ -107,7 +112,7 @@ fn withheld(article: &Planned, source: &Source<'_>) -> Option<Withheld> {
     }
 }
 
-fn place(parsed: ParsedArticle, id: ArticleId, source: &Source<'_>) -> Planned {
+fn place(parsed: Box<ParsedArticle>, id: ArticleId, source: &Source<'_>) -> Planned {
     let zone = source.publication.timezone;
     let base = &source.publication.base_url;
     let url = match &parsed.fields.place {
@@ -201,44 +206,48 @@ pub(super) fn without_doubles(
     sections: &HashMap<Slug, Url>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Planned> {
-    planned.sort_by(|a, b| {
-        let rank = |article: &Planned| article.withheld.is_some();
-        rank(a)
-            .cmp(&rank(b))
-            .then_with(|| a.parsed.source.cmp(&b.parsed.source))
-    });
     let mut seen = Seen {
         // Addresses tell apart what slugs do not, when dates are part of them.
         is_dated: urls::has_date(&source.rules.permalink),
-        ids: HashMap::new(),
-        slugs: HashMap::new(),
-        urls: sections
-            .values()
-            .map(|url| (url.clone(), Path::new("").to_owned()))
-            .collect(),
+        ids: HashMap::with_capacity(planned.len()),
+        slugs: HashMap::with_capacity(planned.len()),
+        urls: sections.values().map(|url| (url, Path::new(""))).collect(),
     };
-    planned.retain(|article| match seen.add(article) {
-        Ok(()) => true,
-        Err(problem) => {
-            problems.push(problem);
-            false
-        }
+    let mut order: Vec<usize> = (0..planned.len()).collect();
+    order.sort_by(|&a, &b| {
+        let rank = |at: usize| planned[at].withheld.is_some();
+        let file = |at: usize| planned[at].parsed.file.as_str();
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| by_folder(file(a), file(b)))
     });
-    planned.sort_by(|a, b| a.parsed.source.cmp(&b.parsed.source));
+    let mut is_double = vec![false; planned.len()];
+    for at in order {
+        if let Err(problem) = seen.add(&planned[at]) {
+            problems.push(problem);
+            is_double[at] = true;
+        }
+    }
+    let mut is_double = is_double.into_iter();
+    planned.retain(|_| is_double.next() == Some(false));
     planned
 }
 
-type File = std::path::PathBuf;
-
-struct Seen {
-    is_dated: bool,
-    ids: HashMap<ArticleId, File>,
-    slugs: HashMap<(Option<Slug>, Slug), File>,
-    urls: HashMap<Url, File>,
+/// The order of paths, a folder before what its name begins.
+fn by_folder(a: &str, b: &str) -> Ordering {
+    let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
+    a.bytes().map(rank).cmp(b.bytes().map(rank))
 }
 
-impl Seen {
-    fn add(&mut self, article: &Planned) -> Result<(), Problem> {
+struct Seen<'a> {
+    is_dated: bool,
+    ids: HashMap<&'a ArticleId, &'a Path>,
+    slugs: HashMap<(Option<&'a Slug>, &'a Slug), &'a Path>,
+    urls: HashMap<&'a Url, &'a Path>,
+}
+
+impl<'a> Seen<'a> {
+    fn add(&mut self, article: &'a Planned) -> Result<(), Problem> {
         let parsed = &article.parsed;
         let double = |what: String, remedy: &str| {
             Err(Problem::error(
@@ -258,8 +267,8 @@ impl Seen {
                 "give one of them an id of its own; ids are for ever, so change the newer one",
             );
         }
-        let section = parsed.section.as_ref().map(|(slug, _)| slug.clone());
-        let slug = (section, parsed.slug.clone());
+        let section = parsed.section.as_ref().map(|(slug, _)| slug);
+        let slug = (section, &parsed.slug);
         let has_own_place = parsed.fields.place.is_some();
         if !has_own_place
             && !self.is_dated
@@ -291,10 +300,10 @@ impl Seen {
                 "change `path`",
             );
         }
-        self.ids.insert(article.id.clone(), parsed.source.clone());
-        self.urls.insert(article.url.clone(), parsed.source.clone());
+        self.ids.insert(&article.id, &parsed.source);
+        self.urls.insert(&article.url, &parsed.source);
         if !has_own_place {
-            self.slugs.insert(slug, parsed.source.clone());
+            self.slugs.insert(slug, &parsed.source);
         }
         Ok(())
     }

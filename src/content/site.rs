@@ -1,17 +1,26 @@
 //! What stands where on the site, and where a link in an article leads.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::OnceLock,
+};
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::content::urls;
+use crate::{
+    content::{anchors::Anchors, urls},
+    domain::fingerprint::Fingerprint,
+};
 
 /// Files, pages and addresses of one loaded publication: what links resolve
 /// against, in checks and in rendering alike.
 #[derive(Debug)]
 pub struct Site {
     pub(super) base: Url,
+    /// The content folder on disk.
+    pub(super) folder: PathBuf,
     /// Content folder relative to the publication's root, with `/`.
     pub(super) dir: String,
     pub(super) smart_punctuation: bool,
@@ -24,17 +33,18 @@ pub struct Site {
     /// Paths on our host that lead somewhere, as [`path_key`] writes them; with
     /// the file that stands there, if it is one of [`Self::files`].
     pub(super) paths: HashMap<String, Option<String>>,
+    /// See [`Site::fingerprint`].
+    pub(super) fingerprint: OnceLock<Fingerprint>,
 }
 
 /// A Markdown file as a target of links.
-#[derive(Debug)]
+#[derive(Debug, Hash)]
 pub(super) struct Page {
     pub(super) url: Url,
     /// Draft or future.
     pub(super) is_held_back: bool,
-    /// Places in it that a fragment may name: as [`anchor_key`] writes them,
-    /// with the id that its page has there (empty where nobody can tell).
-    pub(super) anchors: HashMap<String, String>,
+    /// Places in it that a fragment may name.
+    pub(super) anchors: Anchors,
     /// Generators name pictograms in headings each in their own way, so that
     /// [`Self::anchors`] cannot tell all.
     pub(super) has_pictograms: bool,
@@ -47,10 +57,9 @@ impl Page {
         let id = url
             .fragment()
             .and_then(|fragment| self.anchors.get(&anchor_key(fragment)))
-            .filter(|id| !id.is_empty())
-            .cloned();
+            .filter(|id| !id.is_empty());
         if let Some(id) = id {
-            url.set_fragment(Some(&id));
+            url.set_fragment(Some(id));
         }
     }
 }
@@ -228,9 +237,22 @@ impl Site {
     }
 
     fn is_ours(&self, url: &Url) -> bool {
-        url.host_str() == self.base.host_str()
-            && url.port_or_known_default() == self.base.port_or_known_default()
-            && url.path().starts_with(self.base.path())
+        is_below(url, &self.base)
+    }
+
+    /// Of everything that links may depend on.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        *self.fingerprint.get_or_init(|| {
+            let mut pages: Vec<_> = self.pages.iter().collect();
+            let mut files: Vec<_> = self.files.iter().collect();
+            let mut folders: Vec<_> = self.folders.iter().collect();
+            let mut paths: Vec<_> = self.paths.iter().collect();
+            pages.sort_by_key(|(file, _)| *file);
+            files.sort();
+            folders.sort();
+            paths.sort();
+            Fingerprint::of(&(self.base.as_str(), &self.dir, pages, files, folders, paths))
+        })
     }
 
     fn lead_on_site(&self, url: &Url, is_relative: bool) -> Lead {
@@ -240,6 +262,23 @@ impl Site {
             None => Lead::Nowhere { is_relative },
         }
     }
+}
+
+fn is_below(url: &Url, base: &Url) -> bool {
+    url.host_str() == base.host_str()
+        && url.port_or_known_default() == base.port_or_known_default()
+        && url.path().starts_with(base.path())
+}
+
+/// Whether a link certainly leads to another site, or into a mail program.
+pub(super) fn leads_away(base: &Url, raw: &str) -> bool {
+    is_far_picture(base, raw) || Url::parse(raw.trim()).is_ok_and(|url| url.scheme() == "mailto")
+}
+
+/// Whether a picture certainly is on another site.
+pub(super) fn is_far_picture(base: &Url, raw: &str) -> bool {
+    Url::parse(raw.trim())
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && !is_below(&url, base))
 }
 
 /// A path as it is compared: decoded, without slash or `index.html` at its end.
@@ -283,12 +322,14 @@ pub(super) mod tests {
         let page = |path: &str, is_held_back| Page {
             url: base.join(path).unwrap(),
             is_held_back,
-            anchors: HashMap::from([(anchor_key("What’s new?"), "whats-new".to_owned())]),
+            anchors: Anchors::new(&[(anchor_key("What’s new?"), "whats-new".to_owned())]),
             has_pictograms: false,
         };
         Site {
             dir: "content".to_owned(),
+            folder: PathBuf::from("content"),
             smart_punctuation: false,
+            fingerprint: OnceLock::new(),
             pages: HashMap::from([
                 ("food/beans.md".to_owned(), page("food/beans/", false)),
                 ("food/soup/index.md".to_owned(), page("food/soup/", false)),

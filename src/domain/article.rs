@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::domain::publication::Author;
+use crate::domain::{fingerprint::Fingerprint, publication::Author};
 
 /// The permanent identity of an article: a URI that never changes once minted,
 /// whatever happens to title, file, date or address (RFC 4151, RFC 4287 4.2.6).
@@ -137,7 +137,7 @@ pub struct Tag {
 }
 
 /// The kinds of picture every mail client and browser shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Hash)]
 pub enum PictureType {
     /// `image/jpeg`
     Jpeg,
@@ -169,7 +169,7 @@ impl PictureType {
 }
 
 /// A picture that was found and measured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Picture {
     /// Absolute URL under which readers fetch it.
     pub url: Url,
@@ -192,7 +192,7 @@ pub struct Picture {
 }
 
 /// A file that goes with an article: audio, video, a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Enclosure {
     /// Absolute URL.
     pub url: Url,
@@ -226,7 +226,7 @@ impl Enclosure {
 }
 
 /// A file that goes with an enclosure.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Companion {
     /// Absolute URL.
     pub url: Url,
@@ -237,7 +237,7 @@ pub struct Companion {
 }
 
 /// One published article: complete and valid when it exists.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Article {
     /// Permanent; see [`ArticleId`].
     pub id: ArticleId,
@@ -265,7 +265,7 @@ pub struct Article {
     /// The picture that stands for the article.
     pub hero: Option<Picture>,
     /// A file that goes with it.
-    pub enclosure: Option<Enclosure>,
+    pub enclosure: Option<Box<Enclosure>>,
     /// When it was published, in the publication's zone.
     pub published: DateTime<FixedOffset>,
     /// When it was last changed for readers; not before `published`.
@@ -274,10 +274,15 @@ pub struct Article {
     pub aliases: Vec<String>,
     /// BCP 47 tag where it differs from the publication's.
     pub language: Option<String>,
-    /// The Markdown after the front matter.
-    pub markdown: String,
-    /// 1-based line of the source file on which `markdown` begins.
-    pub markdown_line: u32,
+    /// What it is about, as one line of plain text of at most 400 characters:
+    /// the standfirst, else the text before `<!-- more -->`, else the first
+    /// paragraph.
+    pub summary: String,
+    /// SHA-256 of its Markdown, which stays in the file until it is rendered.
+    pub text_hash: [u8; 32],
+    /// What its rendered text depends on: its Markdown, its place, and where
+    /// everything is that it refers to.
+    pub text: Fingerprint,
 }
 
 /// HTML that went through the allow-list sanitiser: the only HTML that
@@ -310,18 +315,7 @@ pub struct Body {
     /// The whole article as plain text, written from its structure and wrapped
     /// at 76 columns: headings, lists, quotes, links by number, pictures by alt.
     pub text: String,
-    /// The standfirst, else the text before `<!-- more -->`, else the first
-    /// paragraph; one line of plain text, at most 400 characters.
-    pub summary: String,
-}
-
-/// An article as its own page shows it: made on demand, kept by nobody.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct PageText {
-    /// The whole article; sanitised. Headings and footnotes carry ids, and
-    /// links within the site are paths from its root.
-    pub html: SafeHtml,
-    /// As [`Body::summary`].
+    /// As [`Article::summary`].
     pub summary: String,
 }
 
@@ -360,8 +354,9 @@ impl Article {
             updated: published,
             aliases: Vec::new(),
             language: None,
-            markdown: String::new(),
-            markdown_line: 1,
+            summary: String::new(),
+            text_hash: [0; 32],
+            text: Fingerprint::default(),
         }
     }
 }

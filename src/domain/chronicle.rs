@@ -38,8 +38,19 @@ pub struct Published {
     pub gone_at: Option<DateTime<Utc>>,
 }
 
+impl Published {
+    /// Whether there is nothing to add, now that the article is shown in these
+    /// streams.
+    fn says(&self, article: &Article, streams: &[String]) -> bool {
+        self.gone_at.is_none()
+            && self.title == article.title
+            && self.url == article.url.as_str()
+            && streams.iter().all(|stream| self.streams.contains(stream))
+    }
+}
+
 /// An article that readers were shown and that was taken back (RFC 6721).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tombstone {
     /// Its id.
     pub id: ArticleId,
@@ -151,7 +162,11 @@ impl Chronicle {
         let mut changes = Changes::default();
         for article in collection.articles() {
             let known = self.published.get(&article.id);
-            let row = published(article, known, streams(article));
+            let streams = streams(article);
+            if known.is_some_and(|known| known.says(article, &streams)) {
+                continue;
+            }
+            let row = published(article, known, streams);
             if known.is_some_and(|known| known.gone_at.is_some()) {
                 changes.returned.push(article.id.clone());
             }

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 
 /// A section: a folder of articles, described by its `_index.md`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Section {
     /// Folder name.
     pub slug: Slug,
@@ -119,16 +119,21 @@ impl Collection {
     /// Adds the article to its lists; called newest first.
     fn index(&mut self, at: usize, article: &Article) {
         if let Some(section) = &article.section {
-            let list = self.by_section.entry(section.clone()).or_default();
-            list.push(at);
+            match self.by_section.get_mut(section) {
+                Some(list) => list.push(at),
+                None => drop(self.by_section.insert(section.clone(), vec![at])),
+            }
         }
         for tag in &article.tags {
-            let (oldest, list) = self
-                .by_tag
-                .entry(tag.slug.clone())
-                .or_insert_with(|| (tag.clone(), Vec::new()));
+            let Some((oldest, list)) = self.by_tag.get_mut(&tag.slug) else {
+                let new = (tag.clone(), vec![at]);
+                self.by_tag.insert(tag.slug.clone(), new);
+                continue;
+            };
             // The first label that was ever used stays.
-            oldest.label.clone_from(&tag.label);
+            if oldest.label != tag.label {
+                oldest.label.clone_from(&tag.label);
+            }
             list.push(at);
         }
         for author in &article.authors {

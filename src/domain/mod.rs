@@ -8,6 +8,7 @@ pub mod chronicle;
 pub mod collection;
 pub mod delivery;
 pub mod digest;
+pub mod fingerprint;
 pub mod issue;
 pub mod language;
 pub mod podcast;

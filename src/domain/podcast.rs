@@ -4,7 +4,7 @@
 use url::Url;
 
 /// A section's podcast feed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Podcast {
     /// Who can be asked about it.
     pub owner_name: String,
@@ -23,7 +23,7 @@ pub struct Podcast {
 }
 
 /// A category of Apple's list, which the other directories use too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Category {
     /// Such as `Arts`.
     pub main: &'static str,

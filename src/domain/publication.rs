@@ -33,7 +33,7 @@ impl Author {
 }
 
 /// What a publication is called, where it lives and who it speaks for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Publication {
     /// Its name.
     pub title: String,
@@ -113,7 +113,7 @@ pub fn is_feed_place(file: &str) -> bool {
 }
 
 /// A picture that stands for the publication.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Logo {
     /// Absolute URL.
     pub url: Url,
@@ -124,7 +124,7 @@ pub struct Logo {
 }
 
 /// How articles become addresses and HTML: `[content]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct ContentRules {
     /// Pattern of an article's path, such as `/{section}/{slug}/`; also
     /// `{year}`, `{month}`, `{day}`. Begins with `/`.
@@ -138,7 +138,7 @@ pub struct ContentRules {
 }
 
 /// How much of an article a feed carries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FeedContent {
     /// Summary and the whole article.
     Full,
@@ -147,7 +147,7 @@ pub enum FeedContent {
 }
 
 /// How feeds are made: `[feeds]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct FeedRules {
     /// So many of the newest articles are in a feed; with archives also those
     /// that no archive document holds yet.

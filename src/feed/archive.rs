@@ -33,7 +33,7 @@ use crate::{
 const EDIT: TimeDelta = TimeDelta::minutes(1);
 
 /// Where a document stands in the history of its feed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Part {
     /// What readers subscribe to.
     Subscription {

@@ -1,7 +1,12 @@
 //! One article as all three formats tell it: the facts, cleaned once, so that
 //! no format says less or something else.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use chrono::{DateTime, FixedOffset, SubsecRound};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -29,7 +34,7 @@ pub struct Entry<'a> {
 }
 
 /// A tag or section: `scheme` says of which kind, `scheme` + `term` is unique.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Category {
     /// As in URLs.
     pub term: String,
@@ -40,7 +45,7 @@ pub struct Category {
 }
 
 /// An author fit for every format.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Person {
     /// Plain text, one line, not empty.
     pub name: String,
@@ -50,19 +55,36 @@ pub struct Person {
     pub url: Option<String>,
 }
 
+/// All of it but the body, of which [`Article::text`] is the fingerprint.
+impl Hash for Entry<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            article,
+            body: _,
+            content,
+            categories,
+        } = self;
+        (article, content, categories).hash(state);
+    }
+}
+
 impl<'a> Entry<'a> {
+    /// Without its body.
     pub(super) fn new(
         article: &'a Article,
-        body: Arc<Body>,
         content: FeedContent,
         categories: Vec<Category>,
     ) -> Self {
         Self {
             article,
-            body,
+            body: Arc::default(),
             content,
             categories,
         }
+    }
+
+    pub(super) fn set_body(&mut self, body: Arc<Body>) {
+        self.body = body;
     }
 
     /// The headline: plain text, one line.

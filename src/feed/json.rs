@@ -202,7 +202,12 @@ fn item<'a>(entry: &'a Entry<'_>, feed: &Feed<'_>) -> Item<'a> {
             .language
             .as_deref()
             .filter(|tag| *tag != feed.language),
-        attachments: article.enclosure.iter().map(attachment).collect(),
+        attachments: article
+            .enclosure
+            .as_deref()
+            .into_iter()
+            .map(attachment)
+            .collect(),
         extension: extension(entry),
     }
 }

@@ -28,6 +28,7 @@ use crate::domain::{
     article::{Article, ArticleId, Body},
     chronicle::Tombstone,
     collection::Collection,
+    fingerprint::Fingerprint,
     podcast::Podcast,
     publication::{FeedRules, Logo, Publication},
 };
@@ -36,7 +37,7 @@ use crate::domain::{
 const GENERATOR: &str = "Letterpress";
 
 /// One format-neutral feed: everything the three writers need, nothing else.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Hash)]
 pub struct Feed<'a> {
     /// What the feed is called: plain text, one line.
     pub title: String,
@@ -105,38 +106,27 @@ pub enum FeedError {
 
 impl<'a> Feed<'a> {
     /// Gathers what the feed of `stream` says about `articles`, which
-    /// [`select`] or [`subscription`] chose and the caller rendered into
-    /// `bodies`. It is a subscription document without archives, of which
-    /// nothing was taken back, unless [`Feed::in_history`] says otherwise.
-    ///
-    /// # Errors
-    /// When an article has no body.
+    /// [`select`] or [`subscription`] chose, all but their texts: see
+    /// [`Feed::with_bodies`]. It is a subscription document without archives,
+    /// of which nothing was taken back, unless [`Feed::in_history`] says otherwise.
+    #[must_use]
     pub fn assemble(
         publication: &'a Publication,
         rules: &'a FeedRules,
         collection: &'a Collection,
         stream: &Stream,
         articles: &[&'a Article],
-        bodies: &HashMap<ArticleId, Arc<Body>>,
-    ) -> Result<Self, FeedError> {
-        let entries = articles
+    ) -> Self {
+        let entries: Vec<_> = articles
             .iter()
             .map(|&article| {
-                let body = bodies
-                    .get(&article.id)
-                    .ok_or_else(|| FeedError::MissingBody(article.id.clone()))?;
                 let categories = entry::categories(article, collection, &publication.base_url);
-                Ok(Entry::new(
-                    article,
-                    Arc::clone(body),
-                    rules.content,
-                    categories,
-                ))
+                Entry::new(article, rules.content, categories)
             })
-            .collect::<Result<Vec<_>, FeedError>>()?;
+            .collect();
         let updated = entries.iter().map(Entry::updated).max();
         let path = stream.path();
-        Ok(Self {
+        Self {
             title: entry::line(&stream.title(publication, collection)),
             description: entry::line(stream.description(publication, collection)),
             language: stream.language(publication, collection).to_owned(),
@@ -157,7 +147,41 @@ impl<'a> Feed<'a> {
             entries,
             part: Part::Subscription { newest: None },
             withdrawn: Vec::new(),
-        })
+        }
+    }
+
+    /// The same feed with the texts of its articles, which the caller rendered.
+    ///
+    /// # Errors
+    /// When an article has no body.
+    pub fn with_bodies(
+        mut self,
+        bodies: &HashMap<ArticleId, Arc<Body>>,
+    ) -> Result<Self, FeedError> {
+        for entry in &mut self.entries {
+            let id = &entry.article.id;
+            let body = bodies.get(id);
+            let body = body.ok_or_else(|| FeedError::MissingBody(id.clone()))?;
+            entry.set_body(Arc::clone(body));
+        }
+        Ok(self)
+    }
+
+    /// Of everything that the files of this feed say.
+    #[must_use]
+    pub fn recipe(&self) -> Fingerprint {
+        Fingerprint::of(self)
+    }
+
+    /// Where the files of [`Feed::files`] stand, below `public/`.
+    #[must_use]
+    pub fn places(&self) -> Vec<String> {
+        let mut formats = vec![&rss::FORMAT, &atom::FORMAT];
+        if let Part::Subscription { .. } = self.part {
+            formats.push(&json::FORMAT);
+        }
+        let place = |format: &Format| format!("{}{}", self.path, format.place(self.part));
+        formats.into_iter().map(place).collect()
     }
 
     /// The same document at its place in the feed's history, with what was

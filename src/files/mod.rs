@@ -1,9 +1,13 @@
 //! Files that are whole or not there: written to a temporary name in the same
-//! folder, synced, renamed, and the folder synced too.
+//! folder, synced, renamed, and the folder synced too. And what tells without
+//! reading that a file is still the same.
 
 mod batch;
+pub mod record;
+mod stamp;
 
 pub use batch::{Batch, Waiting, sync_places};
+pub use stamp::Stamp;
 
 use std::{
     fs::{self, File, Permissions},
@@ -80,6 +84,21 @@ pub fn write(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     sync_folder(folder)
+}
+
+/// Writes what can be made again at any time, without waiting for the disk:
+/// after a crash of the machine it may be broken, which its reader must notice.
+///
+/// # Errors
+/// When it cannot be written; then what was there is complete.
+pub fn write_unsynced(path: &Path, bytes: &[u8], readers: Readers) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".letterpress-")
+        .permissions(permissions(readers))
+        .tempfile_in(folder_of(path))?;
+    file.write_all(bytes)?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// Writes `bytes` to `path`, where nothing may be yet; makes its folders.

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         article::{Article, ArticleId, Body, Picture, PictureType, SafeHtml, Slug, Tag},
         digest::Digest,
+        fingerprint::Fingerprint,
         problem::{Problem, suggestion},
         publication::{Author, Publication},
     },
@@ -174,8 +175,9 @@ pub(super) fn sparse_article() -> (Article, Arc<Body>) {
         updated: published,
         aliases: Vec::new(),
         language: None,
-        markdown: String::new(),
-        markdown_line: 1,
+        summary: String::new(),
+        text_hash: [0; 32],
+        text: Fingerprint::default(),
     };
     (article, Arc::default())
 }

@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 
+use data_encoding::HEXLOWER;
 use tera::Value;
 
 use super::{
-    Input, Page, PagesError,
+    Input,
     claims::Claims,
     context,
-    site::{Head, Site},
+    site::{Draft, Head, Site},
     structured,
     trail::Step,
 };
 use crate::domain::{
-    article::{Article, Slug},
+    article::{Article, SafeHtml, Slug},
     text::one_line,
 };
 
@@ -55,18 +56,11 @@ pub(super) fn plan<'a>(input: &Input<'a>, claims: &mut Claims) -> Vec<Planned<'a
     planned
 }
 
-/// The page, if it has one here, and what lists say of an article that has no
-/// standfirst.
-pub(super) fn page(
-    site: &Site<'_>,
-    planned: &Planned<'_>,
-) -> Result<(Option<Page>, Option<String>), PagesError> {
+/// The page, if it has one here: without its text, which is known by its
+/// fingerprint until it is needed.
+pub(super) fn page<'a>(site: &'a Site<'a>, planned: &Planned<'_>) -> Option<Draft<'a>> {
     let article = planned.article;
-    let Some(file) = &planned.file else {
-        let summary = (site.input.summary)(article);
-        return Ok((None, Some(summary)));
-    };
-    let text = (site.input.text)(article);
+    let file = planned.file.as_ref()?;
     let title = one_line(&article.title);
     let section = article.section.as_ref();
     let section_title = section.map(|slug| site.section_title(slug));
@@ -80,13 +74,13 @@ pub(super) fn page(
     let below = below.strip_prefix(site.input.publication.base_url.as_str());
     trail.push(Step::new(&title, below.unwrap_or_default()));
     let facts = (
-        text.summary.as_str(),
+        article.summary.as_str(),
         section_title.as_deref(),
         site.language_of(article),
     );
     let head = Head {
         title: &title,
-        description: &text.summary,
+        description: &article.summary,
         url: article.url.as_str(),
         kind: "article",
         section,
@@ -98,9 +92,7 @@ pub(super) fn page(
         style: "",
         is_listed: true,
     };
-    let mut described = context::article(site, article);
-    described.insert("summary", text.summary.as_str().into());
-    described.insert("html", Value::safe_string(text.html.as_str()));
+    let text = HEXLOWER.encode(&article.text.bytes());
     let card = |other: Option<&Article>| {
         other.map(|other| {
             let summary = other.standfirst.as_deref().unwrap_or_default();
@@ -108,13 +100,24 @@ pub(super) fn page(
         })
     };
     let own = [
-        ("article", described.into()),
+        ("article", described(site, article, text.into())),
         ("older", card(planned.older).into()),
         ("newer", card(planned.newer).into()),
     ];
-    let page = site.render(file, "article.html", head, own)?;
-    let summary = article.standfirst.is_none().then_some(text.summary);
-    Ok((Some(page), summary))
+    Some(site.draft(file, "article.html", head, own))
+}
+
+/// Gives a page its text.
+pub(super) fn complete(draft: &mut Draft<'_>, site: &Site<'_>, article: &Article, text: &SafeHtml) {
+    let text = Value::safe_string(text.as_str());
+    draft.set("article", described(site, article, text));
+}
+
+fn described(site: &Site<'_>, article: &Article, text: Value) -> Value {
+    let mut described = context::article(site, article);
+    described.insert("summary", article.summary.as_str().into());
+    described.insert("html", text);
+    described.into()
 }
 
 /// Open Graph says of an article when, in what and about what it is.

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use tera::Value;
 
 use super::{
-    Input, Letter, Page, PagesError,
+    Input, Letter,
     claims::Claims,
     context::map,
-    site::{Head, Site},
+    site::{Draft, Head, Site},
     structured,
     trail::Step,
 };
@@ -79,7 +79,7 @@ pub(super) fn plan<'a>(input: &Input<'a>, claims: &mut Claims) -> Vec<Planned<'a
 }
 
 /// A page of the archive.
-pub(super) fn page(site: &Site<'_>, planned: &Planned<'_>) -> Result<Page, PagesError> {
+pub(super) fn page<'a>(site: &'a Site<'a>, planned: &Planned<'_>) -> Draft<'a> {
     let path = planned.path();
     match planned {
         Planned::Archive(letters) => archive(site, &path, letters),
@@ -91,7 +91,7 @@ pub(super) fn page(site: &Site<'_>, planned: &Planned<'_>) -> Result<Page, Pages
     }
 }
 
-fn archive(site: &Site<'_>, path: &str, letters: &[&Letter]) -> Result<Page, PagesError> {
+fn archive<'a>(site: &'a Site<'a>, path: &str, letters: &[&Letter]) -> Draft<'a> {
     let title = letters
         .first()
         .map_or_else(String::new, |letter| one_line(&letter.digest_title));
@@ -106,7 +106,7 @@ fn archive(site: &Site<'_>, path: &str, letters: &[&Letter]) -> Result<Page, Pag
     ]);
     let url = site.absolute(path);
     let head = head(site, &title, &url, &trail, "");
-    site.render(
+    site.draft(
         &format!("{path}index.html"),
         "letters.html",
         head,
@@ -114,12 +114,12 @@ fn archive(site: &Site<'_>, path: &str, letters: &[&Letter]) -> Result<Page, Pag
     )
 }
 
-fn issue(
-    site: &Site<'_>,
+fn issue<'a>(
+    site: &'a Site<'a>,
     path: &str,
     letter: &Letter,
     [older, newer]: [Option<&Letter>; 2],
-) -> Result<Page, PagesError> {
+) -> Draft<'a> {
     let digest = one_line(&letter.digest_title);
     let title = one_line(&letter.subject);
     let trail = [
@@ -134,7 +134,7 @@ fn issue(
         ("older", older.map(|letter| describe(site, letter)).into()),
         ("newer", newer.map(|letter| describe(site, letter)).into()),
     ];
-    site.render(&format!("{path}index.html"), "letter.html", head, own)
+    site.draft(&format!("{path}index.html"), "letter.html", head, own)
 }
 
 fn head<'h>(

@@ -1,19 +1,16 @@
 //! Lists of articles, page by page: home, sections, tags, authors.
 
-use std::collections::HashMap;
-
 use tera::Value;
 
 use super::{
-    Page, PagesError,
     claims::Claims,
     context::{self, map},
-    site::{Head, Site},
+    site::{Draft, Head, Site},
     structured,
     trail::Step,
 };
 use crate::domain::{
-    article::{Article, ArticleId, Slug},
+    article::{Article, Slug},
     publication::Author,
     text::one_line,
 };
@@ -160,11 +157,7 @@ impl<'a> Span<'_, 'a> {
 }
 
 /// One page of a list.
-pub(super) fn page(
-    site: &Site<'_>,
-    span: &Span<'_, '_>,
-    summaries: &HashMap<&ArticleId, String>,
-) -> Result<Page, PagesError> {
+pub(super) fn page<'s>(site: &'s Site<'s>, span: &Span<'_, '_>) -> Draft<'s> {
     let list = span.list;
     let (template, schema) = match list.kind {
         Kind::Home => ("home.html", "WebSite"),
@@ -190,9 +183,8 @@ pub(super) fn page(
     }
     let url = site.absolute(&path);
     let cards = span.articles.iter().map(|article| {
-        let summary = article.standfirst.as_ref();
-        let summary = summary.or_else(|| summaries.get(&article.id));
-        context::card(site, article, summary.map_or("", String::as_str))
+        let summary = article.standfirst.as_ref().unwrap_or(&article.summary);
+        context::card(site, article, summary)
     });
     let head = Head {
         title: &title,
@@ -218,7 +210,7 @@ pub(super) fn page(
     };
     let own = [("list", describe(site, span, cards.collect()))];
     let file = format!("{path}index.html");
-    site.render(&file, template, head, own)
+    site.draft(&file, template, head, own)
 }
 
 fn describe(site: &Site<'_>, span: &Span<'_, '_>, cards: Vec<Value>) -> Value {

@@ -1,6 +1,7 @@
 //! The website: a page for everything that a link in a feed or a letter leads
-//! to. Made from templates, in parallel, and handed on page by page: only a
-//! bounded number is in memory. No clock: equal input gives equal bytes.
+//! to. Made from templates, in parallel, and handed on page by page; what is
+//! made of the same things as last time is not made again. No clock: equal
+//! input gives equal bytes.
 
 mod article;
 mod claims;
@@ -15,11 +16,7 @@ mod sitemap;
 mod structured;
 mod trail;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::mpsc,
-    thread,
-};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, FixedOffset};
 use rayon::prelude::*;
@@ -29,14 +26,15 @@ pub use single::page_at;
 
 use crate::{
     domain::{
-        article::{Article, ArticleId, PageText, Slug},
+        article::{Article, SafeHtml, Slug},
         collection::Collection,
+        fingerprint::Fingerprint,
         publication::Publication,
     },
     templates::{TemplateError, Templates},
 };
 use claims::Claims;
-use site::Site;
+use site::{Draft, Site};
 
 /// All that the website is made of.
 #[derive(Clone, Copy)]
@@ -51,10 +49,31 @@ pub struct Input<'a> {
     pub letters: &'a [Letter],
     /// The feeds that there are, below the output folder: `food/rss.xml`.
     pub feeds: &'a BTreeSet<String>,
-    /// Renders an article for its page.
-    pub text: &'a (dyn Fn(&Article) -> PageText + Sync),
-    /// The summary of an article that has no page here.
-    pub summary: &'a (dyn Fn(&Article) -> String + Sync),
+}
+
+/// Where pages go.
+pub trait Target: Sync {
+    /// Why a page cannot be made or does not arrive.
+    type Error: From<PagesError> + Send;
+
+    /// Whether a page made of the same things is there already and stays: then
+    /// it is not made.
+    ///
+    /// # Errors
+    /// When that cannot be told.
+    fn keeps(&self, path: &str, recipe: Fingerprint) -> Result<bool, Self::Error>;
+
+    /// The text of an article, for its own page.
+    ///
+    /// # Errors
+    /// When it cannot be rendered.
+    fn text(&self, article: &Article) -> Result<SafeHtml, Self::Error>;
+
+    /// Takes a page.
+    ///
+    /// # Errors
+    /// When it does not arrive.
+    fn put(&self, page: Page) -> Result<(), Self::Error>;
 }
 
 /// An issue that was sent, for the archive of letters.
@@ -85,6 +104,8 @@ pub struct Letter {
 pub struct Page {
     /// Below the output folder, with `/`.
     pub path: String,
+    /// Of everything it was made of, where that is worth knowing.
+    pub recipe: Option<Fingerprint>,
     /// What stands in it: UTF-8.
     pub bytes: Vec<u8>,
 }
@@ -106,93 +127,72 @@ pub enum PagesError {
     },
 }
 
-/// So many pages are rendered at once; as many more may wait to be written.
-const CHUNK: usize = 256;
+/// So many pages are made at once: enough for all cores, and the first that
+/// fails is the same in every run.
+const CHUNK: usize = 1024;
 
-/// Makes every page and hands each to `put`, always in the same order.
+/// Makes every page that `target` does not keep and hands it on.
 ///
 /// # Errors
-/// When a template fails, or with what `put` says.
-pub fn write<E: From<PagesError>>(
-    input: &Input<'_>,
-    put: &mut dyn FnMut(Page) -> Result<(), E>,
-) -> Result<(), E> {
+/// When a template fails, or with what `target` says.
+pub fn write<T: Target>(input: &Input<'_>, target: &T) -> Result<(), T::Error> {
     // 1. What all pages share, and who stands where: articles come first.
     let style = site::style(input)?;
     let site = Site::new(input, &style);
     let mut claims = Claims::default();
-    put(Page {
+    target.put(Page {
         path: claims.fixed(site::STYLE_FILE),
+        recipe: None,
         bytes: style.into_bytes(),
     })?;
-    // 2. A page for each article; what lists say of it is kept.
+    // 2. A page for each article.
     let articles = article::plan(input, &mut claims);
-    let mut summaries: HashMap<&ArticleId, String> = HashMap::new();
-    in_parallel(
-        &articles,
-        &|planned| article::page(&site, planned),
-        &mut |(page, summary): (Option<Page>, Option<String>), planned| {
-            if let Some(summary) = summary {
-                summaries.insert(&planned.article.id, summary);
-            }
-            page.map_or(Ok(()), &mut *put)
-        },
-    )?;
+    in_parallel(&articles, |planned| {
+        let Some(mut draft) = article::page(&site, planned) else {
+            return Ok(());
+        };
+        let recipe = draft.recipe();
+        if target.keeps(draft.path(), recipe)? {
+            return Ok(());
+        }
+        let text = target.text(planned.article)?;
+        article::complete(&mut draft, &site, planned.article, &text);
+        target.put(draft.render(recipe)?)
+    })?;
     // 3. Lists of them: home, sections, tags, authors.
+    let make = |draft: Draft<'_>| {
+        let recipe = draft.recipe();
+        match target.keeps(draft.path(), recipe)? {
+            true => Ok(()),
+            false => target.put(draft.render(recipe)?),
+        }
+    };
     let lists = list::plan(&site, &mut claims);
     let spans = list::spans(&lists);
-    in_parallel(
-        &spans,
-        &|span| list::page(&site, span, &summaries),
-        &mut |page, _| put(page),
-    )?;
+    in_parallel(&spans, |span| make(list::page(&site, span)))?;
     // 4. The archive of letters.
     let letters = letter::plan(input, &mut claims);
-    in_parallel(
-        &letters,
-        &|planned| letter::page(&site, planned),
-        &mut |page, _| put(page),
-    )?;
+    in_parallel(&letters, |planned| make(letter::page(&site, planned)))?;
     // 5. Old addresses, what is shown where nothing is, and the map of it all.
     let redirects = redirect::plan(input, &mut claims);
-    in_parallel(
-        &redirects,
-        &|planned| redirect::page(&site, planned),
-        &mut |page, _| put(page),
-    )?;
-    put(site::not_found(&site)?)?;
+    in_parallel(&redirects, |planned| make(redirect::page(&site, planned)))?;
+    make(site::not_found(&site))?;
     let listed = sitemap::entries(&site, &articles, &spans, &letters);
     for page in sitemap::pages(input.publication, &listed) {
-        put(page?)?;
+        target.put(page?)?;
     }
     Ok(())
 }
 
-/// Renders in the background, a chunk at a time on all cores, and hands on in
-/// the order given, so that rendering and writing overlap.
-fn in_parallel<T: Sync, R: Send, E: From<PagesError>>(
-    planned: &[T],
-    render: &(dyn Fn(&T) -> Result<R, PagesError> + Sync),
-    take: &mut dyn FnMut(R, &T) -> Result<(), E>,
+/// Does the same with each on all cores; of several errors the first in order
+/// counts.
+fn in_parallel<T: Sync, E: Send>(
+    all: &[T],
+    make: impl Fn(&T) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
-    let (send, receive) = mpsc::sync_channel(1);
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            for chunk in planned.chunks(CHUNK) {
-                let rendered: Vec<Result<R, PagesError>> = chunk.par_iter().map(render).collect();
-                // Nobody listens any more once something failed.
-                if send.send((chunk, rendered)).is_err() {
-                    return;
-                }
-            }
-        });
-        // Dropped at the first error, which ends the thread.
-        let receive = receive;
-        for (chunk, rendered) in receive.iter() {
-            for (one, rendered) in chunk.iter().zip(rendered) {
-                take(rendered?, one)?;
-            }
-        }
-        Ok(())
-    })
+    for chunk in all.chunks(CHUNK) {
+        let made: Vec<Result<(), E>> = chunk.par_iter().map(&make).collect();
+        made.into_iter().collect::<Result<(), E>>()?;
+    }
+    Ok(())
 }

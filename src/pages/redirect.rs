@@ -4,10 +4,10 @@ use percent_encoding::percent_decode_str;
 use tera::Value;
 
 use super::{
-    Input, Page, PagesError,
+    Input,
     claims::Claims,
     context::{href, map},
-    site::{Head, Site},
+    site::{Draft, Head, Site},
     structured,
 };
 use crate::domain::{article::Article, publication::plain_file, text::one_line};
@@ -49,7 +49,7 @@ fn file_of(alias: &str) -> Option<String> {
 }
 
 /// A page that leads on.
-pub(super) fn page(site: &Site<'_>, planned: &Planned<'_>) -> Result<Page, PagesError> {
+pub(super) fn page<'a>(site: &'a Site<'a>, planned: &Planned<'_>) -> Draft<'a> {
     let article = planned.article;
     let publication = site.input.publication;
     let title = one_line(&article.title);
@@ -70,7 +70,7 @@ pub(super) fn page(site: &Site<'_>, planned: &Planned<'_>) -> Result<Page, Pages
         style: "",
         is_listed: false,
     };
-    site.render(&planned.file, "redirect.html", head, [("target", own)])
+    site.draft(&planned.file, "redirect.html", head, [("target", own)])
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use chrono::DateTime;
 
-use super::{Input, Letter, PagesError, write};
+use super::{Input, Letter, Page, PagesError, Target, write};
 use crate::{
     domain::{
-        article::{Article, PageText, Slug},
+        article::{Article, SafeHtml, Slug},
         collection::Collection,
+        fingerprint::Fingerprint,
         problem::Problem,
         publication::Publication,
     },
@@ -34,12 +35,29 @@ pub fn check_templates(
         templates,
         letters: &letters(),
         feeds: &feeds,
-        text: &|_| PageText::default(),
-        summary: &|_| String::new(),
     };
-    match write(&input, &mut |_| Ok::<(), PagesError>(())) {
+    match write(&input, &Rehearsal) {
         Err(PagesError::Template(error)) => vec![error.problem()],
         Ok(()) | Err(PagesError::Sitemap { .. }) => Vec::new(),
+    }
+}
+
+/// Renders everything and publishes nothing.
+struct Rehearsal;
+
+impl Target for Rehearsal {
+    type Error = PagesError;
+
+    fn keeps(&self, _: &str, _: Fingerprint) -> Result<bool, PagesError> {
+        Ok(false)
+    }
+
+    fn text(&self, _: &Article) -> Result<SafeHtml, PagesError> {
+        Ok(SafeHtml::default())
+    }
+
+    fn put(&self, _: Page) -> Result<(), PagesError> {
+        Ok(())
     }
 }
 

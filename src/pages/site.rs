@@ -1,7 +1,10 @@
 //! What all pages share: publication, sections, letters, feeds, and the head
 //! that each page has of its own.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt::Write as _,
+};
 
 use sha2::{Digest as _, Sha256};
 use tera::{Context, Value};
@@ -14,6 +17,7 @@ use super::{
 };
 use crate::domain::{
     article::{Article, Picture, Slug},
+    fingerprint::Fingerprint,
     language::direction,
     publication::Author,
     text::one_line,
@@ -37,6 +41,17 @@ pub(super) struct Site<'a> {
     pub(super) input: &'a Input<'a>,
     publication: Value,
     site: Value,
+    /// Of what all pages share.
+    shared: Fingerprint,
+}
+
+/// A page before its template ran: all that it is made of.
+pub(super) struct Draft<'s> {
+    site: &'s Site<'s>,
+    path: String,
+    template: &'static str,
+    /// What only this page has, by name.
+    own: Vec<(&'static str, Value)>,
 }
 
 /// What a page says of itself in its head.
@@ -98,6 +113,7 @@ impl<'a> Site<'a> {
             input,
             publication: publication(input),
             site: Value::none(),
+            shared: Fingerprint::default(),
         };
         // The style sheet may be cached for ever: its address follows its bytes.
         let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(style)[..4]);
@@ -113,29 +129,28 @@ impl<'a> Site<'a> {
             ("feeds", site.feeds(&[whole]).into()),
             ("opml_url", lists.into()),
         ]);
+        let templates = input.templates.fingerprint();
+        site.shared = Fingerprint::of(&(templates, told(&site.publication), told(&site.site)));
         site
     }
 
-    /// A page from its template. `own` is what only this kind of page has.
-    pub(super) fn render(
-        &self,
+    /// A page to be made from its template. `own` is what only this kind of
+    /// page has.
+    pub(super) fn draft(
+        &'a self,
         file: &str,
-        template: &str,
+        template: &'static str,
         head: Head<'_>,
         own: impl IntoIterator<Item = (&'static str, Value)>,
-    ) -> Result<Page, PagesError> {
-        let mut context = Context::new();
-        context.insert_value("publication", self.publication.clone());
-        context.insert_value("site", self.site.clone());
-        context.insert_value("page", self.head(head));
-        for (name, value) in own {
-            context.insert_value(name, value);
-        }
-        let html = self.input.templates.render_page(template, &context)?;
-        Ok(Page {
+    ) -> Draft<'a> {
+        let mut all = vec![("page", self.head(head))];
+        all.extend(own);
+        Draft {
+            site: self,
             path: file.to_owned(),
-            bytes: tidy(&html).into_bytes(),
-        })
+            template,
+            own: all,
+        }
     }
 
     fn head(&self, head: Head<'_>) -> Value {
@@ -286,6 +301,76 @@ impl<'a> Site<'a> {
     }
 }
 
+impl Draft<'_> {
+    /// Below the output folder.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Of everything that its template can see.
+    pub(super) fn recipe(&self) -> Fingerprint {
+        let own: Vec<(&str, String)> = self
+            .own
+            .iter()
+            .map(|(name, value)| (*name, told(value)))
+            .collect();
+        Fingerprint::of(&(self.site.shared, self.template, own))
+    }
+
+    /// Says something else under a name.
+    pub(super) fn set(&mut self, name: &'static str, value: Value) {
+        self.own.retain(|(known, _)| *known != name);
+        self.own.push((name, value));
+    }
+
+    /// The page, known by `recipe`.
+    pub(super) fn render(self, recipe: Fingerprint) -> Result<Page, PagesError> {
+        let mut context = Context::new();
+        context.insert_value("publication", self.site.publication.clone());
+        context.insert_value("site", self.site.site.clone());
+        for (name, value) in self.own {
+            context.insert_value(name, value);
+        }
+        let templates = self.site.input.templates;
+        let html = templates.render_page(self.template, &context)?;
+        Ok(Page {
+            path: self.path,
+            recipe: Some(recipe),
+            bytes: tidy(&html).into_bytes(),
+        })
+    }
+}
+
+/// A value as text, the same for equal values: maps have no order of their own.
+fn told(value: &Value) -> String {
+    let mut text = String::new();
+    tell(value, &mut text);
+    text
+}
+
+fn tell(value: &Value, out: &mut String) {
+    // Writing to a text cannot fail.
+    if let Some(map) = value.as_map() {
+        let mut entries: Vec<_> = map.iter().collect();
+        entries.sort_by(|a, b| a.0.cmp(b.0));
+        let _ = write!(out, "{{{}", entries.len());
+        for (key, value) in entries {
+            let _ = write!(out, " {key}=");
+            tell(value, out);
+        }
+    } else if let Some(values) = value.as_array() {
+        let _ = write!(out, "[{}", values.len());
+        for value in values {
+            out.push(' ');
+            tell(value, out);
+        }
+    } else if let Some(text) = value.as_str() {
+        let _ = write!(out, "{}:{text}", text.len());
+    } else {
+        let _ = write!(out, "{value:?}");
+    }
+}
+
 /// Templates leave blank lines where they decide; a page needs none. Lines
 /// inside `pre` are kept: what is blank there is part of the text.
 fn tidy(html: &str) -> String {
@@ -306,7 +391,7 @@ fn tidy(html: &str) -> String {
 }
 
 /// The page that a server shows where nothing stands.
-pub(super) fn not_found(site: &Site<'_>) -> Result<Page, PagesError> {
+pub(super) fn not_found<'a>(site: &'a Site<'a>) -> Draft<'a> {
     let publication = site.input.publication;
     let title = "Page not found";
     let url = site.absolute(NOT_FOUND_FILE);
@@ -325,12 +410,36 @@ pub(super) fn not_found(site: &Site<'_>) -> Result<Page, PagesError> {
         style: "",
         is_listed: false,
     };
-    site.render(NOT_FOUND_FILE, NOT_FOUND_FILE, head, [])
+    site.draft(NOT_FOUND_FILE, NOT_FOUND_FILE, head, [])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn equal_values_are_told_alike_and_others_are_not() {
+        let entries = |order: [&'static str; 3]| -> Value {
+            BTreeMap::from(order.map(|name| (name, Value::from(name.len())))).into()
+        };
+        for _ in 0..20 {
+            let forth = entries(["one", "three", "thirteen"]);
+            let back = entries(["thirteen", "three", "one"]);
+            assert_eq!(told(&forth), told(&back));
+        }
+        let others: [Value; 8] = [
+            "a".into(),
+            "1".into(),
+            1.into(),
+            true.into(),
+            Value::none(),
+            vec![Value::from("a"), "b".into()].into(),
+            vec![Value::from("a b")].into(),
+            map([("a", "b".into())]),
+        ];
+        let texts: HashSet<String> = others.iter().map(told).collect();
+        assert_eq!(texts.len(), others.len());
+    }
 
     #[test]
     fn blank_lines_go_but_for_those_of_code() {

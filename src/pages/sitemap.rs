@@ -83,7 +83,11 @@ pub(super) fn pages(
 
 fn made(path: String, names: [&str; 2], entries: &[Entry]) -> Result<Page, PagesError> {
     match document(names, entries) {
-        Ok(bytes) => Ok(Page { path, bytes }),
+        Ok(bytes) => Ok(Page {
+            path,
+            recipe: None,
+            bytes,
+        }),
         Err(source) => Err(PagesError::Sitemap { path, source }),
     }
 }

@@ -19,7 +19,7 @@ use tera::{Context, Tera};
 use walkdir::WalkDir;
 
 pub use self::error::TemplateError;
-use crate::domain::problem::Problem;
+use crate::domain::{fingerprint::Fingerprint, problem::Problem};
 
 /// Templates by name, such as `digest/issue.html`, compiled.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Templates {
     folder: PathBuf,
     /// Names that the user's folder provides.
     own: BTreeSet<String>,
+    /// Of everything that the user's folder provides.
+    fingerprint: Fingerprint,
     /// Names that some template gives itself with `for` or `set`; a template
     /// it includes sees them too.
     locals: BTreeSet<String>,
@@ -54,6 +56,7 @@ impl Templates {
             tera,
             folder: label,
             own: BTreeSet::new(),
+            fingerprint: Fingerprint::default(),
             locals: builtin::TEMPLATES
                 .iter()
                 .flat_map(|(_, source)| locals(source))
@@ -64,11 +67,19 @@ impl Templates {
             let files = read_folder(folder, &templates.folder, &mut problems);
             let own_locals = files.values().flat_map(|source| locals(source));
             templates.locals.extend(own_locals);
+            templates.fingerprint = Fingerprint::of(&files);
             templates.add_own(files, &mut problems);
         }
         problems.sort();
         problems.dedup();
         (templates, problems)
+    }
+
+    /// While it is the same, so are the templates within one build of the
+    /// program.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
     }
 
     /// The kinds a digest can name as its `template`, in order: folders with

@@ -8,6 +8,7 @@ use letterpress::domain::{
         Article, ArticleId, Body, Companion, Enclosure, Picture, PictureType, SafeHtml, Slug, Tag,
     },
     collection::{Collection, Section},
+    fingerprint::Fingerprint,
     publication::{Author, FeedContent, FeedRules, Logo, Publication, parse_base_url},
 };
 use letterpress::feed::{Feed, File, Stream, select};
@@ -36,8 +37,8 @@ impl World {
             &self.collection,
             stream,
             &articles,
-            &self.bodies,
         )
+        .with_bodies(&self.bodies)
         .unwrap()
     }
 }
@@ -143,7 +144,7 @@ fn articles(base: &Url) -> Vec<(Article, Body)> {
     all[2].0.hero = Some(hero(base));
     all[3].0.section = Slug::of("food");
     all[3].0.hero = Some(unmeasured_hero());
-    all[4].0.enclosure = Some(enclosure(base));
+    all[4].0.enclosure = Some(Box::new(enclosure(base)));
     all[5].0.language = Some("af".to_owned());
     // Its id is its own address: the one guid that is a permalink.
     all[6].0.id = ArticleId::new(all[6].0.url.as_str()).unwrap();
@@ -177,8 +178,9 @@ fn article(base: &Url, n: usize, title: &str, html: &str, summary: &str) -> (Art
         updated,
         aliases: Vec::new(),
         language: None,
-        markdown: String::new(),
-        markdown_line: 1,
+        summary: String::new(),
+        text_hash: [0; 32],
+        text: Fingerprint::default(),
     };
     let body = Body {
         html: SafeHtml::from_sanitiser(html.to_owned()),

@@ -25,6 +25,7 @@ mod html;
 mod pages;
 mod websub;
 
+mod caching;
 mod campaigns;
 mod commands;
 mod crash;

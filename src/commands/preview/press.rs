@@ -167,7 +167,7 @@ fn files(config: &Config, loaded: &Loaded) -> HashMap<String, PathBuf> {
 fn media_types(config: &Config, loaded: &Loaded) -> HashMap<String, String> {
     let aside = loaded.set_aside.iter().map(|one| &one.article);
     let articles = loaded.collection.articles().iter().chain(aside);
-    let enclosures = articles.filter_map(|article| article.enclosure.as_ref());
+    let enclosures = articles.filter_map(|article| article.enclosure.as_deref());
     let known = enclosures.flat_map(|enclosure| {
         let beside = enclosure.transcript.iter().chain(&enclosure.chapters);
         let beside = beside.map(|one| (&one.url, &one.media_type));

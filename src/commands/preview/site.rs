@@ -4,16 +4,19 @@
 use std::{borrow::Cow, fs, path::Path, sync::Arc};
 
 use super::{
-    super::{feeds::Maker, website},
+    super::{
+        feeds::{Maker, Unmade},
+        website,
+    },
     frames::{self, Scheme},
     press::Press,
     proof::Proof,
     ui,
 };
 use crate::{
-    content::Renderer,
+    content::{Changed, Renderer},
     domain::{collection::Collection, problem::Problem, publication::plain_file},
-    feed::{self, FeedError, File},
+    feed::{self, File},
     pages::{self, Input, Page, PagesError},
     web::{Answer, Asked, Trust},
 };
@@ -100,13 +103,13 @@ pub(super) fn held_back(proof: &Proof, source: &Path, asked: &Asked) -> Answer {
     }
 }
 
-fn template_fault(proof: &Proof, error: PagesError) -> Answer {
+fn template_fault(proof: &Proof, error: NoPage) -> Answer {
     match error {
-        PagesError::Template(error) => {
+        NoPage::Pages(PagesError::Template(error)) => {
             let problem = error.problem();
             ui::broken(proof, &error, Some(&problem))
         }
-        error @ PagesError::Sitemap { .. } => ui::broken(proof, &error, None),
+        other => ui::broken(proof, &other, None),
     }
 }
 
@@ -133,7 +136,16 @@ fn shown(proof: &Proof, page: Page, asked: &Asked) -> Answer {
     Answer::of(media_type, Trust::Page, html)
 }
 
-fn page_at(press: &Press, collection: &Collection, file: &str) -> Result<Option<Page>, PagesError> {
+/// Why a page cannot be shown.
+#[derive(Debug, thiserror::Error)]
+enum NoPage {
+    #[error(transparent)]
+    Pages(#[from] PagesError),
+    #[error(transparent)]
+    Changed(#[from] Changed),
+}
+
+fn page_at(press: &Press, collection: &Collection, file: &str) -> Result<Option<Page>, NoPage> {
     let renderer = Renderer::new(Arc::clone(&press.loaded.site));
     let feeds = website::feed_files(&press.loaded);
     let input = Input {
@@ -142,14 +154,14 @@ fn page_at(press: &Press, collection: &Collection, file: &str) -> Result<Option<
         templates: &press.templates,
         letters: &press.letters,
         feeds: &feeds,
-        text: &|article| renderer.page(article),
-        summary: &|article| renderer.summary(article),
     };
-    pages::page_at(&input, file)
+    pages::page_at(&input, file, |article| {
+        renderer.page(article).map_err(NoPage::from)
+    })
 }
 
 /// The feed, archive document or list of feeds at a path below the output folder.
-fn feed_file(press: &Press, path: &str) -> Result<Option<File>, FeedError> {
+fn feed_file(press: &Press, path: &str) -> Result<Option<File>, Unmade> {
     let is_list = path == "feeds.opml";
     if !is_list && !path.ends_with(".xml") && !path.ends_with(".json") {
         return Ok(None);
@@ -158,7 +170,7 @@ fn feed_file(press: &Press, path: &str) -> Result<Option<File>, FeedError> {
     if is_list {
         let publication = &press.config.publication;
         let collection = &press.loaded.collection;
-        return feed::opml(publication, collection, maker.streams()).map(Some);
+        return Ok(Some(feed::opml(publication, collection, maker.streams())?));
     }
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let (folder, number) = match folder.rsplit_once('/').unwrap_or(("", folder)) {

@@ -2,7 +2,7 @@
 //! left over removed, and the ledger told that it is done.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fs, io,
     path::PathBuf,
     sync::PoisonError,
@@ -12,11 +12,12 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    Built, Exit, Failure, Progress, Publisher, Staged, compress, is_absence, known, unwritable,
+    Built, Exit, Failure, Noted, Progress, Publisher, Staged, compress, is_absence, known,
+    unwritable,
 };
 use crate::{
     commands::workspace,
-    files,
+    files::{self, Stamp},
     store::{News, Output},
 };
 
@@ -28,6 +29,8 @@ struct Outcome {
     left_alone: Vec<String>,
     /// Places whose folders changed.
     touched: Vec<PathBuf>,
+    /// What the next build may know of the files that were placed.
+    noted: Vec<(String, Noted)>,
 }
 
 /// What this build has to do, in order.
@@ -55,12 +58,14 @@ impl Publisher<'_> {
         let progress = self.progress.get_mut();
         let mut progress = std::mem::take(progress.unwrap_or_else(PoisonError::into_inner));
         let mut built = std::mem::take(&mut progress.built);
+        let mut noted = std::mem::take(&mut progress.noted);
         let plan = self.plan(progress)?;
         let mut outcome = Outcome::default();
         if self.is_idle(&plan) {
             // Somebody may have emptied a folder that only we had a use for.
             self.remove_folders(&plan.needed, &mut outcome)?;
             if outcome.gone.is_empty() {
+                self.remember(&noted);
                 return Ok(sorted(built));
             }
         }
@@ -80,9 +85,16 @@ impl Publisher<'_> {
             .settle_outputs(&self.name, outcome.gone)
             .await
             .map_err(workspace::store_failure)?;
+        noted.extend(outcome.noted);
+        self.remember(&noted);
         built.removed = outcome.removed;
         built.left_alone = outcome.left_alone;
         Ok(sorted(built))
+    }
+
+    /// Without this the next build takes longer and does the same.
+    fn remember(&self, noted: &HashMap<String, Noted>) {
+        drop(self.memory.write(noted));
     }
 
     fn plan(&self, progress: Progress) -> Result<Plan, Failure> {
@@ -139,7 +151,9 @@ impl Publisher<'_> {
     /// Every file and folder that this build makes its own.
     fn intent(&self, plan: &Plan) -> Vec<Output> {
         let staged = &plan.staged;
-        let written = staged.iter().map(|one| known::file(&one.path, one.hash));
+        let written = staged
+            .iter()
+            .map(|one| known::file(&one.path, one.noted.hash));
         let folders = self.folders_to_make(staged);
         let made = folders.iter().map(|path| known::folder(path));
         plan.adopted
@@ -191,7 +205,7 @@ impl Publisher<'_> {
     fn forget_older(&self, staged: &[Staged], adopted: &[Output], outcome: &mut Outcome) {
         let newest = staged
             .iter()
-            .map(|one| (one.path.as_str(), one.hash))
+            .map(|one| (one.path.as_str(), one.noted.hash))
             .chain(
                 adopted
                     .iter()
@@ -212,6 +226,11 @@ impl Publisher<'_> {
             fs::create_dir_all(folder).map_err(failed)?;
         }
         self.batch.place(one.file, &place).map_err(failed)?;
+        let stamp = Stamp::of(&fs::symlink_metadata(&place).map_err(failed)?);
+        let now = self.destination.clock.machine_time();
+        let stamp = Some(stamp).filter(|stamp| stamp.is_settled(now));
+        let noted = Noted { stamp, ..one.noted };
+        outcome.noted.push((one.path, noted));
         outcome.touched.push(place);
         Ok(())
     }

@@ -10,31 +10,35 @@ mod built;
 mod compress;
 mod finish;
 mod known;
+mod memory;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    fs,
-    hash::{DefaultHasher, Hash, Hasher},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
 pub use self::built::Built;
-use self::known::Known;
+use self::{
+    known::Known,
+    memory::{Memory, Noted},
+};
 use super::{
-    Context,
+    Clock, Context,
     exit::{Exit, Failure},
     workspace,
 };
 use crate::{
     config::{Config, settings::Compression},
-    files::{Batch, Waiting, WriteError},
+    domain::fingerprint::Fingerprint,
+    files::{Batch, Stamp, Waiting, WriteError},
     store::{BuildLock, Output, Store},
 };
 
@@ -46,6 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Destination {
     out: PathBuf,
     may_overwrite: bool,
+    clock: Clock,
     _lock: BuildLock,
 }
 
@@ -67,6 +72,7 @@ impl Destination {
         Ok(Self {
             out: made.map_err(|source| unwritable(&out, source))?,
             may_overwrite,
+            clock: context.clock,
             _lock: lock,
         })
     }
@@ -113,6 +119,9 @@ pub struct Publisher<'a> {
     hub: Option<&'a Url>,
     compressions: &'a [Compression],
     known: Known,
+    memory: Memory,
+    /// The machine's time before anything was looked at.
+    since: DateTime<Utc>,
     batch: Batch,
     progress: Mutex<Progress>,
 }
@@ -120,8 +129,10 @@ pub struct Publisher<'a> {
 /// What was put so far.
 #[derive(Default)]
 struct Progress {
-    /// Every path of this build, with a short hash of what it is for.
-    claimed: HashMap<String, u64>,
+    /// Every path of this build, with the hash of what it is for.
+    claimed: HashMap<String, [u8; 32]>,
+    /// What the next build may know of the files that are there already.
+    noted: HashMap<String, Noted>,
     staged: Vec<Staged>,
     /// Files that have our bytes though the ledger does not know or is in doubt.
     adopted: Vec<Output>,
@@ -134,7 +145,7 @@ struct Progress {
 struct Staged {
     path: String,
     file: Waiting,
-    hash: [u8; 32],
+    noted: Noted,
     is_copy: bool,
 }
 
@@ -170,24 +181,32 @@ impl<'a> Publisher<'a> {
         let batch = Batch::new(&folder).map_err(|source| unwritable(&folder, source))?;
         Ok(Self {
             store,
-            destination,
             name,
             base_url: &config.publication.base_url,
             hub: config.feeds.hub.as_ref(),
             compressions: &config.compress,
             known: Known::new(manifest),
+            memory: Memory::read(config, &destination.out),
+            since: destination.clock.machine_time(),
+            destination,
             batch,
             progress: Mutex::default(),
         })
     }
 
     /// Publishes a file below the folder unless it has these bytes already.
-    /// Nothing is in its place before [`Publisher::finish`].
+    /// Nothing is in its place before [`Publisher::finish`]. `recipe` is of
+    /// everything that the file was made of, for [`Publisher::keeps`].
     ///
     /// # Errors
     /// When it cannot be written, or something else was put there in this build.
-    pub fn put(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
-        self.publish(path, bytes).map(drop)
+    pub fn put(
+        &self,
+        path: &str,
+        recipe: Option<Fingerprint>,
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        self.publish(path, recipe, bytes).map(drop)
     }
 
     /// Publishes a feed that readers subscribe to: the hub is told when its
@@ -195,11 +214,28 @@ impl<'a> Publisher<'a> {
     ///
     /// # Errors
     /// As [`Publisher::put`].
-    pub fn put_feed(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
-        if self.publish(path, bytes)? {
+    pub fn put_feed(
+        &self,
+        path: &str,
+        recipe: Option<Fingerprint>,
+        bytes: &[u8],
+    ) -> Result<(), Failure> {
+        if self.publish(path, recipe, bytes)? {
             self.progress().feeds.push(path.to_owned());
         }
         Ok(())
+    }
+
+    /// Keeps a file that was made of the same things by an earlier build, so
+    /// that it need not be made; `false` when it has to be.
+    ///
+    /// # Errors
+    /// When that cannot be told, or something else was put there in this build.
+    pub fn keeps(&self, path: &str, recipe: Fingerprint) -> Result<bool, Failure> {
+        match self.memory.get(path) {
+            Some(noted) if noted.recipe == Some(recipe) => self.keep_noted(path, noted),
+            _ => Ok(false),
+        }
     }
 
     /// Keeps a file of an earlier build as it is, for what never changes once
@@ -209,6 +245,11 @@ impl<'a> Publisher<'a> {
     /// # Errors
     /// As [`Publisher::put`].
     pub fn keep(&self, path: &str) -> Result<bool, Failure> {
+        if let Some(noted) = self.memory.get(path)
+            && self.keep_noted(path, noted)?
+        {
+            return Ok(true);
+        }
         let place = self.destination.out.join(path);
         let bytes = match fs::read(&place) {
             Ok(bytes) => bytes,
@@ -216,11 +257,50 @@ impl<'a> Publisher<'a> {
             Err(source) => return Err(unwritable(&place, source)),
         };
         let hashes = self.known.hashes(path);
-        if !hashes.is_empty() && !hashes.contains(&Sha256::digest(&bytes).into()) {
+        if !hashes.is_empty() && !hashes.contains(&hash(&bytes)) {
             return Ok(false);
         }
-        self.put(path, &bytes)?;
+        self.put(path, None, &bytes)?;
         Ok(true)
+    }
+
+    /// Keeps a file and its copies if all of them are as they were noted.
+    fn keep_noted(&self, path: &str, noted: &Noted) -> Result<bool, Failure> {
+        let Some(now) = self.still(path, noted)? else {
+            return Ok(false);
+        };
+        let mut all = vec![(path.to_owned(), now)];
+        for &compression in self.compressions.iter().filter(|_| noted.has_copies) {
+            let copy = compress::copy_of(path, compression);
+            match self.memory.get(&copy).map(|noted| self.still(&copy, noted)) {
+                Some(Ok(Some(now))) => all.push((copy, now)),
+                Some(Err(failure)) => return Err(failure),
+                Some(Ok(None)) | None => return Ok(false),
+            }
+        }
+        if !self.claim(path, &noted.hash)? {
+            return Ok(true);
+        }
+        for (copy, _) in &all[1..] {
+            self.claim(copy, &noted.hash)?;
+        }
+        let mut progress = self.progress();
+        progress.built.unchanged += 1;
+        progress.noted.extend(all);
+        Ok(true)
+    }
+
+    /// What is noted of a file that is still what it was; the ledger must know
+    /// nothing else of it.
+    fn still(&self, path: &str, noted: &Noted) -> Result<Option<Noted>, Failure> {
+        if self.known.hashes(path) != [noted.hash] {
+            return Ok(None);
+        }
+        let place = self.destination.out.join(path);
+        match noted.still(&place, self.since) {
+            Err(error) if is_absence(&error) => Ok(None),
+            told => told.map_err(|source| unwritable(&place, source)),
+        }
     }
 
     /// What the folder is called in the ledger: relative to the publication
@@ -231,11 +311,22 @@ impl<'a> Publisher<'a> {
     }
 
     /// Whether the file will change.
-    fn publish(&self, path: &str, bytes: &[u8]) -> Result<bool, Failure> {
-        if !self.claim(path, bytes)? {
+    fn publish(
+        &self,
+        path: &str,
+        recipe: Option<Fingerprint>,
+        bytes: &[u8],
+    ) -> Result<bool, Failure> {
+        let noted = Noted {
+            recipe,
+            hash: hash(bytes),
+            stamp: None,
+            has_copies: compress::is_worth_it(path, bytes),
+        };
+        if !self.claim(path, &noted.hash)? {
             return Ok(false);
         }
-        let difference = self.stage(path, bytes, false)?;
+        let difference = self.stage(path, bytes, noted, false)?;
         let mut progress = self.progress();
         let name = path.to_owned();
         match difference {
@@ -248,47 +339,65 @@ impl<'a> Publisher<'a> {
             }
         }
         drop(progress);
-        if compress::is_worth_it(path, bytes) {
-            self.copies(path, bytes, difference)?;
+        if noted.has_copies {
+            self.copies(path, bytes, &noted.hash, difference)?;
         }
         Ok(difference != Difference::None)
     }
 
-    fn copies(&self, path: &str, bytes: &[u8], difference: Difference) -> Result<(), Failure> {
+    fn copies(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        original: &[u8; 32],
+        difference: Difference,
+    ) -> Result<(), Failure> {
         for &compression in self.compressions {
             let copy = compress::copy_of(path, compression);
-            self.claim(&copy, bytes)?;
-            let is_there =
-                self.known.is_settled(&copy) && self.destination.out.join(&copy).is_file();
-            if difference == Difference::None && is_there {
+            self.claim(&copy, original)?;
+            if difference == Difference::None && self.keeps_copy(&copy)? {
                 continue;
             }
             let compressed = compress::compress(bytes, compression)
                 .map_err(|error| Failure::of(Exit::Internal, &error))?;
-            if self.stage(&copy, &compressed, true)? == Difference::Foreign {
+            let noted = Noted::copy(hash(&compressed));
+            if self.stage(&copy, &compressed, noted, true)? == Difference::Foreign {
                 self.progress().built.in_the_way.push(copy);
             }
         }
         Ok(())
     }
 
-    /// Notes that this build makes a path; `false` when it did so already.
-    fn claim(&self, path: &str, bytes: &[u8]) -> Result<bool, Failure> {
+    /// Keeps the copy of a file that did not change, if it is as we made it.
+    fn keeps_copy(&self, copy: &str) -> Result<bool, Failure> {
+        // Between an intent and its settlement nobody knows which one it is.
+        let &[hash] = self.known.hashes(copy) else {
+            return Ok(false);
+        };
+        let noted = self.memory.get(copy).filter(|noted| noted.hash == hash);
+        let noted = noted.copied().unwrap_or_else(|| Noted::copy(hash));
+        let now = self.still(copy, &noted)?;
+        if let Some(now) = now {
+            self.progress().noted.insert(copy.to_owned(), now);
+        }
+        Ok(now.is_some())
+    }
+
+    /// Notes that this build makes a path of bytes with this hash (a copy: of an
+    /// original with this hash); `false` when it did so already.
+    fn claim(&self, path: &str, hash: &[u8; 32]) -> Result<bool, Failure> {
         let is_sound =
             !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !is_sound {
             let what = format!("`{path}` is no path below the output folder");
             return Err(Failure::new(Exit::Data, what));
         }
-        let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        let hash = hasher.finish();
         match self.progress().claimed.entry(path.to_owned()) {
             Entry::Vacant(entry) => {
-                entry.insert(hash);
+                entry.insert(*hash);
                 Ok(true)
             }
-            Entry::Occupied(entry) if *entry.get() == hash => Ok(false),
+            Entry::Occupied(entry) if entry.get() == hash => Ok(false),
             Entry::Occupied(_) => {
                 let what = format!("two different files would be published as `{path}`");
                 Err(Failure::new(Exit::Data, what)
@@ -298,17 +407,25 @@ impl<'a> Publisher<'a> {
     }
 
     /// Writes bytes that differ from what is there under another name.
-    fn stage(&self, path: &str, bytes: &[u8], is_copy: bool) -> Result<Difference, Failure> {
+    fn stage(
+        &self,
+        path: &str,
+        bytes: &[u8],
+        noted: Noted,
+        is_copy: bool,
+    ) -> Result<Difference, Failure> {
         let place = self.destination.out.join(path);
-        let difference = self
-            .compare(path, &place, bytes)
+        let (difference, stamp) = self
+            .compare(path, &place, bytes, &noted.hash)
             .map_err(|source| unwritable(&place, source))?;
         match difference {
             Difference::Foreign => {}
             Difference::None => {
+                let mut progress = self.progress();
+                let noted = Noted { stamp, ..noted };
+                progress.noted.insert(path.to_owned(), noted);
                 if !self.known.is_settled(path) {
-                    let hash = Sha256::digest(bytes).into();
-                    self.progress().adopted.push(known::file(path, hash));
+                    progress.adopted.push(known::file(path, noted.hash));
                 }
             }
             Difference::Absent | Difference::Other => {
@@ -317,7 +434,7 @@ impl<'a> Publisher<'a> {
                 self.progress().staged.push(Staged {
                     path: path.to_owned(),
                     file,
-                    hash: Sha256::digest(bytes).into(),
+                    noted,
                     is_copy,
                 });
             }
@@ -325,33 +442,49 @@ impl<'a> Publisher<'a> {
         Ok(difference)
     }
 
-    fn compare(&self, path: &str, place: &Path, bytes: &[u8]) -> io::Result<Difference> {
+    /// How what is there compares with what is to be there; and what it looks
+    /// like, where it is the same.
+    fn compare(
+        &self,
+        path: &str,
+        place: &Path,
+        bytes: &[u8],
+        hash: &[u8; 32],
+    ) -> io::Result<(Difference, Option<Stamp>)> {
         let facts = match fs::symlink_metadata(place) {
             Ok(facts) => facts,
             // A file where a folder should be is dealt with in `finish`.
-            Err(error) if is_absence(&error) => return Ok(Difference::Absent),
+            Err(error) if is_absence(&error) => return Ok((Difference::Absent, None)),
             Err(error) => return Err(error),
         };
         if facts.is_dir() {
             return Ok(match self.known.has_folder(path) {
-                true => Difference::Absent,
-                false => Difference::Foreign,
+                true => (Difference::Absent, None),
+                false => (Difference::Foreign, None),
             });
         }
-        let is_same_size = facts.len() == bytes.len() as u64;
-        if facts.is_file() && is_same_size && fs::read(place)? == bytes {
-            return Ok(Difference::None);
+        let stamp = Stamp::of(&facts);
+        let noted = self.memory.get(path).filter(|noted| noted.hash == *hash);
+        let is_noted = noted.is_some_and(|noted| noted.stamp == Some(stamp));
+        let is_same_size = facts.is_file() && stamp.size == bytes.len() as u64;
+        if is_same_size && (is_noted || fs::read(place)? == bytes) {
+            let stamp = Some(stamp).filter(|stamp| stamp.is_settled(self.since));
+            return Ok((Difference::None, stamp));
         }
         let may_replace = self.known.has_file(path) || self.destination.may_overwrite;
         Ok(match may_replace {
-            true => Difference::Other,
-            false => Difference::Foreign,
+            true => (Difference::Other, None),
+            false => (Difference::Foreign, None),
         })
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn hash(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 fn is_absence(error: &io::Error) -> bool {
@@ -433,7 +566,9 @@ mod tests {
         let long = "An article. ".repeat(200);
         let publisher = world.publisher().await;
         assert_eq!(publisher.folder(), "public");
-        publisher.put("archive/1.xml", long.as_bytes()).unwrap();
+        publisher
+            .put("archive/1.xml", None, long.as_bytes())
+            .unwrap();
         publisher.finish(now()).await.unwrap();
 
         let publisher = world.publisher().await;
@@ -456,12 +591,15 @@ mod tests {
     async fn one_path_is_for_one_file_below_the_folder() {
         let world = World::new().await;
         let publisher = world.publisher().await;
-        publisher.put("logo.png", b"one").unwrap();
-        publisher.put("logo.png", b"one").unwrap();
-        let twice = publisher.put("logo.png", b"two").unwrap_err();
+        publisher.put("logo.png", None, b"one").unwrap();
+        publisher.put("logo.png", None, b"one").unwrap();
+        let twice = publisher.put("logo.png", None, b"two").unwrap_err();
         assert_eq!(twice.exit, Exit::Data);
         for path in ["../x", "/etc/x", "a//b", "a/./b", "", "a/"] {
-            assert_eq!(publisher.put(path, b"x").unwrap_err().exit, Exit::Data);
+            assert_eq!(
+                publisher.put(path, None, b"x").unwrap_err().exit,
+                Exit::Data
+            );
         }
         drop(publisher);
         assert_eq!(fs::read_dir(world.place("")).unwrap().count(), 0);

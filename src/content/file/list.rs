@@ -1,10 +1,15 @@
 //! The content folder on disk: which files there are, and their text.
 
-use std::{collections::HashSet, io, path::Path};
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
 
 use walkdir::WalkDir;
 
-use crate::domain::problem::Problem;
+use crate::{domain::problem::Problem, files::Stamp};
 
 /// Every file of the content folder, by path in it with `/`.
 #[derive(Debug, Default)]
@@ -88,13 +93,24 @@ fn is_hidden(name: &str) -> bool {
     name.starts_with('.') || name.ends_with('~')
 }
 
-/// Reads a text file: UTF-8 with or without a byte order mark; line ends
-/// become `\n`.
-pub(in crate::content) fn read(path: &Path, source: &Path) -> Result<String, Problem> {
-    let bytes = std::fs::read(path).map_err(|error| {
+/// Reads a file, and what its entry said before that.
+pub(in crate::content) fn read(path: &Path, source: &Path) -> Result<(Vec<u8>, Stamp), Problem> {
+    let read = || {
+        let mut file = File::open(path)?;
+        let facts = file.metadata()?;
+        let mut bytes = Vec::with_capacity(usize::try_from(facts.len()).unwrap_or_default() + 1);
+        file.read_to_end(&mut bytes)?;
+        Ok((bytes, Stamp::of(&facts)))
+    };
+    read().map_err(|error: io::Error| {
         let remedy = "give yourself the right to read it, or remove it";
         Problem::error(source, None, format!("cannot be read: {error}"), remedy)
-    })?;
+    })
+}
+
+/// The text of a file: UTF-8 with or without a byte order mark; line ends
+/// become `\n`.
+pub(in crate::content) fn text(bytes: Vec<u8>, source: &Path) -> Result<String, Problem> {
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Problem::error(
@@ -104,11 +120,14 @@ pub(in crate::content) fn read(path: &Path, source: &Path) -> Result<String, Pro
             "save the file as UTF-8",
         )
     })?;
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let text = match text.strip_prefix('\u{FEFF}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    };
     Ok(if text.contains('\r') {
         text.replace("\r\n", "\n").replace('\r', "\n")
     } else {
-        text.to_owned()
+        text
     })
 }
 
@@ -141,7 +160,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.md");
         std::fs::write(&path, bytes).unwrap();
-        read(&path, Path::new("content/a.md"))
+        let source = Path::new("content/a.md");
+        let (bytes, stamp) = read(&path, source)?;
+        assert_eq!(stamp.size, bytes.len() as u64);
+        text(bytes, source)
     }
 
     #[test]

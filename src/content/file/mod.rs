@@ -9,20 +9,26 @@ mod media;
 pub(super) mod scan;
 mod values;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
+use url::Url;
 
 use crate::{
     content::{
+        cache::{Cache, Found, Kept, Known},
         checks,
         file::{
             fields::{Fields, Place, SectionFields},
             scan::Scan,
         },
-        ids,
+        ids, summary,
     },
-    domain::{article::Slug, problem::Problem},
+    domain::{article::Slug, fingerprint::Fingerprint, problem::Problem},
+    files::Stamp,
 };
 
 /// A file that was read; what is wrong with it by itself is in `problems`.
@@ -56,30 +62,127 @@ pub(in crate::content) struct ParsedArticle {
     /// Where the front matter has no date: the day of the file name or path.
     pub(in crate::content) date: dates::Written,
     pub(in crate::content) section: Option<(Slug, String)>,
-    pub(in crate::content) markdown: String,
     pub(in crate::content) markdown_line: u32,
-    pub(in crate::content) body_hash: String,
+    /// SHA-256 of its Markdown.
+    pub(in crate::content) text_hash: [u8; 32],
+    /// Whether there is nothing but white space in its Markdown.
+    pub(in crate::content) is_empty: bool,
+    /// See [`Article::summary`](crate::domain::article::Article::summary).
+    pub(in crate::content) summary: String,
     pub(in crate::content) scan: Scan,
 }
 
-/// Reads and parses one file.
-pub(in crate::content) fn parse(folder: &Path, dir: &Path, file: &str) -> Parsed {
-    let source = dir.join(file);
-    let mut problems = Vec::new();
-    let kind = match list::read(&folder.join(file), &source) {
-        Ok(mut text) => {
-            problems.extend(list::without_nul(&mut text, &source));
-            parse_text(file, source, &text, &mut problems)
+/// What files are read with.
+#[derive(Clone, Copy)]
+pub(in crate::content) struct Reading<'a> {
+    /// The content folder on disk.
+    pub(in crate::content) folder: &'a Path,
+    /// The same relative to the publication's root.
+    pub(in crate::content) dir: &'a Path,
+    pub(in crate::content) base: &'a Url,
+    pub(in crate::content) smart_punctuation: bool,
+    pub(in crate::content) cache: &'a Cache,
+    /// The machine's time before anything is read.
+    pub(in crate::content) since: DateTime<Utc>,
+}
+
+impl Reading<'_> {
+    /// Reads and parses one file, unless the cache has it; and what the next
+    /// cache should have of it. Files with problems are not cached: they are
+    /// looked at again until they are mended.
+    pub(in crate::content) fn parse(&self, file: &str) -> (Parsed, Option<Kept>) {
+        let found = self.cache.find(file);
+        if let Some((article, kept)) = found.and_then(|found| self.unchanged(file, found)) {
+            return (Parsed::of(article), Some(kept));
         }
-        Err(problem) => {
-            problems.push(problem);
-            None
+        let source = self.dir.join(file);
+        match list::read(&self.folder.join(file), &source) {
+            Ok((bytes, stamp)) => {
+                let stamp = Some(stamp).filter(|stamp| stamp.is_settled(self.since));
+                let content = Fingerprint::of(&bytes);
+                let found = found.filter(|found| found.known().content == content);
+                if let Some((article, kept)) = found
+                    .and_then(|found| Some((found.article(self.dir, file)?, found.keep(stamp))))
+                {
+                    return (Parsed::of(article), Some(kept));
+                }
+                let parsed = self.parse_bytes(file, source, bytes);
+                let kept = parsed.article().map(|article| {
+                    let known = Known { stamp, content };
+                    Kept::new(article, known)
+                });
+                (parsed, kept)
+            }
+            Err(problem) => (Parsed::failed(file, problem), None),
         }
-    };
-    Parsed {
-        file: file.to_owned(),
-        problems,
-        kind,
+    }
+
+    /// The article of a file that looks as it did when it was cached.
+    fn unchanged(&self, file: &str, found: Found<'_>) -> Option<(ParsedArticle, Kept)> {
+        let stamp = found.known().stamp?;
+        let facts = fs::symlink_metadata(self.folder.join(file)).ok()?;
+        if Stamp::of(&facts) != stamp {
+            return None;
+        }
+        Some((found.article(self.dir, file)?, found.keep(Some(stamp))))
+    }
+
+    fn parse_bytes(&self, file: &str, source: PathBuf, bytes: Vec<u8>) -> Parsed {
+        let mut text = match list::text(bytes, &source) {
+            Ok(text) => text,
+            Err(problem) => return Parsed::failed(file, problem),
+        };
+        let mut problems = Vec::from_iter(list::without_nul(&mut text, &source));
+        let mut kind = parse_text(file, source, &text, self.smart_punctuation, &mut problems);
+        if let Some(Kind::Article(article)) = &mut kind {
+            article.scan.forget_what_leads_away(self.base);
+        }
+        Parsed {
+            file: file.to_owned(),
+            problems,
+            kind,
+        }
+    }
+}
+
+impl Parsed {
+    fn of(article: ParsedArticle) -> Self {
+        Self {
+            file: article.file.clone(),
+            problems: Vec::new(),
+            kind: Some(Kind::Article(Box::new(article))),
+        }
+    }
+
+    fn failed(file: &str, problem: Problem) -> Self {
+        Self {
+            file: file.to_owned(),
+            problems: vec![problem],
+            kind: None,
+        }
+    }
+
+    /// The article of a file in good order.
+    fn article(&self) -> Option<&ParsedArticle> {
+        match &self.kind {
+            Some(Kind::Article(article)) if self.problems.is_empty() => Some(article),
+            _ => None,
+        }
+    }
+}
+
+/// The Markdown of a file that was loaded before.
+///
+/// # Errors
+/// When it is no such file any more.
+pub(in crate::content) fn markdown(path: &Path, source: &Path) -> Result<String, Problem> {
+    let (bytes, _) = list::read(path, source)?;
+    let mut text = list::text(bytes, source)?;
+    // Told when it was loaded.
+    let _ = list::without_nul(&mut text, source);
+    match front_matter::split(&text) {
+        Ok(halves) => Ok(halves.markdown.to_owned()),
+        Err(error) => Err(Problem::error(source, error.line, error.what, error.remedy)),
     }
 }
 
@@ -87,6 +190,7 @@ fn parse_text(
     file: &str,
     source: PathBuf,
     text: &str,
+    smart_punctuation: bool,
     problems: &mut Vec<Problem>,
 ) -> Option<Kind> {
     let halves = front_matter::split(text);
@@ -131,10 +235,15 @@ fn parse_text(
         slug: slug?,
         date: date?,
         section: section?,
+        summary: summary::of(
+            fields.standfirst.as_deref(),
+            halves.markdown,
+            smart_punctuation,
+        ),
         fields,
-        markdown: halves.markdown.to_owned(),
         markdown_line: halves.markdown_line,
-        body_hash: ids::body_hash(halves.markdown),
+        text_hash: ids::text_hash(halves.markdown),
+        is_empty: halves.markdown.trim().is_empty(),
         scan,
     })))
 }

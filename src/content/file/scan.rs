@@ -4,11 +4,12 @@
 use std::ops::Range;
 
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
+use url::Url;
 
 use crate::content::{
-    anchors::HeadingIds,
+    anchors::{Anchors, HeadingIds},
     html::{self, Kind},
-    site::anchor_key,
+    site::{self, anchor_key},
 };
 
 /// Most bytes of Markdown in one article.
@@ -23,12 +24,24 @@ pub(in crate::content) struct Scan {
     pub(in crate::content) pictures: Vec<PictureRef>,
     /// Names of shortcodes outside code.
     pub(in crate::content) shortcodes: Vec<(String, u32)>,
-    /// Places that a fragment may name: as [`anchor_key`] writes them, and
-    /// the id that the page has there.
-    pub(in crate::content) anchors: Vec<(String, String)>,
+    /// Places that a fragment may name.
+    pub(in crate::content) anchors: Anchors,
     /// Whether a heading has emoji or other signs beyond letters and ASCII.
     pub(in crate::content) has_pictograms: bool,
+    /// Whether raw HTML or control characters may hide further references from
+    /// this list, so that anything on the site may matter to it.
+    pub(in crate::content) may_refer_to_more: bool,
     pub(in crate::content) depth: usize,
+}
+
+impl Scan {
+    /// Forgets what leads to other sites in good order: nothing about it
+    /// depends on this one, and there may be very much of it.
+    pub(in crate::content) fn forget_what_leads_away(&mut self, base: &Url) {
+        self.links.retain(|(raw, _)| !site::leads_away(base, raw));
+        self.pictures
+            .retain(|picture| !(picture.has_alt && site::is_far_picture(base, &picture.src)));
+    }
 }
 
 /// A picture in the text.
@@ -60,12 +73,16 @@ pub(in crate::content) fn scan(markdown: &str) -> Scan {
         heading: None,
         heading_ids: HeadingIds::default(),
         alt: None,
+        anchors: Vec::new(),
         found: Scan::default(),
     };
     for (event, range) in Parser::new_ext(markdown, options(false)).into_offset_iter() {
         scanner.event(event, range);
     }
     scanner.shortcodes();
+    scanner.found.anchors = Anchors::new(&scanner.anchors);
+    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    scanner.found.may_refer_to_more |= markdown.contains(is_control);
     scanner.found
 }
 
@@ -81,6 +98,8 @@ struct Scanner<'a> {
     heading_ids: HeadingIds,
     /// The picture that is open: its text is the alternative.
     alt: Option<PictureRef>,
+    /// Keys and ids.
+    anchors: Vec<(String, String)>,
     found: Scan,
 }
 
@@ -148,9 +167,7 @@ impl Scanner<'_> {
                 let id = self.heading_ids.next(own.as_deref(), &heading);
                 let id = id.unwrap_or_default();
                 for key in [anchor_key(&id), anchor_key(&heading)] {
-                    if !key.is_empty() {
-                        self.found.anchors.push((key, id.clone()));
-                    }
+                    self.anchor(key, &id);
                 }
             }
             TagEnd::Image => self.found.pictures.extend(self.alt.take()),
@@ -171,9 +188,16 @@ impl Scanner<'_> {
         self.found.depth = self.found.depth.max(self.depth + self.html_depth);
     }
 
+    fn anchor(&mut self, key: String, id: &str) {
+        if !key.is_empty() {
+            self.anchors.push((key, id.to_owned()));
+        }
+    }
+
     /// Links, pictures and anchors of raw HTML.
     fn html(&mut self, range: Range<usize>) {
         let first = self.line(range.start);
+        self.found.may_refer_to_more |= !is_more(&self.markdown[range.clone()]);
         for piece in html::pieces(&self.markdown[range]) {
             let line = first + piece.line;
             match piece.kind {
@@ -199,9 +223,7 @@ impl Scanner<'_> {
                 ("img", "src") => src = Some(value),
                 // An empty `alt` says that the picture is decoration.
                 ("img", "alt") => has_alt = true,
-                (_, "id") | ("a", "name") => {
-                    self.found.anchors.push((anchor_key(&value), value));
-                }
+                (_, "id") | ("a", "name") => self.anchor(anchor_key(&value), &value),
                 _ => {}
             }
         }
@@ -213,14 +235,13 @@ impl Scanner<'_> {
     /// `{{ x() }}`, `{% x %}`, `{{< x >}}` and `{{% x %}}` outside code.
     fn shortcodes(&mut self) {
         let mut at = 0;
-        while let Some(found) = self.markdown[at..]
-            .find("{{")
-            .into_iter()
-            .chain(self.markdown[at..].find("{%"))
-            .min()
-        {
+        while let Some(found) = self.markdown[at..].find('{') {
             let start = at + found;
-            at = start + 2;
+            at = start + 1;
+            if !self.markdown[at..].starts_with(['{', '%']) {
+                continue;
+            }
+            at += 1;
             let next_code = self.code.partition_point(|code| code.end <= start);
             if let Some(code) = self.code.get(next_code).filter(|code| code.start <= start) {
                 at = at.max(code.end);
@@ -232,6 +253,15 @@ impl Scanner<'_> {
             }
         }
     }
+}
+
+/// Whether raw HTML is the mark that ends the summary.
+pub(in crate::content) fn is_more(html: &str) -> bool {
+    let inner = html
+        .trim()
+        .strip_prefix("<!--")
+        .and_then(|rest| rest.strip_suffix("-->"));
+    inner.is_some_and(|inner| inner.trim() == "more")
 }
 
 /// Whether a heading has emoji, arrows and the like, also written as `:crab:`.
@@ -301,12 +331,9 @@ mod tests {
                 ("s.png", false, 8)
             ]
         );
-        let anchors: Vec<_> = found
-            .anchors
-            .iter()
-            .map(|(key, id)| (key.as_str(), id.as_str()))
-            .collect();
-        assert_eq!(anchors, [("own", "own"), ("ab", "own"), ("z1", "z-1")]);
+        assert_eq!(found.anchors.lines(), "own\nab\town\nz-1\n");
+        assert!(found.may_refer_to_more);
+        assert!(!scan("[x](a.md)\n\n<!-- more -->\n").may_refer_to_more);
     }
 
     #[test]

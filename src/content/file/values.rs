@@ -252,7 +252,7 @@ fn tag(label: &str) -> Option<Tag> {
         return None;
     }
     let slug = Slug::of(&label).or_else(|| {
-        let hash = ids::body_hash(&label);
+        let hash = ids::hexadecimal(&ids::text_hash(&label));
         Slug::of(&format!("tag-{}", &hash[..8]))
     })?;
     Some(Tag { slug, label })

@@ -9,6 +9,7 @@ mod tokens;
 use std::{
     collections::HashMap,
     fmt::Write as _,
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -19,25 +20,31 @@ use self::sanitise::Stage;
 use crate::{
     content::{
         anchors::HeadingIds,
-        file::scan::options,
+        file::{self, scan::options},
+        ids,
         load::slashed,
         site::{Origin, Site},
+        summary::teaser,
     },
     domain::{
-        article::{Article, ArticleId, Body, PageText},
-        text::{cut, many_lines, one_line},
+        article::{Article, ArticleId, Body, SafeHtml},
+        text::many_lines,
     },
 };
-
-/// Most characters of a summary.
-const SUMMARY_CHARS: usize = 400;
 
 /// Renders articles of one loaded publication and keeps what it rendered.
 #[derive(Debug)]
 pub struct Renderer {
     site: Arc<Site>,
+    has_text: bool,
     done: Mutex<HashMap<ArticleId, Arc<Body>>>,
 }
+
+/// An article is not what it was when it was loaded: nothing may be published
+/// that is made of two versions of it.
+#[derive(Debug, thiserror::Error)]
+#[error("{} was changed while it was being published", .0.display())]
+pub struct Changed(pub PathBuf);
 
 impl Renderer {
     /// A renderer for the articles that were loaded with `site`
@@ -46,16 +53,29 @@ impl Renderer {
     pub fn new(site: Arc<Site>) -> Self {
         Self {
             site,
+            has_text: true,
             done: Mutex::default(),
+        }
+    }
+
+    /// Leaves [`Body::text`] empty, which only mail has a use for.
+    #[must_use]
+    pub fn without_text(self) -> Self {
+        Self {
+            has_text: false,
+            ..self
         }
     }
 
     /// The bodies of `articles` by id. An article that was rendered before, in
     /// this call or an earlier one, is not rendered again.
+    ///
+    /// # Errors
+    /// When a file is not what it was when it was loaded.
     pub fn render_all<'a>(
         &self,
         articles: impl IntoIterator<Item = &'a Article>,
-    ) -> HashMap<ArticleId, Arc<Body>> {
+    ) -> Result<HashMap<ArticleId, Arc<Body>>, Changed> {
         let wanted: HashMap<&ArticleId, &Article> = articles
             .into_iter()
             .map(|article| (&article.id, article))
@@ -73,28 +93,45 @@ impl Renderer {
             .collect();
         let fresh: Vec<(ArticleId, Arc<Body>)> = missing
             .into_par_iter()
-            .map(|article| (article.id.clone(), Arc::new(render(article, &self.site))))
-            .collect();
+            .map(|article| {
+                let markdown = self.markdown(article)?;
+                let body = render(article, &markdown, &self.site, self.has_text);
+                Ok((article.id.clone(), Arc::new(body)))
+            })
+            .collect::<Result<_, Changed>>()?;
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.extend(fresh.iter().cloned());
         drop(done);
         bodies.extend(fresh);
-        bodies
+        Ok(bodies)
     }
 
-    /// An article as its own page shows it. Nothing is kept: pages are
-    /// written one after the other.
-    #[must_use]
-    pub fn page(&self, article: &Article) -> PageText {
-        page(article, &self.site)
+    /// Forgets the body of an article that nobody will ask for again.
+    pub fn forget(&self, article: &ArticleId) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.remove(article);
     }
 
-    /// The summary alone, at a small part of the cost.
-    #[must_use]
-    pub fn summary(&self, article: &Article) -> String {
-        let markdown = many_lines(&article.markdown);
-        let events = events(&markdown, &self.site);
-        summary(article, &events, teaser(&events).as_deref())
+    /// An article as its own page shows it: headings and footnotes carry ids,
+    /// and links within the site are paths from its root. Nothing is kept:
+    /// pages are written one after the other.
+    ///
+    /// # Errors
+    /// When its file is not what it was when it was loaded.
+    pub fn page(&self, article: &Article) -> Result<SafeHtml, Changed> {
+        let markdown = self.markdown(article)?;
+        Ok(page(article, &markdown, &self.site))
+    }
+
+    /// Markdown stays in its file until it is needed: of a large collection
+    /// only a part ever is.
+    fn markdown(&self, article: &Article) -> Result<String, Changed> {
+        let source = slashed(&article.source);
+        let path = self.site.folder.join(self.site.in_content(&source));
+        file::markdown(&path, &article.source)
+            .ok()
+            .filter(|markdown| ids::text_hash(markdown) == article.text_hash)
+            .ok_or_else(|| Changed(article.source.clone()))
     }
 }
 
@@ -102,21 +139,17 @@ fn events<'a>(markdown: &'a str, site: &Site) -> Vec<Event<'a>> {
     Parser::new_ext(markdown, options(site.smart_punctuation)).collect()
 }
 
-fn page(article: &Article, site: &Arc<Site>) -> PageText {
-    let markdown = many_lines(&article.markdown);
+fn page(article: &Article, markdown: &str, site: &Arc<Site>) -> SafeHtml {
+    let markdown = many_lines(markdown);
     let source = slashed(&article.source);
     let origin = Origin {
         file: site.in_content(&source),
         url: &article.url,
     };
     let mut events = events(&markdown, site);
-    let summary = summary(article, &events, teaser(&events).as_deref());
     name_headings(&mut events);
     let html = to_html(events.into_iter(), Stage::OwnPage);
-    PageText {
-        html: sanitise::clean(&html, site, origin, Stage::OwnPage),
-        summary,
-    }
+    sanitise::clean(&html, site, origin, Stage::OwnPage)
 }
 
 /// Gives every heading the id that links to it name.
@@ -138,17 +171,8 @@ fn name_headings(events: &mut [Event<'_>]) {
     }
 }
 
-fn summary(article: &Article, events: &[Event<'_>], teaser: Option<&[Event<'_>]>) -> String {
-    let summary = match (&article.standfirst, teaser) {
-        (Some(standfirst), _) => one_line(standfirst),
-        (None, Some(teaser)) => plain(teaser),
-        (None, None) => first_paragraph(events),
-    };
-    cut(&summary, SUMMARY_CHARS)
-}
-
-fn render(article: &Article, site: &Arc<Site>) -> Body {
-    let markdown = many_lines(&article.markdown);
+fn render(article: &Article, markdown: &str, site: &Arc<Site>, has_text: bool) -> Body {
+    let markdown = many_lines(markdown);
     let source = slashed(&article.source);
     let origin = Origin {
         file: site.in_content(&source),
@@ -159,41 +183,14 @@ fn render(article: &Article, site: &Arc<Site>) -> Body {
     let clean = |html: String| sanitise::clean(&html, site, origin, Stage::Anywhere);
     let html = clean(to_html(events.iter().cloned(), Stage::Anywhere));
     Body {
-        text: text::of(&html, &article.url),
-        summary: summary(article, &events, teaser.as_deref()),
+        text: match has_text {
+            true => text::of(&html, &article.url),
+            false => String::new(),
+        },
+        summary: article.summary.clone(),
         summary_html: teaser.map(|events| clean(to_html(events.into_iter(), Stage::Anywhere))),
         html,
     }
-}
-
-/// Events before `<!-- more -->`, with what is open there closed. Footnotes
-/// stay with the article.
-fn teaser<'a>(events: &[Event<'a>]) -> Option<Vec<Event<'a>>> {
-    let mut open: Vec<TagEnd> = Vec::new();
-    let mut before = Vec::new();
-    for event in events {
-        match event {
-            Event::Html(html) | Event::InlineHtml(html) if is_more(html) => {
-                before.extend(open.into_iter().rev().map(Event::End));
-                return Some(before);
-            }
-            Event::Start(tag) => open.push(tag.to_end()),
-            Event::End(_) => {
-                open.pop();
-            }
-            _ => {}
-        }
-        before.push(event.clone());
-    }
-    None
-}
-
-fn is_more(html: &str) -> bool {
-    let inner = html
-        .trim()
-        .strip_prefix("<!--")
-        .and_then(|rest| rest.strip_suffix("-->"));
-    inner.is_some_and(|inner| inner.trim() == "more")
 }
 
 /// HTML as the library writes it, but with footnotes as a numbered list at the
@@ -294,61 +291,17 @@ fn step_back(out: &mut String, number: usize) {
     out.insert_str(at, &format!(" <a href=\"#fnref-{number}\">↩</a>"));
 }
 
-/// The text of events in one line: no pictures, code blocks, notes or raw HTML.
-fn plain<'e, 'a: 'e>(events: impl IntoIterator<Item = &'e Event<'a>>) -> String {
-    let mut text = String::new();
-    let mut hidden = 0usize;
-    for event in events {
-        match event {
-            Event::Start(tag) if is_hidden(&tag.to_end()) => hidden += 1,
-            Event::End(end) if is_hidden(end) => hidden = hidden.saturating_sub(1),
-            _ if hidden > 0 => {}
-            Event::Text(part) | Event::Code(part) => text.push_str(part),
-            Event::SoftBreak | Event::HardBreak => text.push(' '),
-            Event::End(
-                TagEnd::Paragraph | TagEnd::Heading(_) | TagEnd::Item | TagEnd::TableCell,
-            ) => {
-                text.push(' ');
-            }
-            _ => {}
-        }
-    }
-    one_line(&text)
-}
-
-fn is_hidden(end: &TagEnd) -> bool {
-    matches!(
-        end,
-        TagEnd::Image | TagEnd::CodeBlock | TagEnd::FootnoteDefinition | TagEnd::HtmlBlock
-    )
-}
-
-/// The first paragraph that says something.
-fn first_paragraph(events: &[Event<'_>]) -> String {
-    events
-        .split(|event| matches!(event, Event::Start(Tag::Paragraph)))
-        .skip(1)
-        .map(|part| {
-            let end = part
-                .iter()
-                .position(|event| matches!(event, Event::End(TagEnd::Paragraph)));
-            plain(&part[..end.unwrap_or(part.len())])
-        })
-        .find(|text| !text.is_empty())
-        .unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::{path::PathBuf, str::FromStr};
+    use std::{fs, path::PathBuf, str::FromStr};
 
     use chrono::DateTime;
     use url::Url;
 
     use super::*;
     use crate::{
-        content::site,
-        domain::article::{SafeHtml, Slug},
+        content::{site, summary},
+        domain::{article::Slug, fingerprint::Fingerprint},
     };
 
     fn site() -> Arc<Site> {
@@ -375,13 +328,18 @@ mod tests {
             updated: at,
             aliases: Vec::new(),
             language: None,
-            markdown: markdown.to_owned(),
-            markdown_line: 1,
+            summary: summary::of(None, markdown, false),
+            text_hash: ids::text_hash(markdown),
+            text: Fingerprint::default(),
         }
     }
 
     fn body(markdown: &str) -> Body {
-        render(&article(markdown), &site())
+        rendered(markdown, &site())
+    }
+
+    fn rendered(markdown: &str, site: &Arc<Site>) -> Body {
+        render(&article(markdown), markdown, site, true)
     }
 
     #[test]
@@ -423,11 +381,9 @@ mod tests {
 
     #[test]
     fn on_its_own_page_an_article_has_working_anchors() {
-        let page = page(
-            &article("## What's new?\n\nSee [above](#what-s-new)[^z] and[^z].\n\n[^z]: First"),
-            &site(),
-        );
-        let html = page.html.as_str();
+        let markdown = "## What's new?\n\nSee [above](#what-s-new)[^z] and[^z].\n\n[^z]: First";
+        let page = page(&article(markdown), markdown, &site());
+        let html = page.as_str();
         for part in [
             "<h2 id=\"whats-new\">",
             "<a href=\"#whats-new\">above</a>",
@@ -465,10 +421,8 @@ mod tests {
                 "{markdown}"
             );
         }
-        assert!(body(&long).summary.chars().count() <= SUMMARY_CHARS);
-        let mut with_standfirst = article("Text");
-        with_standfirst.standfirst = Some("All of it".to_owned());
-        assert_eq!(render(&with_standfirst, &site()).summary, "All of it");
+        assert!(body(&long).summary.chars().count() <= 400);
+        assert_eq!(summary::of(Some("All\nof it"), "Text", false), "All of it");
     }
 
     #[test]
@@ -497,19 +451,42 @@ mod tests {
     fn punctuation_is_typographic_only_when_asked_for() {
         let mut typographic = site::tests::site();
         typographic.smart_punctuation = true;
-        let article = article("\"It's\" -- so...");
+        let markdown = "\"It's\" -- so...";
         let typographic = Arc::new(typographic);
-        assert!(render(&article, &site()).text.contains("\"It's\" -- so..."));
-        assert!(render(&article, &typographic).text.contains("“It’s” – so…"));
+        assert!(body(markdown).text.contains("\"It's\" -- so..."));
+        let text = rendered(markdown, &typographic).text;
+        assert!(text.contains("“It’s” – so…"));
     }
 
     #[test]
-    fn an_article_is_rendered_once() {
-        let renderer = Renderer::new(site());
+    fn an_article_is_rendered_once_and_only_as_it_was_loaded() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("food/beans.md");
+        fs::create_dir(dir.path().join("food")).unwrap();
+        fs::write(&file, "+++\ntitle = \"Beans\"\n+++\nText").unwrap();
+        let mut site = site::tests::site();
+        site.folder = dir.path().to_owned();
+        let site = Arc::new(site);
+        let renderer = Renderer::new(Arc::clone(&site));
         let article = article("Text");
-        let first = renderer.render_all([&article, &article]);
-        let second = renderer.render_all([&article]);
+        let first = renderer.render_all([&article, &article]).unwrap();
+        let second = renderer.render_all([&article]).unwrap();
         assert_eq!(first.len(), 1);
         assert!(Arc::ptr_eq(&first[&article.id], &second[&article.id]));
+        let feeds = Renderer::new(site).without_text();
+        let body = &feeds.render_all([&article]).unwrap()[&article.id];
+        assert_eq!(
+            (&body.html, body.text.as_str()),
+            (&first[&article.id].html, "")
+        );
+        for other in ["+++\ntitle = \"Beans\"\n+++\nOther", "Text"] {
+            fs::write(&file, other).unwrap();
+            let changed = feeds.page(&article).unwrap_err();
+            assert!(
+                changed
+                    .to_string()
+                    .starts_with("content/food/beans.md was changed")
+            );
+        }
     }
 }

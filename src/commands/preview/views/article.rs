@@ -185,8 +185,10 @@ fn held_back(press: &Press, source: &Path) -> Option<String> {
 
 fn body(press: &Press, article: &Article) -> Arc<Body> {
     let renderer = Renderer::new(Arc::clone(&press.loaded.site));
-    let mut bodies = renderer.render_all([article]);
-    bodies.remove(&article.id).unwrap_or_default()
+    // One that is being edited is read again at once.
+    let bodies = renderer.render_all([article]);
+    let body = bodies.ok().and_then(|mut all| all.remove(&article.id));
+    body.unwrap_or_default()
 }
 
 /// Where its page is, or why there is none.

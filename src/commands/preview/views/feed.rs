@@ -4,7 +4,10 @@ use serde::Serialize;
 
 use super::{
     super::{
-        super::{feeds::Maker, talk::count},
+        super::{
+            feeds::{Maker, Unmade},
+            talk::count,
+        },
         frames::{self, local_address},
         press::Press,
         proof::Proof,
@@ -20,7 +23,7 @@ use crate::{
         article::Enclosure,
         language::{day_text, direction},
     },
-    feed::{Entry, Feed, FeedError, File, Stream},
+    feed::{Entry, Feed, File, Stream},
     web::{Answer, Asked},
 };
 
@@ -178,7 +181,7 @@ pub(in super::super) fn show(proof: &Proof, folder: &str, asked: &Asked) -> Answ
     ui::page(proof, "feed.html", (Some(Place::Feeds), &title), &view)
 }
 
-fn made(press: &Press, maker: &Maker<'_>, stream: &Stream) -> Result<Made, FeedError> {
+fn made(press: &Press, maker: &Maker<'_>, stream: &Stream) -> Result<Made, Unmade> {
     let podcast = maker.podcast(stream)?;
     maker.one(stream, |feed| {
         let mut files = feed.files()?;
