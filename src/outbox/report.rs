@@ -5,9 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::domain::delivery::Outcome;
+use crate::{domain::delivery::Outcome, store::LateAccept};
 
 /// Counts of a drain under way.
 #[derive(Debug, Default)]
@@ -152,6 +153,11 @@ pub struct Report {
     pub dropped: Vec<Ending>,
     /// What each of several relays took.
     pub relays: Vec<(String, u64)>,
+    /// Readers who may have a message twice: an answer came when the message
+    /// had been sent again.
+    pub late: Vec<LateAccept>,
+    /// When the next of those who still wait is due.
+    pub next_due: Option<DateTime<Utc>>,
 }
 
 /// The common end of all sessions.
@@ -230,6 +236,8 @@ impl Halt {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
             relays: Vec::new(),
+            late: Vec::new(),
+            next_due: None,
         }
     }
 }
