@@ -231,7 +231,8 @@ class FirstMessage:
         self.first = None
 
     async def serve(self, reader, writer):
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        # A killed sender leaves sessions behind, which end with the loop.
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             writer.write(b"220 first ESMTP\r\n")
             while line := await reader.readline():
                 verb = line[:4].upper()

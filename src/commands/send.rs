@@ -171,11 +171,7 @@ async fn steps(
         .finish_issues(context.clock.now())
         .await
         .map_err(turn::ledger_failure)?;
-    exit = exit.worse(deliver::conclude(
-        context,
-        config.publication.timezone,
-        &report,
-    ));
+    exit = exit.worse(deliver::conclude(context, config, &report));
     Ok(exit.worse(deliver::uncertain_held(context, store).await?))
 }
 

@@ -195,7 +195,7 @@ fn list(
                 row.attempt.to_string(),
                 row.last_phase.to_owned(),
                 happened(&row.reason).to_owned(),
-                format!("mark-sent {0} or resend {0}", row.delivery),
+                format!("check-log LOG, mark-sent {0} or resend {0}", row.delivery),
             ]
         }));
         workspace::table(&table)

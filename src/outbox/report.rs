@@ -12,7 +12,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::{locked, sender::Fault};
-use crate::domain::delivery::{Outcome, Reply};
+use crate::{
+    domain::delivery::{Outcome, Reply},
+    store::LateAccept,
+};
 
 /// Counts of a drain under way.
 #[derive(Debug, Default)]
@@ -24,8 +27,6 @@ pub struct Tally {
     failed: AtomicU64,
     uncertain: AtomicU64,
     withdrawn: AtomicU64,
-    /// When the first of the deferred is due again.
-    next_attempt: Mutex<Option<DateTime<Utc>>>,
     /// Why messages could not be built, and how many.
     failures: Mutex<BTreeMap<String, u64>>,
 }
@@ -68,11 +69,7 @@ impl Tally {
     pub(super) fn add(&self, outcome: &Outcome) {
         match outcome {
             Outcome::Sent(_) => self.add_sent(1),
-            Outcome::Deferred { retry_at, .. } => {
-                self.add_deferred(1);
-                let mut next = locked(&self.next_attempt);
-                *next = Some(next.map_or(*retry_at, |next| next.min(*retry_at)));
-            }
+            Outcome::Deferred { .. } => self.add_deferred(1),
             Outcome::Rejected { is_hard, .. } => {
                 self.add_rejected(1);
                 self.add_suppressed(u64::from(*is_hard));
@@ -152,8 +149,6 @@ pub struct Report {
     pub sent: u64,
     /// Temporarily refused.
     pub deferred: u64,
-    /// When the first of them is due again.
-    pub next_attempt: Option<DateTime<Utc>>,
     /// Refused for good.
     pub rejected: u64,
     /// Of those, never written to again.
@@ -174,6 +169,11 @@ pub struct Report {
     pub dropped: Vec<Ending>,
     /// What each of several relays took.
     pub relays: Vec<(String, u64)>,
+    /// Readers who may have a message twice: an answer came when the message
+    /// had been sent again.
+    pub late: Vec<LateAccept>,
+    /// When the next of those who still wait is due.
+    pub next_due: Option<DateTime<Utc>>,
 }
 
 /// The common end of all sessions.
@@ -269,7 +269,6 @@ impl Halt {
 
     pub(super) fn report(&self, tally: &Tally) -> Report {
         Report {
-            next_attempt: *locked(&tally.next_attempt),
             failures: locked(&tally.failures).clone().into_iter().collect(),
             complaints: self.complaints(),
             sent: tally.sent(),
@@ -294,6 +293,8 @@ impl Halt {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
             relays: Vec::new(),
+            late: Vec::new(),
+            next_due: None,
         }
     }
 }

@@ -24,11 +24,32 @@ use crate::{
 };
 
 /// The relay took the message.
-pub(super) fn sent(shared: &Shared, delivery: &DueDelivery, attempt: AttemptId, reply: Reply) {
+pub(super) async fn sent(
+    shared: &Shared,
+    delivery: &DueDelivery,
+    ready: &Ready,
+    attempt: AttemptId,
+    reply: Reply,
+) -> Result<(), OutboxError> {
     shared.control.took();
     locked(&shared.refusals).success(delivery.issue);
-    locked(&shared.bounces).answer(delivery.issue, false);
     record(shared, attempt, Outcome::Sent(reply));
+    answered(shared, ready, delivery, false).await
+}
+
+/// Counts an answer about one reader once it is recorded: a paused issue grants
+/// no more intents, that of a refusal included.
+async fn answered(
+    shared: &Shared,
+    ready: &Ready,
+    delivery: &DueDelivery,
+    is_hard: bool,
+) -> Result<(), OutboxError> {
+    let stop = locked(&shared.bounces).answer(delivery.issue, is_hard);
+    match stop {
+        Some(text) => pause(shared, ready, delivery, Why::Content, text).await,
+        None => Ok(()),
+    }
 }
 
 /// The message cannot be built: the ledger tells why.
@@ -94,6 +115,8 @@ pub(super) async fn troubled(
     if let Some(reply) = &last_words {
         blame_sender(shared, reply);
     }
+    // An answer about this reader, and whether the address does not exist.
+    let mut is_hard = None;
     let outcome = match verdict::of(trouble) {
         Verdict::Defer(reply) => {
             if closes {
@@ -101,7 +124,7 @@ pub(super) async fn troubled(
             } else {
                 shared.control.serves();
             }
-            locked(&shared.bounces).answer(delivery.issue, false);
+            is_hard = Some(false);
             if is_full(&reply) {
                 locked(&shared.unlucky).insert(delivery.id);
             }
@@ -109,10 +132,7 @@ pub(super) async fn troubled(
         }
         Verdict::RejectAddress { phase, reply } => {
             shared.control.serves();
-            let stop = locked(&shared.bounces).answer(delivery.issue, true);
-            if let Some(text) = stop {
-                pause(shared, ready, delivery, Why::Content, text).await?;
-            }
+            is_hard = Some(true);
             Outcome::Rejected {
                 phase,
                 reply,
@@ -121,7 +141,6 @@ pub(super) async fn troubled(
         }
         Verdict::RejectUnclear { phase, reply } => {
             shared.control.serves();
-            locked(&shared.bounces).answer(delivery.issue, false);
             return unclear(shared, delivery, ready, attempt, phase, reply).await;
         }
         Verdict::Fail(reason) => {
@@ -145,7 +164,10 @@ pub(super) async fn troubled(
         }
     };
     conclude(shared, delivery.id, attempt, outcome).await?;
-    Ok(())
+    match is_hard {
+        Some(is_hard) => answered(shared, ready, delivery, is_hard).await,
+        None => Ok(()),
+    }
 }
 
 /// The mailbox is full: RFC 3463 X.2.2, or 552 at RCPT without more.
@@ -192,6 +214,7 @@ async fn unclear(
     if !conclude(shared, delivery.id, attempt, outcome).await? {
         return Ok(());
     }
+    answered(shared, ready, delivery, false).await?;
     if is_bare {
         locked(&shared.unlucky).insert(delivery.id);
     }
@@ -363,6 +386,7 @@ async fn conclude(
 
 /// Tells the ledger; does not wait for the commit. It rides with the next
 /// intent's, and if it is lost the delivery is uncertain, never sent twice.
+/// Should it tell of a second copy, the ledger keeps that for the report.
 fn record(shared: &Shared, attempt: AttemptId, outcome: Outcome) {
     shared.tally.add(&outcome);
     drop(shared.store.outcome(attempt, outcome, (shared.now)()));

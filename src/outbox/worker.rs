@@ -166,8 +166,7 @@ impl Worker<'_> {
         }
         match self.hand_over(item).await? {
             Handed::Tried(attempt, Ok(reply)) => {
-                settle::sent(shared, &item.delivery, attempt, reply);
-                Ok(())
+                settle::sent(shared, &item.delivery, &item.ready, attempt, reply).await
             }
             Handed::Tried(attempt, Err(trouble)) => {
                 self.troubled(item, Some(attempt), trouble).await
@@ -363,10 +362,12 @@ async fn by_folder(
         return Ok(());
     };
     match folder::deliver(folder, &name, message) {
-        Ok(reply) => settle::sent(shared, delivery, attempt, reply),
-        Err(error) => settle::folder_failed(shared, attempt, &folder.join(name), &error),
+        Ok(reply) => settle::sent(shared, delivery, &item.ready, attempt, reply).await,
+        Err(error) => {
+            settle::folder_failed(shared, attempt, &folder.join(name), &error);
+            Ok(())
+        }
     }
-    Ok(())
 }
 
 /// A refusal in due form leaves the session usable, and so does an address of
