@@ -211,6 +211,12 @@ def sink():
     return running(["smtp-sink", *user, f"127.0.0.1:{port}", "1000"], port)
 
 
+def refusing(one_in):
+    """A server to which one reader in so many is unknown; 0: nobody."""
+    port = free_port()
+    return running([sys.executable, HERE / "refusing.py", str(port), str(one_in)], port)
+
+
 def delayed(port, milliseconds):
     """The same server, so many milliseconds of round trip away."""
     own = free_port()

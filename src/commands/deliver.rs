@@ -334,6 +334,14 @@ pub fn conclude(context: &Context, config: &Config, report: &Report) -> Exit {
             count(number(report.suppressed), "unknown address")
         ));
     }
+    for (reason, amount) in &report.failures {
+        talk.must_say(format!("{} failed: {reason}", grouped(*amount)));
+    }
+    if !report.paused.iter().any(|paused| paused.why == Why::Sender) {
+        for complaint in &report.complaints {
+            talk.must_say(complaint);
+        }
+    }
     for late in &report.late {
         talk.must_say(format!(
             "delivery {} of {}/{}: the relay took attempt {} after all, when attempt {} had been \

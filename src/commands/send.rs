@@ -86,7 +86,7 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     let mut tests = Vec::new();
     for raw in &args.test {
         tests.push(
-            raw.parse::<EmailAddress>()
+            EmailAddress::international(raw)
                 .map_err(|error| Failure::new(Exit::Usage, format!("`--test`: {error}")))?,
         );
     }

@@ -231,7 +231,7 @@ async fn choose(config: &Config, store: &Store, which: &Which) -> Result<Vec<Del
         .map(|delivery| delivery.id)
         .collect();
     for name in &which.which {
-        let address = name.parse::<EmailAddress>().ok();
+        let address = EmailAddress::international(name).ok();
         let number = name.parse::<DeliveryId>().ok();
         let before = chosen.len();
         chosen.extend(

@@ -15,6 +15,7 @@ mod issues;
 mod quota;
 mod refusals;
 mod report;
+mod sender;
 mod settle;
 #[cfg(test)]
 mod tests;

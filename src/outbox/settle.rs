@@ -14,6 +14,7 @@ use super::{
     locked,
     refusals::Universal,
     report::{Ending, PausedIssue, Why},
+    sender,
     verdict::{self, Blame, Verdict},
 };
 use crate::{
@@ -70,13 +71,14 @@ pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), Outbo
         return Ok(());
     };
     let reason = "building this message ended in a panic".to_owned();
+    let outcome = Outcome::Failed { reason };
     let concluded = shared
         .store
-        .conclude(delivery, Outcome::Failed { reason }, (shared.now)());
+        .conclude(delivery, outcome.clone(), (shared.now)());
     let is_failed = concluded.await;
-    shared
-        .tally
-        .add_failed(u64::from(matches!(is_failed, Ok(true))));
+    if matches!(is_failed, Ok(true)) {
+        shared.tally.add(&outcome);
+    }
     shared.feed.abandon(worker);
     Ok(is_failed.map(|_| ())?)
 }
@@ -110,6 +112,9 @@ pub(super) async fn troubled(
         Trouble::Refused { reply, .. } => Some(reply.clone()),
         _ => None,
     };
+    if let Some(reply) = &last_words {
+        blame_sender(shared, reply);
+    }
     // An answer about this reader, and whether the address does not exist.
     let mut is_hard = None;
     let outcome = match verdict::of(trouble) {
@@ -213,13 +218,17 @@ async fn unclear(
     if is_bare {
         locked(&shared.unlucky).insert(delivery.id);
     }
-    let universal = locked(&shared.refusals).unclear(
-        delivery.issue,
-        delivery.id,
-        delivery.address.domain(),
-        phase,
-        &reply,
-    );
+    let fault = sender::fault(&reply);
+    let universal = {
+        let mut refusals = locked(&shared.refusals);
+        match fault {
+            Some(_) => refusals.of_sender(delivery.issue, delivery.id, phase, &reply),
+            None => {
+                let domain = delivery.address.domain();
+                refusals.unclear(delivery.issue, delivery.id, domain, phase, &reply)
+            }
+        }
+    };
     let Some(Universal {
         deliveries,
         phase,
@@ -235,6 +244,11 @@ async fn unclear(
         .withdraw_rejections(deliveries, (shared.now)())
         .await?;
     shared.tally.take_back_rejected(count);
+    if let Some(fault) = fault {
+        let remedy = fault.remedy(sender_domain(shared));
+        let text = format!("the sender is refused: `{reply}`: {remedy}; nobody suppressed");
+        return pause(shared, ready, delivery, Why::Sender, text).await;
+    }
     let text = format!(
         "the relay refuses to relay or to accept this content: `{reply}`; stopped, nobody suppressed"
     );
@@ -244,6 +258,18 @@ async fn unclear(
         endings::drop_out(shared, Why::Refused, text);
         Ok(())
     }
+}
+
+/// Notes an answer that is about us.
+fn blame_sender(shared: &Shared, reply: &Reply) {
+    if let Some(fault) = sender::fault(reply) {
+        let remedy = || fault.remedy(sender_domain(shared));
+        shared.halt.blamed(fault, reply, remedy);
+    }
+}
+
+fn sender_domain(shared: &Shared) -> &str {
+    shared.settings.from.address.domain()
 }
 
 /// `1.2`; small sizes with as many digits as they need to differ.
@@ -294,7 +320,11 @@ async fn blamed(
                 Some(domain) => format!("bounce+…@{domain}"),
                 None => shared.settings.from.address.expose().to_owned(),
             };
-            let text = format!("sender {sender} refused: `{reply}`");
+            let remedy = sender::fault(&reply).map(|fault| fault.remedy(sender_domain(shared)));
+            let remedy = remedy
+                .map(|remedy| format!(": {remedy}"))
+                .unwrap_or_default();
+            let text = format!("sender {sender} refused: `{reply}`{remedy}");
             pause(shared, ready, delivery, Why::Sender, text).await?;
         }
     }

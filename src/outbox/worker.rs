@@ -229,6 +229,9 @@ impl Worker<'_> {
             let size = message.size();
             return Ok(Handed::Refused(Trouble::TooBig { size, most }));
         }
+        if let Err(trouble) = session.awaits(message.size()) {
+            return Ok(Handed::Refused(trouble));
+        }
         let intent = shared.store.intent(item.delivery.id, (shared.now)());
         if self.ahead.is_none()
             && may_look_ahead
@@ -245,7 +248,9 @@ impl Worker<'_> {
             return Ok(Handed::Tried(attempt, Err(trouble)));
         }
         let ahead = self.ahead.as_ref();
-        let next = ahead.and_then(|item| item.envelope.as_ref().ok());
+        let next = ahead
+            .and_then(|item| item.envelope.as_ref().ok())
+            .filter(|envelope| session.carries(envelope));
         Ok(Handed::Tried(attempt, session.end(next).await))
     }
 
@@ -365,13 +370,15 @@ async fn by_folder(
     }
 }
 
-/// A refusal in due form leaves the session usable. Everything else ends it.
+/// A refusal in due form leaves the session usable, and so does an address of
+/// which nothing was said. Everything else ends it.
 fn keep_or_drop(session: &mut Option<Session>, trouble: &Trouble) {
     let is_kept = match trouble {
         Trouble::Refused { phase, reply } => {
             !matches!(reply.code, 421 | 503)
                 && matches!(phase, Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Dot)
         }
+        Trouble::Address(_) => true,
         _ => false,
     };
     if !is_kept {

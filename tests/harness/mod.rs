@@ -16,6 +16,7 @@ pub(crate) mod dialogue;
 pub(crate) mod dice;
 pub(crate) mod greylist;
 pub(crate) mod ledger;
+pub(crate) mod line;
 pub(crate) mod mailbox;
 pub(crate) mod net;
 pub(crate) mod oracle;

@@ -16,7 +16,7 @@ mod harness;
 mod scenarios;
 
 use harness::{
-    chaos, dialogue, dice, greylist, ledger, mailbox, net, oracle, picture, postfix, press,
+    chaos, dialogue, dice, greylist, ledger, line, mailbox, net, oracle, picture, postfix, press,
     process, receipt, sink, tools,
 };
 
