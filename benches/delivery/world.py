@@ -29,6 +29,7 @@ name = "weekly"
 title = "The Garden Table, weekly"
 schedule = "0 7 * * FRI"
 first_issue = "latest"
+template = "whole"
 
 [mail]
 from = "The Garden Table <news@garden.example.org>"
@@ -52,6 +53,20 @@ DKIM = """
 selector = "bench"
 key_file = "dkim.pem"
 """
+
+# The whole article and little else, so that messages can be small and large.
+TEMPLATES = {
+    "issue.html": """<!DOCTYPE html>
+<html lang="{{ publication.language }}"><body>
+{{ issue.lead.html }}
+<p><a href="{{ reader.unsubscribe_url }}">Unsubscribe</a></p>
+</body></html>
+""",
+    "issue.txt": """{{ issue.lead.text }}
+
+Unsubscribe: {{ reader.unsubscribe_url }}
+""",
+}
 
 SENTENCE = "Water the young trees at dusk, and let the old ones look after themselves. "
 
@@ -77,6 +92,10 @@ class Press:
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "content" / "garden").mkdir(parents=True)
         (folder / "content" / "garden" / "_index.md").write_text('+++\ntitle = "Garden"\n+++\n')
+        whole = folder / "templates" / "whole"
+        whole.mkdir(parents=True)
+        for name, text in TEMPLATES.items():
+            (whole / name).write_text(text)
         if is_signed:
             key = ["openssl", "genrsa", "-out", folder / "dkim.pem", "2048"]
             subprocess.run(key, check=True, capture_output=True)
@@ -192,6 +211,12 @@ def sink():
     return running(["smtp-sink", *user, f"127.0.0.1:{port}", "1000"], port)
 
 
+def refusing(one_in):
+    """A server to which one reader in so many is unknown; 0: nobody."""
+    port = free_port()
+    return running([sys.executable, HERE / "refusing.py", str(port), str(one_in)], port)
+
+
 def delayed(port, milliseconds):
     """The same server, so many milliseconds of round trip away."""
     own = free_port()
@@ -206,7 +231,8 @@ class FirstMessage:
         self.first = None
 
     async def serve(self, reader, writer):
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        # A killed sender leaves sessions behind, which end with the loop.
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             writer.write(b"220 first ESMTP\r\n")
             while line := await reader.readline():
                 verb = line[:4].upper()

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::ProgressBar;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -175,6 +176,7 @@ async fn stopped_at_once(
     ));
     let mut report = monitor.report();
     report.uncertain += recovered.uncertain;
+    report.late = store.late_accepts().await.map_err(turn::ledger_failure)?;
     report.ending.get_or_insert(Ending {
         why: Why::Stopped,
         text: "stopped on request".to_owned(),
@@ -305,20 +307,23 @@ pub fn exit_for(why: Why) -> Exit {
 }
 
 /// Says how a drain went, and what that means for the exit code.
-pub fn conclude(context: &Context, report: &Report) -> Exit {
+pub fn conclude(context: &Context, config: &Config, report: &Report) -> Exit {
     let talk = &context.talk;
     let mut exit = Exit::Done;
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let mut done = Vec::new();
     for (amount, word) in [
         (report.sent, "sent"),
-        (report.deferred, "deferred"),
         (report.rejected, "refused"),
         (report.failed, "failed"),
+        (report.deferred, "deferred"),
     ] {
         if amount > 0 {
-            done.push(format!("{amount} {word}"));
+            done.push(format!("{} {word}", grouped(amount)));
         }
+    }
+    if let Some(at) = report.next_due.filter(|_| report.deferred > 0) {
+        done.push(next_attempt(at, context.clock.now(), config));
     }
     if !done.is_empty() {
         talk.say(done.join(", "));
@@ -328,6 +333,22 @@ pub fn conclude(context: &Context, report: &Report) -> Exit {
             "{} will not be written to again",
             count(number(report.suppressed), "unknown address")
         ));
+    }
+    for (reason, amount) in &report.failures {
+        talk.must_say(format!("{} failed: {reason}", grouped(*amount)));
+    }
+    if !report.paused.iter().any(|paused| paused.why == Why::Sender) {
+        for complaint in &report.complaints {
+            talk.must_say(complaint);
+        }
+    }
+    for late in &report.late {
+        talk.must_say(format!(
+            "delivery {} of {}/{}: the relay took attempt {} after all, when attempt {} had been \
+             made; this reader may have it twice, see `letterpress why`",
+            late.delivery, late.digest, late.number, late.attempt, late.newest
+        ));
+        exit = exit.worse(Exit::Uncertain);
     }
     for paused in &report.paused {
         talk.must_say(format!(
@@ -344,6 +365,19 @@ pub fn conclude(context: &Context, report: &Report) -> Exit {
         exit = exit.worse(exit_for(ending.why));
     }
     exit
+}
+
+/// In local time, rounded up: a run at that minute finds something to do.
+fn next_attempt(at: DateTime<Utc>, now: DateTime<Utc>, config: &Config) -> String {
+    let zone = config.publication.timezone;
+    let up = TimeDelta::seconds((60 - at.timestamp().rem_euclid(60)) % 60);
+    let local = (at + up).with_timezone(&zone);
+    let format = if local.date_naive() == now.with_timezone(&zone).date_naive() {
+        "%H:%M"
+    } else {
+        "%Y-%m-%d %H:%M"
+    };
+    format!("next attempt {}", local.format(format))
 }
 
 /// Says that uncertain deliveries are held, as long as there are any.

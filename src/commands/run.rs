@@ -147,7 +147,7 @@ async fn steps(
         exit = exit.worse(deliver::expire(context, store).await?);
         exit = exit.worse(turn::set_out(context, store, done.number).await?);
         let report = deliver::drain(context, config, store, lock, args.grace).await?;
-        exit = exit.worse(deliver::conclude(context, &report));
+        exit = exit.worse(deliver::conclude(context, config, &report));
         take_over(done, &report);
         store
             .finish_issues(context.clock.now())

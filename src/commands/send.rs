@@ -86,7 +86,7 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     let mut tests = Vec::new();
     for raw in &args.test {
         tests.push(
-            raw.parse::<EmailAddress>()
+            EmailAddress::international(raw)
                 .map_err(|error| Failure::new(Exit::Usage, format!("`--test`: {error}")))?,
         );
     }
@@ -171,7 +171,7 @@ async fn steps(
         .finish_issues(context.clock.now())
         .await
         .map_err(turn::ledger_failure)?;
-    exit = exit.worse(deliver::conclude(context, &report));
+    exit = exit.worse(deliver::conclude(context, config, &report));
     Ok(exit.worse(deliver::uncertain_held(context, store).await?))
 }
 

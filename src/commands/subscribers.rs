@@ -18,7 +18,7 @@ use super::{
 use crate::{
     config::Config,
     domain::{
-        address::EmailAddress,
+        address::{AddressError, EmailAddress},
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
         text::{cut, one_line},
     },
@@ -50,6 +50,10 @@ enum What {
         /// What to call them
         #[arg(long)]
         name: Option<String>,
+        /// Also take letters beyond ASCII before the `@`; only some relays can
+        /// deliver there (SMTPUTF8)
+        #[arg(long)]
+        international: bool,
         /// Whether they have confirmed
         #[arg(long, value_enum, default_value_t = Joining::Active)]
         status: Joining,
@@ -106,8 +110,19 @@ pub async fn run(context: &Context, args: &Subscribers) -> Result<Exit, Failure>
         What::Add {
             address,
             name,
+            international,
             status,
-        } => add(context, &config, address, name.as_deref(), (*status).into()).await,
+        } => {
+            let reader = NewSubscriber {
+                address: wanted(address, *international)?,
+                name: name
+                    .as_deref()
+                    .map(|name| cut(&one_line(name), 100))
+                    .filter(|name| !name.is_empty()),
+                status: (*status).into(),
+            };
+            add(context, &config, reader).await
+        }
         What::List { status, limit } => list(context, &config, *status, *limit).await,
         What::Show { address } => {
             let address = parse(address)?;
@@ -122,30 +137,35 @@ pub async fn run(context: &Context, args: &Subscribers) -> Result<Exit, Failure>
     }
 }
 
-/// An address from the command line.
+/// The address of somebody who may be on the list, from the command line.
 ///
 /// # Errors
 /// Exit 65 with what is wrong with it.
 pub fn parse(raw: &str) -> Result<EmailAddress, Failure> {
-    raw.parse().map_err(|error| {
-        Failure::of(Exit::Data, &error).hint(format!("got `{}`", cut(&one_line(raw), 80)))
+    EmailAddress::international(raw).map_err(|error| no_address(raw, &error))
+}
+
+/// An address for the list.
+fn wanted(raw: &str, is_international: bool) -> Result<EmailAddress, Failure> {
+    let address = if is_international {
+        EmailAddress::international(raw)
+    } else {
+        raw.parse()
+    };
+    address.map_err(|error| no_address(raw, &error))
+}
+
+fn no_address(raw: &str, error: &AddressError) -> Failure {
+    Failure::of(Exit::Data, error).hint(match error {
+        AddressError::International => INTERNATIONAL.to_owned(),
+        _ => format!("got `{}`", cut(&one_line(raw), 80)),
     })
 }
 
-async fn add(
-    context: &Context,
-    config: &Config,
-    address: &str,
-    name: Option<&str>,
-    status: Status,
-) -> Result<Exit, Failure> {
-    let reader = NewSubscriber {
-        address: parse(address)?,
-        name: name
-            .map(|name| cut(&one_line(name), 100))
-            .filter(|name| !name.is_empty()),
-        status,
-    };
+/// What to do about letters that many relays do not carry.
+const INTERNATIONAL: &str = "if your relay offers SMTPUTF8, `--international` takes such addresses";
+
+async fn add(context: &Context, config: &Config, reader: NewSubscriber) -> Result<Exit, Failure> {
     let store = workspace::ledger(context, config).await?;
     let outcomes = store
         .add(vec![reader], "command line", context.clock.now(), false)

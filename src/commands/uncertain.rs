@@ -195,7 +195,7 @@ fn list(
                 row.attempt.to_string(),
                 row.last_phase.to_owned(),
                 happened(&row.reason).to_owned(),
-                format!("mark-sent {0} or resend {0}", row.delivery),
+                format!("check-log LOG, mark-sent {0} or resend {0}", row.delivery),
             ]
         }));
         workspace::table(&table)
@@ -231,7 +231,7 @@ async fn choose(config: &Config, store: &Store, which: &Which) -> Result<Vec<Del
         .map(|delivery| delivery.id)
         .collect();
     for name in &which.which {
-        let address = name.parse::<EmailAddress>().ok();
+        let address = EmailAddress::international(name).ok();
         let number = name.parse::<DeliveryId>().ok();
         let before = chosen.len();
         chosen.extend(

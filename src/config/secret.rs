@@ -2,7 +2,7 @@
 //! from the command line or from `letterpress.toml`.
 
 use std::{
-    fs::{self, File, Metadata},
+    fs::{File, Metadata},
     io::{self, Read as _},
     path::{Path, PathBuf},
 };
@@ -64,7 +64,7 @@ pub enum SecretError {
 /// when there is no password anywhere.
 pub fn relay_password(file: Option<&Path>) -> Result<SecretString, SecretError> {
     if let Some(path) = file {
-        return from_file(path);
+        return password(path, &checked(path)?);
     }
     if let Ok(password) = std::env::var(PASSWORD_VARIABLE)
         && !password.is_empty()
@@ -74,10 +74,11 @@ pub fn relay_password(file: Option<&Path>) -> Result<SecretString, SecretError> 
     match std::env::var_os("CREDENTIALS_DIRECTORY") {
         Some(dir) => {
             let path = PathBuf::from(dir).join(PASSWORD_CREDENTIAL);
-            if path.exists() {
-                read(&path)
-            } else {
-                Err(SecretError::Absent)
+            // systemd has seen to who may read it.
+            match File::open(&path) {
+                Ok(file) => password(&path, &contents(&path, file)?),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SecretError::Absent),
+                Err(source) => Err(SecretError::Read { path, source }),
             }
         }
         None => Err(SecretError::Absent),
@@ -90,32 +91,50 @@ pub fn relay_password(file: Option<&Path>) -> Result<SecretString, SecretError> 
 /// # Errors
 /// When the file is unreadable, empty or open to others (mode beyond 0640).
 pub fn private_file(path: &Path) -> Result<SecretSlice<u8>, SecretError> {
+    Ok(SecretSlice::from(checked(path)?.to_vec()))
+}
+
+/// What is in a file that others cannot read or change. The handle is looked
+/// at, not the name: between a look and a read that may lead elsewhere.
+fn checked(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretError> {
     let failed = |source| SecretError::Read {
         path: path.to_owned(),
         source,
     };
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     check_access(path, &file.metadata().map_err(failed)?)?;
+    contents(path, file)
+}
+
+fn contents(path: &Path, file: File) -> Result<Zeroizing<Vec<u8>>, SecretError> {
+    // Room for all of it: what grows leaves copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST_SECRET));
-    file.by_ref()
-        .take(LARGEST_SECRET as u64)
+    file.take(LARGEST_SECRET as u64)
         .read_to_end(&mut bytes)
-        .map_err(failed)?;
+        .map_err(|source| SecretError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
     if bytes.is_empty() {
         return Err(SecretError::Empty {
             path: path.to_owned(),
         });
     }
-    Ok(SecretSlice::from(bytes.to_vec()))
+    Ok(bytes)
 }
 
-fn from_file(path: &Path) -> Result<SecretString, SecretError> {
-    let about = fs::metadata(path).map_err(|source| SecretError::Read {
+fn password(path: &Path, bytes: &[u8]) -> Result<SecretString, SecretError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| SecretError::Read {
         path: path.to_owned(),
-        source,
+        source: io::Error::new(io::ErrorKind::InvalidData, error),
     })?;
-    check_access(path, &about)?;
-    read(path)
+    let password = text.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(SecretError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(SecretString::from(password))
 }
 
 #[cfg(unix)]
@@ -142,23 +161,9 @@ fn check_access(_path: &Path, _about: &Metadata) -> Result<(), SecretError> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<SecretString, SecretError> {
-    let text = fs::read_to_string(path).map_err(|source| SecretError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    let password = text.trim_end_matches(['\r', '\n']);
-    if password.is_empty() {
-        return Err(SecretError::Empty {
-            path: path.to_owned(),
-        });
-    }
-    Ok(SecretString::from(password))
-}
-
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     use secrecy::ExposeSecret;
 

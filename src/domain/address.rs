@@ -2,10 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
-use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// An address that is accepted means an address that can be sent: a dot-atom
 /// local part (RFC 5322 3.2.3) as typed, and a domain in A-labels (UTS 46).
+/// Letters beyond ASCII in the local part (RFC 6531) need relays that carry
+/// them, so they are taken only where somebody asked for it:
+/// [`EmailAddress::international`].
 ///
 /// `Debug` and `Display` mask it; [`EmailAddress::expose`] is for the envelope
 /// and for the lists people ask for.
@@ -31,7 +34,7 @@ pub enum AddressError {
     #[error("the part before `@` is not a plain local part of 1 to 64 characters")]
     Local,
     /// A local part with letters beyond ASCII needs SMTPUTF8, which few relays offer.
-    #[error("the part before `@` has letters beyond ASCII, which most mail servers refuse")]
+    #[error("the part before `@` has letters beyond ASCII, which many mail servers refuse")]
     International,
     /// Domain unusable.
     #[error("the part after `@` is not a domain that mail can reach")]
@@ -54,35 +57,13 @@ const UNREACHABLE: [&str; 8] = [
 ];
 
 impl EmailAddress {
-    /// The address in full, for the envelope, the To header and exports.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.text
-    }
-
-    /// The part before `@`, as typed.
-    #[must_use]
-    pub fn local(&self) -> &str {
-        &self.text[..self.at]
-    }
-
-    /// The domain in lower-case A-labels.
-    #[must_use]
-    pub fn domain(&self) -> &str {
-        &self.text[self.at + 1..]
-    }
-
-    /// What makes two addresses the same reader: the lower-cased address.
-    #[must_use]
-    pub fn key(&self) -> String {
-        self.text.to_ascii_lowercase()
-    }
-}
-
-impl FromStr for EmailAddress {
-    type Err = AddressError;
-
-    fn from_str(raw: &str) -> Result<Self, AddressError> {
+    /// An address whose local part may have letters beyond ASCII: what is on
+    /// the list already, and what somebody wants on it knowing that only a relay
+    /// with SMTPUTF8 (RFC 6531) can deliver to it.
+    ///
+    /// # Errors
+    /// As [`FromStr`], but for [`AddressError::International`].
+    pub fn international(raw: &str) -> Result<Self, AddressError> {
         let text: String = raw
             .trim_matches(|c: char| c == ' ' || c == '\t')
             .nfc()
@@ -109,21 +90,64 @@ impl FromStr for EmailAddress {
         }
         Ok(Self { text, at })
     }
+
+    /// Whether the local part has letters beyond ASCII.
+    #[must_use]
+    pub fn is_international(&self) -> bool {
+        !self.local().is_ascii()
+    }
+
+    /// The address in full, for the envelope, the To header and exports.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    /// The part before `@`, as typed.
+    #[must_use]
+    pub fn local(&self) -> &str {
+        &self.text[..self.at]
+    }
+
+    /// The domain in lower-case A-labels.
+    #[must_use]
+    pub fn domain(&self) -> &str {
+        &self.text[self.at + 1..]
+    }
+
+    /// What makes two addresses the same reader: the lower-cased address.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.text.to_lowercase().nfc().collect()
+    }
+}
+
+impl FromStr for EmailAddress {
+    type Err = AddressError;
+
+    fn from_str(raw: &str) -> Result<Self, AddressError> {
+        let address = Self::international(raw)?;
+        if address.is_international() {
+            return Err(AddressError::International);
+        }
+        Ok(address)
+    }
 }
 
 fn check_local(local: &str) -> Result<(), AddressError> {
     if local.is_empty() || local.len() > 64 {
         return Err(AddressError::Local);
     }
-    if !local.is_ascii() {
-        return Err(AddressError::International);
-    }
-    let is_dot_atom = local.split('.').all(|atom| {
-        !atom.is_empty()
-            && atom
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
-    });
+    // Signs beyond ASCII are letters, digits and what is written over them; no
+    // emoji, and nothing that cannot be seen.
+    let is_atext = |c: char| {
+        c.is_alphanumeric()
+            || "!#$%&'*+-/=?^_`{|}~".contains(c)
+            || (!c.is_ascii() && is_combining_mark(c))
+    };
+    let is_dot_atom = local
+        .split('.')
+        .all(|atom| !atom.is_empty() && atom.chars().all(is_atext));
     is_dot_atom.then_some(()).ok_or(AddressError::Local)
 }
 
@@ -208,6 +232,45 @@ mod tests {
             ("a@b_c.org", Domain),
         ] {
             assert_eq!(raw.parse::<EmailAddress>(), Err(why), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn letters_beyond_ascii_are_taken_where_they_are_asked_for() {
+        for (raw, kept) in [
+            ("Zoë@Bücher.example.net", "Zoë@xn--bcher-kva.example.net"),
+            ("zoe\u{308}@example.org", "zoë@example.org"),
+            ("用户.名@example.org", "用户.名@example.org"),
+            ("हिन्दी@example.org", "हिन्दी@example.org"),
+            ("anna@example.org", "anna@example.org"),
+        ] {
+            let address = EmailAddress::international(raw).unwrap();
+            assert_eq!(address.expose(), kept);
+            let again = EmailAddress::international(address.expose());
+            assert_eq!(again, Ok(address));
+        }
+        let [upper, lower] =
+            ["ZOË@example.org", "zoë@example.org"].map(EmailAddress::international);
+        assert_eq!(upper.unwrap().key(), lower.unwrap().key());
+    }
+
+    #[test]
+    fn what_only_looks_like_an_address_is_refused_however_it_is_asked_for() {
+        for raw in [
+            "zo\u{200B}ë@example.org",
+            "a\u{202E}b@example.org",
+            "😀@example.org",
+            "a\u{A0}b@example.org",
+            "\"zoë\"@example.org",
+            "zoë..b@example.org",
+            "zoë>@example.org",
+            &format!("{}@example.org", "ë".repeat(33)),
+        ] {
+            assert_eq!(
+                EmailAddress::international(raw),
+                Err(AddressError::Local),
+                "{raw:?}"
+            );
         }
     }
 

@@ -15,6 +15,7 @@ mod issues;
 mod quota;
 mod refusals;
 mod report;
+mod sender;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -292,6 +293,8 @@ impl Drain {
         let mut report = endings::report(&self.relays);
         if result.is_ok() {
             endings::tell_queued(&self.relays, &mut report).await?;
+            report.late = self.relays[0].store.late_accepts().await?;
+            report.next_due = self.relays[0].store.next_due().await?;
         }
         result.map(|()| report)
     }

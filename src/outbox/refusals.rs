@@ -9,6 +9,9 @@ use crate::domain::delivery::{DeliveryId, IssueId, Phase, Reply};
 const FIRST: usize = 20;
 /// So many equal refusals among the first mean that it is not the people.
 const ENOUGH: usize = 10;
+/// Or at least this part of all answers blames the sender: one in so many. A
+/// large provider is one domain, and the others may take everything.
+const ONE_IN: usize = 20;
 /// Over at least so many domains.
 const DOMAINS: usize = 3;
 
@@ -26,6 +29,9 @@ struct Watched {
     /// What everybody was told, once that is found. Other sessions may be in
     /// the middle of hearing it, too.
     universal: Option<String>,
+    /// Who was refused because of the sender.
+    of_sender: Vec<DeliveryId>,
+    is_sender: bool,
 }
 
 #[derive(Default)]
@@ -52,6 +58,27 @@ impl Refusals {
         watched.attempts += 1;
         watched.any_success = true;
         watched.same.clear();
+    }
+
+    /// A refusal that blames the sender, so that success with other receivers
+    /// says nothing against it. Answers when it is one too many.
+    pub(super) fn of_sender(
+        &mut self,
+        issue: IssueId,
+        delivery: DeliveryId,
+        phase: Phase,
+        reply: &Reply,
+    ) -> Option<Universal> {
+        let watched = self.issues.entry(issue).or_default();
+        watched.attempts += 1;
+        watched.of_sender.push(delivery);
+        let count = watched.of_sender.len();
+        watched.is_sender |= count >= ENOUGH && count * ONE_IN >= watched.attempts;
+        watched.is_sender.then(|| Universal {
+            deliveries: std::mem::take(&mut watched.of_sender),
+            phase,
+            reply: reply.clone(),
+        })
     }
 
     /// An unclear refusal. Answers when it is one too many.
@@ -140,6 +167,28 @@ mod tests {
         let other = Reply::new(550, "5.7.1 blocked");
         let own = refusals.unclear(1, 100, "example.org", Phase::Rcpt, &other);
         assert_eq!(own, None);
+    }
+
+    #[test]
+    fn a_provider_that_blames_the_sender_is_heard_although_others_take_everything() {
+        let reply = Reply::new(550, "5.7.26 the sender is unauthenticated");
+        let blame = |refusals: &mut Refusals, count: i64| {
+            (0..count).find_map(|id| refusals.of_sender(1, id, Phase::Dot, &reply))
+        };
+        let mut refusals = Refusals::default();
+        (0..150).for_each(|_| refusals.success(1));
+        let found = blame(&mut refusals, 20).unwrap();
+        assert_eq!(found.deliveries, (0..10).collect::<Vec<_>>());
+        let late = refusals.of_sender(1, 99, Phase::Dot, &reply);
+        assert_eq!(late.unwrap().deliveries, [99]);
+
+        let mut refusals = Refusals::default();
+        (0..1000).for_each(|_| refusals.success(1));
+        assert_eq!(
+            blame(&mut refusals, 20),
+            None,
+            "a few odd servers are no proof"
+        );
     }
 
     #[test]

@@ -1,13 +1,21 @@
 //! What a drain did, while it runs and when it has ended.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use crate::domain::delivery::Outcome;
+use super::{locked, sender::Fault};
+use crate::{
+    domain::delivery::{Outcome, Reply},
+    store::LateAccept,
+};
 
 /// Counts of a drain under way.
 #[derive(Debug, Default)]
@@ -19,6 +27,8 @@ pub struct Tally {
     failed: AtomicU64,
     uncertain: AtomicU64,
     withdrawn: AtomicU64,
+    /// Why messages could not be built, and how many.
+    failures: Mutex<BTreeMap<String, u64>>,
 }
 
 macro_rules! counters {
@@ -64,7 +74,10 @@ impl Tally {
                 self.add_rejected(1);
                 self.add_suppressed(u64::from(*is_hard));
             }
-            Outcome::Failed { .. } => self.add_failed(1),
+            Outcome::Failed { reason } => {
+                self.add_failed(1);
+                *locked(&self.failures).entry(reason.clone()).or_default() += 1;
+            }
             Outcome::Uncertain { .. } => self.add_uncertain(1),
             Outcome::Requeued { .. } => {}
         }
@@ -142,6 +155,10 @@ pub struct Report {
     pub suppressed: u64,
     /// Could not be built.
     pub failed: u64,
+    /// Why, and how many each.
+    pub failures: Vec<(String, u64)>,
+    /// What receivers hold against the sender, for people.
+    pub complaints: Vec<String>,
     /// Became uncertain in this drain.
     pub uncertain: u64,
     /// Issues that were paused.
@@ -152,6 +169,11 @@ pub struct Report {
     pub dropped: Vec<Ending>,
     /// What each of several relays took.
     pub relays: Vec<(String, u64)>,
+    /// Readers who may have a message twice: an answer came when the message
+    /// had been sent again.
+    pub late: Vec<LateAccept>,
+    /// When the next of those who still wait is due.
+    pub next_due: Option<DateTime<Utc>>,
 }
 
 /// The common end of all sessions.
@@ -160,6 +182,15 @@ pub(super) struct Halt {
     ending: Mutex<Option<Ending>>,
     paused: Mutex<Vec<PausedIssue>>,
     dropped: Mutex<Vec<Ending>>,
+    blames: Mutex<Vec<Blame>>,
+}
+
+/// One kind of answer that blames the sender, in its first words.
+struct Blame {
+    fault: Fault,
+    reply: Reply,
+    remedy: String,
+    count: u64,
 }
 
 impl Default for Halt {
@@ -169,6 +200,7 @@ impl Default for Halt {
             ending: Mutex::default(),
             paused: Mutex::default(),
             dropped: Mutex::default(),
+            blames: Mutex::default(),
         }
     }
 }
@@ -206,8 +238,39 @@ impl Halt {
         }
     }
 
+    /// An answer blamed the sender.
+    pub(super) fn blamed(&self, fault: Fault, reply: &Reply, remedy: impl FnOnce() -> String) {
+        let mut blames = locked(&self.blames);
+        if let Some(known) = blames.iter_mut().find(|known| known.fault == fault) {
+            known.count += 1;
+            return;
+        }
+        blames.push(Blame {
+            fault,
+            reply: reply.clone(),
+            remedy: remedy(),
+            count: 1,
+        });
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        let told = |blame: &Blame| {
+            let answers = match blame.count {
+                1 => "1 answer blames".to_owned(),
+                count => format!("{count} answers blame"),
+            };
+            format!(
+                "{answers} the sender, not the reader: `{}`; {}",
+                blame.reply, blame.remedy
+            )
+        };
+        locked(&self.blames).iter().map(told).collect()
+    }
+
     pub(super) fn report(&self, tally: &Tally) -> Report {
         Report {
+            failures: locked(&tally.failures).clone().into_iter().collect(),
+            complaints: self.complaints(),
             sent: tally.sent(),
             deferred: tally.deferred(),
             rejected: tally.rejected(),
@@ -230,6 +293,8 @@ impl Halt {
                 .unwrap_or_else(PoisonError::into_inner)
                 .clone(),
             relays: Vec::new(),
+            late: Vec::new(),
+            next_due: None,
         }
     }
 }

@@ -14,6 +14,7 @@ use super::{
     locked,
     refusals::Universal,
     report::{Ending, PausedIssue, Why},
+    sender,
     verdict::{self, Blame, Verdict},
 };
 use crate::{
@@ -23,11 +24,32 @@ use crate::{
 };
 
 /// The relay took the message.
-pub(super) fn sent(shared: &Shared, delivery: &DueDelivery, attempt: AttemptId, reply: Reply) {
+pub(super) async fn sent(
+    shared: &Shared,
+    delivery: &DueDelivery,
+    ready: &Ready,
+    attempt: AttemptId,
+    reply: Reply,
+) -> Result<(), OutboxError> {
     shared.control.took();
     locked(&shared.refusals).success(delivery.issue);
-    locked(&shared.bounces).answer(delivery.issue, false);
     record(shared, attempt, Outcome::Sent(reply));
+    answered(shared, ready, delivery, false).await
+}
+
+/// Counts an answer about one reader once it is recorded: a paused issue grants
+/// no more intents, that of a refusal included.
+async fn answered(
+    shared: &Shared,
+    ready: &Ready,
+    delivery: &DueDelivery,
+    is_hard: bool,
+) -> Result<(), OutboxError> {
+    let stop = locked(&shared.bounces).answer(delivery.issue, is_hard);
+    match stop {
+        Some(text) => pause(shared, ready, delivery, Why::Content, text).await,
+        None => Ok(()),
+    }
 }
 
 /// The message cannot be built: the ledger tells why.
@@ -49,13 +71,14 @@ pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), Outbo
         return Ok(());
     };
     let reason = "building this message ended in a panic".to_owned();
+    let outcome = Outcome::Failed { reason };
     let concluded = shared
         .store
-        .conclude(delivery, Outcome::Failed { reason }, (shared.now)());
+        .conclude(delivery, outcome.clone(), (shared.now)());
     let is_failed = concluded.await;
-    shared
-        .tally
-        .add_failed(u64::from(matches!(is_failed, Ok(true))));
+    if matches!(is_failed, Ok(true)) {
+        shared.tally.add(&outcome);
+    }
     shared.feed.abandon(worker);
     Ok(is_failed.map(|_| ())?)
 }
@@ -89,6 +112,11 @@ pub(super) async fn troubled(
         Trouble::Refused { reply, .. } => Some(reply.clone()),
         _ => None,
     };
+    if let Some(reply) = &last_words {
+        blame_sender(shared, reply);
+    }
+    // An answer about this reader, and whether the address does not exist.
+    let mut is_hard = None;
     let outcome = match verdict::of(trouble) {
         Verdict::Defer(reply) => {
             if closes {
@@ -96,7 +124,7 @@ pub(super) async fn troubled(
             } else {
                 shared.control.serves();
             }
-            locked(&shared.bounces).answer(delivery.issue, false);
+            is_hard = Some(false);
             if is_full(&reply) {
                 locked(&shared.unlucky).insert(delivery.id);
             }
@@ -104,10 +132,7 @@ pub(super) async fn troubled(
         }
         Verdict::RejectAddress { phase, reply } => {
             shared.control.serves();
-            let stop = locked(&shared.bounces).answer(delivery.issue, true);
-            if let Some(text) = stop {
-                pause(shared, ready, delivery, Why::Content, text).await?;
-            }
+            is_hard = Some(true);
             Outcome::Rejected {
                 phase,
                 reply,
@@ -116,7 +141,6 @@ pub(super) async fn troubled(
         }
         Verdict::RejectUnclear { phase, reply } => {
             shared.control.serves();
-            locked(&shared.bounces).answer(delivery.issue, false);
             return unclear(shared, delivery, ready, attempt, phase, reply).await;
         }
         Verdict::Fail(reason) => {
@@ -140,7 +164,10 @@ pub(super) async fn troubled(
         }
     };
     conclude(shared, delivery.id, attempt, outcome).await?;
-    Ok(())
+    match is_hard {
+        Some(is_hard) => answered(shared, ready, delivery, is_hard).await,
+        None => Ok(()),
+    }
 }
 
 /// The mailbox is full: RFC 3463 X.2.2, or 552 at RCPT without more.
@@ -187,16 +214,21 @@ async fn unclear(
     if !conclude(shared, delivery.id, attempt, outcome).await? {
         return Ok(());
     }
+    answered(shared, ready, delivery, false).await?;
     if is_bare {
         locked(&shared.unlucky).insert(delivery.id);
     }
-    let universal = locked(&shared.refusals).unclear(
-        delivery.issue,
-        delivery.id,
-        delivery.address.domain(),
-        phase,
-        &reply,
-    );
+    let fault = sender::fault(&reply);
+    let universal = {
+        let mut refusals = locked(&shared.refusals);
+        match fault {
+            Some(_) => refusals.of_sender(delivery.issue, delivery.id, phase, &reply),
+            None => {
+                let domain = delivery.address.domain();
+                refusals.unclear(delivery.issue, delivery.id, domain, phase, &reply)
+            }
+        }
+    };
     let Some(Universal {
         deliveries,
         phase,
@@ -212,6 +244,11 @@ async fn unclear(
         .withdraw_rejections(deliveries, (shared.now)())
         .await?;
     shared.tally.take_back_rejected(count);
+    if let Some(fault) = fault {
+        let remedy = fault.remedy(sender_domain(shared));
+        let text = format!("the sender is refused: `{reply}`: {remedy}; nobody suppressed");
+        return pause(shared, ready, delivery, Why::Sender, text).await;
+    }
     let text = format!(
         "the relay refuses to relay or to accept this content: `{reply}`; stopped, nobody suppressed"
     );
@@ -221,6 +258,18 @@ async fn unclear(
         endings::drop_out(shared, Why::Refused, text);
         Ok(())
     }
+}
+
+/// Notes an answer that is about us.
+fn blame_sender(shared: &Shared, reply: &Reply) {
+    if let Some(fault) = sender::fault(reply) {
+        let remedy = || fault.remedy(sender_domain(shared));
+        shared.halt.blamed(fault, reply, remedy);
+    }
+}
+
+fn sender_domain(shared: &Shared) -> &str {
+    shared.settings.from.address.domain()
 }
 
 /// `1.2`; small sizes with as many digits as they need to differ.
@@ -271,7 +320,11 @@ async fn blamed(
                 Some(domain) => format!("bounce+…@{domain}"),
                 None => shared.settings.from.address.expose().to_owned(),
             };
-            let text = format!("sender {sender} refused: `{reply}`");
+            let remedy = sender::fault(&reply).map(|fault| fault.remedy(sender_domain(shared)));
+            let remedy = remedy
+                .map(|remedy| format!(": {remedy}"))
+                .unwrap_or_default();
+            let text = format!("sender {sender} refused: `{reply}`{remedy}");
             pause(shared, ready, delivery, Why::Sender, text).await?;
         }
     }
@@ -333,6 +386,7 @@ async fn conclude(
 
 /// Tells the ledger; does not wait for the commit. It rides with the next
 /// intent's, and if it is lost the delivery is uncertain, never sent twice.
+/// Should it tell of a second copy, the ledger keeps that for the report.
 fn record(shared: &Shared, attempt: AttemptId, outcome: Outcome) {
     shared.tally.add(&outcome);
     drop(shared.store.outcome(attempt, outcome, (shared.now)()));

@@ -2,7 +2,7 @@
 //!
 //! The table of `docs/delivery.md`, "Replies", as one pure function.
 
-use super::{Why, quota};
+use super::{Why, quota, sender};
 use crate::{
     domain::delivery::{Phase, Reply},
     mail::smtp::Trouble,
@@ -204,6 +204,9 @@ fn dot(reply: Reply) -> Verdict {
 
 /// 4.7.x is greylisting as well as throttling: the words tell.
 fn is_throttling(reply: &Reply) -> bool {
+    if sender::fault(reply) == Some(sender::Fault::Reputation) {
+        return true;
+    }
     let text = reply.text.to_ascii_lowercase();
     reply.enhanced.is_some_and(|(_, subject, _)| subject == 7)
         && ["rate", "throttl", "too many", "too fast", "slow down"]
@@ -263,6 +266,25 @@ mod tests {
             (Dot, 452, "4.3.1 no room", "NoRoom"),
             (Dot, 451, "4.7.1 greylisted", "Defer"),
             (Dot, 450, "4.7.28 unusual rate of mail", "Pace"),
+            (
+                Dot,
+                451,
+                "4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred",
+                "Pace",
+            ),
+            (
+                Dot,
+                550,
+                "5.7.26 the sender is unauthenticated",
+                "RejectUnclear",
+            ),
+            (
+                Rcpt,
+                550,
+                "5.7.515 Access denied, sending domain example.org",
+                "RejectUnclear",
+            ),
+            (Mail, 550, "5.7.26 the sender is unauthenticated", "Sender"),
             (Dot, 503, "5.5.1 what", "Uncertain"),
             (Dot, 454, "Throttling failure", "Pace"),
             (

@@ -166,8 +166,7 @@ impl Worker<'_> {
         }
         match self.hand_over(item).await? {
             Handed::Tried(attempt, Ok(reply)) => {
-                settle::sent(shared, &item.delivery, attempt, reply);
-                Ok(())
+                settle::sent(shared, &item.delivery, &item.ready, attempt, reply).await
             }
             Handed::Tried(attempt, Err(trouble)) => {
                 self.troubled(item, Some(attempt), trouble).await
@@ -230,6 +229,9 @@ impl Worker<'_> {
             let size = message.size();
             return Ok(Handed::Refused(Trouble::TooBig { size, most }));
         }
+        if let Err(trouble) = session.awaits(message.size()) {
+            return Ok(Handed::Refused(trouble));
+        }
         let intent = shared.store.intent(item.delivery.id, (shared.now)());
         if self.ahead.is_none()
             && may_look_ahead
@@ -246,7 +248,9 @@ impl Worker<'_> {
             return Ok(Handed::Tried(attempt, Err(trouble)));
         }
         let ahead = self.ahead.as_ref();
-        let next = ahead.and_then(|item| item.envelope.as_ref().ok());
+        let next = ahead
+            .and_then(|item| item.envelope.as_ref().ok())
+            .filter(|envelope| session.carries(envelope));
         Ok(Handed::Tried(attempt, session.end(next).await))
     }
 
@@ -358,19 +362,23 @@ async fn by_folder(
         return Ok(());
     };
     match folder::deliver(folder, &name, message) {
-        Ok(reply) => settle::sent(shared, delivery, attempt, reply),
-        Err(error) => settle::folder_failed(shared, attempt, &folder.join(name), &error),
+        Ok(reply) => settle::sent(shared, delivery, &item.ready, attempt, reply).await,
+        Err(error) => {
+            settle::folder_failed(shared, attempt, &folder.join(name), &error);
+            Ok(())
+        }
     }
-    Ok(())
 }
 
-/// A refusal in due form leaves the session usable. Everything else ends it.
+/// A refusal in due form leaves the session usable, and so does an address of
+/// which nothing was said. Everything else ends it.
 fn keep_or_drop(session: &mut Option<Session>, trouble: &Trouble) {
     let is_kept = match trouble {
         Trouble::Refused { phase, reply } => {
             !matches!(reply.code, 421 | 503)
                 && matches!(phase, Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Dot)
         }
+        Trouble::Address(_) => true,
         _ => false,
     };
     if !is_kept {

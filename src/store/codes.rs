@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Row, types::Type};
 
 use crate::domain::{
+    address::EmailAddress,
     article::ArticleId,
     delivery::State,
     issue::IssueState,
@@ -164,6 +165,12 @@ pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Resu
         .as_str()?
         .parse()
         .map_err(|_| impossible(column, Type::Text, "the text is not what this column holds"))
+}
+
+/// An address, as it was taken: the ledger holds no others.
+pub(super) fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<EmailAddress> {
+    EmailAddress::international(row.get_ref(column)?.as_str()?)
+        .map_err(|_| impossible(column, Type::Text, "not an address"))
 }
 
 /// An article's id.

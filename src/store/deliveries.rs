@@ -180,7 +180,7 @@ fn due_delivery(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
         id: row.get(0)?,
         issue: row.get(1)?,
         subscriber: codes::subscriber(row, 2)?,
-        address: codes::parsed(row, 3)?,
+        address: codes::address(row, 3)?,
         name: row.get(4)?,
         attempts: row.get(5)?,
     })
@@ -264,7 +264,7 @@ pub(super) fn uncertain(connection: &Connection) -> Result<Vec<UncertainDelivery
             number: row.get(3)?,
             address: match row.get_ref(4)? {
                 ValueRef::Null => None,
-                _ => Some(codes::parsed(row, 4)?),
+                _ => Some(codes::address(row, 4)?),
             },
             attempt: row.get(5)?,
             started: codes::time(row, 6)?,

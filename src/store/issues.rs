@@ -222,7 +222,7 @@ pub(super) fn edition(
                 subject: row.get(3)?,
                 sender: Sender {
                     name: row.get(4)?,
-                    address: codes::parsed(row, 5)?,
+                    address: codes::address(row, 5)?,
                 },
                 expire_at: codes::time(row, 6)?,
                 bytes: row.get(7)?,

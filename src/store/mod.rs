@@ -56,7 +56,7 @@ pub use self::{
     outputs::{Manifest, Output},
     pings::{News, Ping, PingFate, WaitingPings},
     relays::RelayMemory,
-    reports::{Attempt, DeliveryStory, Event, Story, Suppression},
+    reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression},
     runs::{Begun, Restored},
     sqlite::backup::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},

@@ -52,6 +52,21 @@ pub struct Attempt {
     pub reply: Option<String>,
 }
 
+/// An attempt that the relay took after all, when a newer one had been made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateAccept {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// Its issue's digest.
+    pub digest: String,
+    /// Its issue's number.
+    pub number: u32,
+    /// The attempt that was taken late.
+    pub attempt: AttemptId,
+    /// The newest attempt.
+    pub newest: AttemptId,
+}
+
 /// A reader's part of one issue.
 #[derive(Debug, Clone, Serialize)]
 pub struct DeliveryStory {
@@ -201,6 +216,32 @@ fn attempts(connection: &Connection, newest: Option<AttemptId>) -> Result<Vec<At
     }
     chain.reverse();
     Ok(chain)
+}
+
+/// What became of attempts that were taken late.
+pub(super) fn late_accepts(
+    connection: &Connection,
+    late: &[AttemptId],
+) -> Result<Vec<LateAccept>, Fault> {
+    let mut select = connection.prepare(
+        "SELECT d.id, i.digest, i.number, a.id, d.attempt_id
+           FROM attempts a
+           JOIN deliveries d ON d.id = a.delivery_id
+           JOIN issues i ON i.id = d.issue_id
+          WHERE a.id = ?1",
+    )?;
+    let told = late.iter().map(|attempt| {
+        select.query_row([attempt], |row| {
+            Ok(LateAccept {
+                delivery: row.get(0)?,
+                digest: row.get(1)?,
+                number: row.get(2)?,
+                attempt: row.get(3)?,
+                newest: row.get(4)?,
+            })
+        })
+    });
+    Ok(told.collect::<Result<_, _>>()?)
 }
 
 /// Deliveries that the relay accepted more than once, which only a resend of an

@@ -20,10 +20,10 @@ use crate::{
     },
     store::{
         Begun, ChangeOutcome, Counts, Cursor, Expired, Freeze, FreezeOutcome, FrozenEdition,
-        Guarded, IssueChange, IssueKey, IssueSummary, Receipt, Recorded, Recovered, RelayMemory,
-        Resent, Run, SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason,
-        UncertainDelivery, UnsubscribeOutcome, deliveries, departures, digests, freeze, guards,
-        issues, published, refused, relays, reports, runs,
+        Guarded, IssueChange, IssueKey, IssueSummary, LateAccept, Receipt, Recorded, Recovered,
+        RelayMemory, Resent, Run, SlotFate, Store, StoreError, Story, SubscriberPage,
+        SuppressionReason, UncertainDelivery, UnsubscribeOutcome, deliveries, departures, digests,
+        freeze, guards, issues, published, refused, relays, reports, runs,
         sqlite::writer::{Grouped, Request},
         subscribers, verify,
     },
@@ -557,6 +557,24 @@ impl Store {
         let (address, key) = (address.clone(), *self.install_key());
         self.read(move |tx| reports::why(tx, &key, &address, issue))
             .await
+    }
+
+    /// Attempts that the relay took although a newer one had been made, since
+    /// this was last asked: their readers may have a message twice.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn late_accepts(&self) -> Result<Vec<LateAccept>, StoreError> {
+        self.session(|session| {
+            let late = session.take_late();
+            if late.is_empty() {
+                return Ok(Vec::new());
+            }
+            session.transact(TransactionBehavior::Deferred, |tx| {
+                reports::late_accepts(tx, &late)
+            })
+        })
+        .await
     }
 
     /// Deliveries that the relay accepted more than once.

@@ -355,7 +355,7 @@ const COLUMNS: &str = "public_id, address, name, status, source, created_at, cha
 fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
     Ok(Subscriber {
         id: codes::subscriber(row, 0)?,
-        address: codes::parsed(row, 1)?,
+        address: codes::address(row, 1)?,
         name: row.get(2)?,
         status: codes::status(row, 3)?,
         source: row.get(4)?,

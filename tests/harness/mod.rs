@@ -14,7 +14,9 @@
 pub(crate) mod chaos;
 pub(crate) mod dialogue;
 pub(crate) mod dice;
+pub(crate) mod greylist;
 pub(crate) mod ledger;
+pub(crate) mod line;
 pub(crate) mod mailbox;
 pub(crate) mod net;
 pub(crate) mod oracle;

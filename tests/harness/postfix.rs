@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -106,12 +107,26 @@ impl Postfix {
         self.path("log")
     }
 
-    /// Kills every process of it at once; mail in its queue stays there.
+    /// Kills every process of it at once; mail in its queue stays there. What
+    /// it had logged is in the log, as where another program writes that down.
     pub(crate) fn kill(&self) {
+        self.freeze();
         self.end(Signal::KILL);
     }
 
-    /// Starts it again after [`Postfix::kill`], on the same port and queue.
+    /// Stops it as its operator would.
+    pub(crate) fn stop(&self) {
+        let output = self.command("stop");
+        assert!(
+            output.status.success(),
+            "`postfix stop` failed: {}\n{}",
+            output.status,
+            self.log()
+        );
+    }
+
+    /// Starts it again after [`Postfix::kill`] or [`Postfix::stop`], on the
+    /// same port and queue.
     pub(crate) fn restart(&self) {
         self.launch();
         let up = holds_within(Duration::from_secs(20), || answers(self.port));
@@ -221,15 +236,19 @@ impl Postfix {
             .replace("@port@", &self.port.to_string())
     }
 
-    fn launch(&self) {
-        let output = Command::new(program("postfix"))
+    fn command(&self, verb: &str) -> Output {
+        Command::new(program("postfix"))
             .arg("-c")
             .arg(self.path("conf"))
-            .arg("start")
+            .arg(verb)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .output()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn launch(&self) {
+        let output = self.command("start");
         assert!(
             output.status.success(),
             "`postfix start` failed: {}\n{}\n{}",
@@ -237,6 +256,31 @@ impl Postfix {
             String::from_utf8_lossy(&output.stderr),
             self.log()
         );
+    }
+
+    /// Halts every process but the one that writes the log, and waits until
+    /// that one has nothing left to write.
+    fn freeze(&self) {
+        let Some(master) = self.master() else { return };
+        if !is_ours(master, self.world.path()) {
+            return;
+        }
+        // The master first: after that nothing new is started.
+        // Failing means that it is gone: nothing is left to halt.
+        let _ = kill_process(master, Signal::STOP);
+        let (writers, others): (Vec<_>, Vec<_>) = group(master)
+            .into_iter()
+            .partition(|process| process.is_named("postlogd"));
+        for other in others {
+            let _ = kill_process(other.pid, Signal::STOP);
+        }
+        // One that sleeps has read everything; a look may fall between two lines.
+        for _ in 0..5 {
+            let idle = || writers.iter().all(Process::sleeps);
+            let written = holds_within(Duration::from_secs(10), idle);
+            assert!(written, "postlogd does not come to rest");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Its master process, which leads a process group of its own.
@@ -287,6 +331,49 @@ impl Delivered {
             data,
         }
     }
+}
+
+/// A process, as `/proc/<pid>/stat` shows it.
+struct Process {
+    pid: Pid,
+    name: String,
+    state: String,
+    group: String,
+}
+
+impl Process {
+    fn read(directory: &Path) -> Option<Self> {
+        let pid = directory.file_name()?.to_str()?.parse().ok()?;
+        let text = fs::read_to_string(directory.join("stat")).ok()?;
+        let (head, rest) = text.rsplit_once(") ")?;
+        let mut fields = rest.split(' ').map(str::to_owned);
+        Some(Self {
+            pid: Pid::from_raw(pid)?,
+            name: head.split_once('(')?.1.to_owned(),
+            state: fields.next()?,
+            group: fields.nth(1)?,
+        })
+    }
+
+    fn is_named(&self, name: &str) -> bool {
+        self.name == name
+    }
+
+    /// Whether it waits for something to do, or is no more.
+    fn sleeps(&self) -> bool {
+        let directory = Path::new("/proc").join(self.pid.as_raw_nonzero().to_string());
+        Self::read(&directory).is_none_or(|now| now.state == "S")
+    }
+}
+
+/// Everybody in the process group of this leader.
+fn group(leader: Pid) -> Vec<Process> {
+    let leader = leader.as_raw_nonzero().to_string();
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| Process::read(&entry.ok()?.path()))
+        .filter(|process| process.group == leader)
+        .collect()
 }
 
 /// Whether this process still is the master of the Postfix in `world`: an id

@@ -16,8 +16,8 @@ mod harness;
 mod scenarios;
 
 use harness::{
-    chaos, dialogue, dice, ledger, mailbox, net, oracle, picture, postfix, press, process, receipt,
-    sink, tools,
+    chaos, dialogue, dice, greylist, ledger, line, mailbox, net, oracle, picture, postfix, press,
+    process, receipt, sink, tools,
 };
 
 mod dkim;
@@ -36,6 +36,7 @@ mod harness_selftest;
 mod hostile;
 mod overlap;
 mod postfix_delivery;
+mod postfix_interruptions;
 mod preview;
 mod publishing;
 mod readme;

@@ -41,13 +41,17 @@ fn sink() -> ChaosSink {
     })
 }
 
-/// Every file of the publication but the secret itself that holds `canary`.
+/// Every file of the publication but the secrets themselves that holds `canary`.
 fn files_with(press: &Press, canary: &[u8]) -> Vec<String> {
     walkdir::WalkDir::new(press.dir())
         .into_iter()
         .filter_map(Result::ok)
         .filter(|entry| entry.file_type().is_file())
-        .filter(|entry| entry.file_name() != "relay-password")
+        .filter(|entry| {
+            !["relay-password", "dkim.pem"]
+                .map(Some)
+                .contains(&entry.file_name().to_str())
+        })
         .filter(|entry| holds(entry.path(), canary))
         .map(|entry| entry.path().display().to_string())
         .collect()
@@ -98,6 +102,76 @@ fn no_secret_leaves_its_place_whatever_is_asked_and_however_it_goes() {
     }
 }
 
+/// Has the press sign with a key of its own; hands back what nobody may see of
+/// it: the lines of its file behind the modulus, which the DNS has as well.
+fn sign(press: &Press) -> Vec<Vec<u8>> {
+    press.set("mail.dkim.selector", "canary");
+    press.set("mail.dkim.key_file", "secrets/dkim.pem");
+    press
+        .run(&["dkim", "generate", "--algorithm", "rsa"])
+        .succeeds();
+    let pem = press.read("secrets/dkim.pem");
+    let body: Vec<&str> = pem
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    assert!(body.len() > 20, "not the key of an RSA pair");
+    let secret = &body[body.len() / 3..body.len() - 1];
+    secret.iter().map(|line| line.as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn no_part_of_a_signing_key_leaves_its_file() {
+    let sink = sink();
+    for relay in [None, Some("folder:outbox")] {
+        let press = press_at(&sink, PASSWORD);
+        if let Some(relay) = relay {
+            press.relay(relay);
+            press.config(|settings| {
+                settings["mail"]
+                    .as_table_mut()
+                    .unwrap()
+                    .remove("password_file");
+            });
+        }
+        let canaries = sign(&press);
+        let asked: [&[&str]; 8] = [
+            &["-v", "check"],
+            &["-v", "--format", "json", "dkim", "record"],
+            &["-v", "plan"],
+            &["-v", "render", "weekly", "--out", "rendered"],
+            &["-v", "run"],
+            &["-v", "--format", "json", "status"],
+            &["-v", "issues", "show", "weekly/1"],
+            &["-v", "why", READER],
+        ];
+        for arguments in asked {
+            let run = press.run(arguments);
+            run.succeeds();
+            for canary in &canaries {
+                for stream in [&run.stdout, &run.stderr] {
+                    let shown = stream
+                        .as_bytes()
+                        .windows(canary.len())
+                        .any(|part| part == canary);
+                    assert!(!shown, "a part of the key is printed\n{run}");
+                }
+            }
+        }
+        for canary in &canaries {
+            let found = files_with(&press, canary);
+            assert!(found.is_empty(), "a part of the key stands in {found:?}");
+        }
+        for entry in sink.journal() {
+            let message = entry.data();
+            assert!(message.starts_with(b"DKIM-Signature:"), "it was signed");
+            let leaks = |canary: &Vec<u8>| message.windows(canary.len()).any(|part| part == canary);
+            assert!(!canaries.iter().any(leaks), "a part of the key was sent");
+        }
+    }
+    assert_eq!(sink.count(Fate::Accepted), 2);
+}
+
 #[test]
 fn whole_addresses_are_shown_only_to_those_who_ask_for_them() {
     let sink = sink();
@@ -123,6 +197,7 @@ fn whole_addresses_are_shown_only_to_those_who_ask_for_them() {
 fn a_run_leaves_no_core_file_and_shows_no_secret_in_the_process_list() {
     let sink = sink();
     let press = press_at(&sink, PASSWORD);
+    let key = sign(&press);
     sink.hold_dots();
     let mut run = press.spawn(&["run"]);
     sink.wait_for_held(1);
@@ -136,6 +211,10 @@ fn a_run_leaves_no_core_file_and_shows_no_secret_in_the_process_list() {
     assert_eq!(figures, ["0", "0"], "{core}");
     assert!(!holds(&about.join("cmdline"), PASSWORD.as_bytes()));
     assert!(!holds(&about.join("environ"), PASSWORD.as_bytes()));
+    for part in ["cmdline", "environ"] {
+        let shows = |canary: &Vec<u8>| holds(&about.join(part), canary);
+        assert!(!key.iter().any(shows), "{part} shows the key");
+    }
     assert!(run.is_running());
     sink.release();
     run.wait().exits(0);

@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{Joining, is_standard};
+use super::{INTERNATIONAL, Joining, is_standard};
 use crate::{
     commands::{
         Context,
@@ -21,6 +21,7 @@ use crate::{
     },
     config::Config,
     domain::{
+        address::{AddressError, EmailAddress},
         problem::Problem,
         subscriber::{AddOutcome, NewSubscriber, Status},
         text::{cut, one_line},
@@ -54,6 +55,10 @@ pub(super) struct Import {
     /// Import the good rows of a file that also has bad ones
     #[arg(long)]
     partial: bool,
+    /// Also take addresses with letters beyond ASCII before the `@`; only some
+    /// relays can deliver there (SMTPUTF8)
+    #[arg(long)]
+    international: bool,
     /// The status of rows that name none
     #[arg(long, value_enum, default_value_t = Joining::Active)]
     status: Joining,
@@ -88,7 +93,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Failure> {
     // 1. Every row, good or bad.
     let text = read(&args.file)?;
-    let parsed = parse(&text, &args.file, args.status.into())?;
+    let parsed = parse(&text, &args.file, args.status.into(), args.international)?;
     // 2. All or nothing: a file with bad rows is mended first.
     let is_refused = !parsed.problems.is_empty() && !args.partial;
     let is_dry_run = args.dry_run || is_refused;
@@ -221,7 +226,12 @@ fn read(file: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn parse(text: &str, file: &Path, default: Status) -> Result<Parsed, Failure> {
+fn parse(
+    text: &str,
+    file: &Path,
+    default: Status,
+    is_international: bool,
+) -> Result<Parsed, Failure> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = csv::ReaderBuilder::new()
         .flexible(true)
@@ -260,7 +270,7 @@ fn parse(text: &str, file: &Path, default: Status) -> Result<Parsed, Failure> {
                 continue;
             }
         };
-        match columns.reader(&record, default) {
+        match columns.reader(&record, default, is_international) {
             Ok(reader) if lines.insert(reader.address.key(), ()).is_some() => parsed.repeated += 1,
             Ok(reader) => parsed.readers.push(reader),
             Err((what, remedy)) => {
@@ -299,14 +309,22 @@ impl Columns {
         &self,
         record: &csv::StringRecord,
         default: Status,
+        is_international: bool,
     ) -> Result<NewSubscriber, (String, String)> {
         let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).unwrap_or("");
         let raw = record.get(self.email).unwrap_or("");
-        let address = raw.parse().map_err(|error| {
-            (
-                format!("`{}`: {error}", cut(&one_line(raw), 80)),
-                "mend or remove the row".to_owned(),
-            )
+        let address = if is_international {
+            EmailAddress::international(raw)
+        } else {
+            raw.parse()
+        };
+        let address = address.map_err(|error| {
+            let remedy = match error {
+                AddressError::International => INTERNATIONAL,
+                _ => "mend or remove the row",
+            };
+            let what = format!("`{}`: {error}", cut(&one_line(raw), 80));
+            (what, remedy.to_owned())
         })?;
         let status = match cell(self.status).trim() {
             "" => default,
@@ -348,7 +366,7 @@ pub async fn seed(context: &Context, config: &Config, store: &Store) -> Result<u
     if !counts.is_empty() {
         return Ok(0);
     }
-    let parsed = parse(&read(file)?, file, Status::Active)?;
+    let parsed = parse(&read(file)?, file, Status::Active, false)?;
     workspace::refuse_errors(context, &parsed.problems)?;
     let number = parsed.readers.len();
     store
@@ -376,7 +394,7 @@ pub fn active_in_seed(config: &Config) -> Result<u64, Failure> {
     let Some(file) = &config.seed_file else {
         return Ok(0);
     };
-    let parsed = parse(&read(file)?, file, Status::Active)?;
+    let parsed = parse(&read(file)?, file, Status::Active, false)?;
     let active = parsed
         .readers
         .iter()
@@ -389,7 +407,7 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Parsed {
-        parse(text, Path::new("list.csv"), Status::Active).unwrap()
+        parse(text, Path::new("list.csv"), Status::Active, false).unwrap()
     }
 
     #[test]
@@ -422,7 +440,7 @@ mod tests {
 
     #[test]
     fn a_file_without_a_column_for_addresses_is_refused() {
-        let error = parse("a,b\n1,2\n", Path::new("list.csv"), Status::Active)
+        let error = parse("a,b\n1,2\n", Path::new("list.csv"), Status::Active, false)
             .err()
             .unwrap();
         assert!(error.to_string().contains("no column `email`"), "{error}");

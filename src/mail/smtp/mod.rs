@@ -7,6 +7,7 @@
 //! something failed, and that decides between "again" and "uncertain".
 
 mod dial;
+mod moment;
 mod session;
 mod stream;
 #[cfg(test)]

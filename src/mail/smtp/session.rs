@@ -9,14 +9,16 @@ use lettre::{
     transport::smtp::{
         client::AsyncSmtpConnection,
         commands::{Mail, Quit, Rcpt},
+        extension::{MailBodyParameter, MailParameter},
         response::Response,
     },
 };
-use tokio::time::{Instant, timeout};
+use tokio::{pin, time::timeout};
 
 use super::{
     Trouble,
-    stream::RelayStream,
+    moment::Moment,
+    stream::{OVERDUE, RelayStream},
     trouble::{cause, reply_of},
 };
 use crate::{
@@ -32,6 +34,8 @@ use crate::{
 pub struct Envelope {
     mail: String,
     rcpt: String,
+    /// The relay must offer SMTPUTF8 (RFC 6531).
+    is_international: bool,
 }
 
 impl Envelope {
@@ -40,15 +44,32 @@ impl Envelope {
     /// # Errors
     /// [`Trouble::Address`] when the SMTP library refuses one of them.
     pub fn new(from: &EmailAddress, to: &EmailAddress) -> Result<Self, Trouble> {
+        let from = Some(wire_address(from)?);
+        if to.is_international() {
+            // The SMTP library knows few letters; ours is the stricter check.
+            let parameters = vec![
+                MailParameter::Body(MailBodyParameter::EightBitMime),
+                MailParameter::SmtpUtfEight,
+            ];
+            return Ok(Self {
+                mail: Mail::new(from, parameters).to_string(),
+                rcpt: format!("RCPT TO:<{}>\r\n", to.expose()),
+                is_international: true,
+            });
+        }
         Ok(Self {
-            mail: Mail::new(Some(wire_address(from)?), Vec::new()).to_string(),
+            mail: Mail::new(from, Vec::new()).to_string(),
             rcpt: Rcpt::new(wire_address(to)?, Vec::new()).to_string(),
+            is_international: false,
         })
     }
 }
 
 /// What opens a transaction, in order.
 const STEPS: [Phase; 3] = [Phase::Mail, Phase::Rcpt, Phase::Data];
+/// After a standstill the timer may be heard before the answer that came
+/// meanwhile: so long it is looked for once more.
+const LAST_LOOK: Duration = Duration::from_millis(500);
 
 /// An open session. Whoever meets [`Trouble::Lost`], [`Trouble::Protocol`] or
 /// [`Trouble::Unanswered`] must drop it: its state is unknown.
@@ -56,7 +77,10 @@ pub struct Session {
     connection: AsyncSmtpConnection,
     stream: RelayStream,
     timeouts: Timeouts,
-    opened: Instant,
+    opened: Moment,
+    /// When the relay was last heard, or the present step began: the next must
+    /// not be later than its limit, by the clock that never stands still.
+    touched: Moment,
     messages: u32,
     /// A transaction was refused and must be undone before the next one.
     needs_reset: bool,
@@ -77,7 +101,8 @@ impl Session {
             connection,
             stream,
             timeouts,
-            opened: Instant::now(),
+            opened: Moment::now(),
+            touched: Moment::now(),
             messages: 0,
             needs_reset: false,
             owes_reset: false,
@@ -110,6 +135,12 @@ impl Session {
         self.stream.largest()
     }
 
+    /// Whether the relay offers what this envelope needs.
+    #[must_use]
+    pub fn carries(&self, envelope: &Envelope) -> bool {
+        !envelope.is_international || self.stream.offers_smtputf8()
+    }
+
     /// Whether a transaction was begun ahead, by [`Session::end`]. It can only
     /// be opened, or the session be dropped.
     #[must_use]
@@ -124,7 +155,7 @@ impl Session {
     }
 
     /// Whether the relay got out of step after it had refused something in due
-    /// form: nothing can follow in this session.
+    /// form, or was kept waiting for too long: nothing can follow.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.is_broken
@@ -138,8 +169,15 @@ impl Session {
     /// [`Trouble::Refused`] leaves the session usable, unless it
     /// [is broken](Session::is_broken) or the code says otherwise.
     pub async fn open(&mut self, envelope: &Envelope) -> Result<(), Trouble> {
+        if !self.carries(envelope) {
+            return Err(Trouble::Address("relay lacks SMTPUTF8".to_owned()));
+        }
+        if self.is_broken {
+            return Err(overdue(Phase::Mail));
+        }
         let is_pipelining = self.is_pipelining();
         if !std::mem::take(&mut self.is_begun) {
+            self.touched = Moment::now();
             self.nothing_unasked(Phase::Mail)?;
             if is_pipelining {
                 self.put_envelope(envelope);
@@ -178,6 +216,19 @@ impl Session {
         self.nothing_early()
     }
 
+    /// Whether the relay still waits for a message of `size` bytes, which it
+    /// asked for a moment ago.
+    ///
+    /// # Errors
+    /// [`Trouble::Lost`] when we stood still since, for longer than it may wait.
+    pub fn awaits(&self, size: usize) -> Result<(), Trouble> {
+        if self.touched.elapsed() <= self.text_limit(size) {
+            Ok(())
+        } else {
+            Err(overdue(Phase::Data))
+        }
+    }
+
     /// The message in pieces, CRLF line ends throughout, without its dot. Dots
     /// that begin a line are doubled on the way.
     ///
@@ -188,9 +239,8 @@ impl Session {
         pieces: impl Iterator<Item = &'m [u8]>,
         size: usize,
     ) -> Result<(), Trouble> {
-        let blocks = u32::try_from(size / (64 * 1024)).unwrap_or(u32::MAX - 1) + 1;
-        let limit = self.timeouts.block.saturating_mul(blocks);
-        self.stream.begin_text();
+        let limit = self.text_limit(size);
+        self.stream.begin_text(self.touched + limit);
         let sending = async {
             for piece in pieces {
                 self.stream.put_text(piece).await?;
@@ -224,7 +274,19 @@ impl Session {
             flushed?;
         }
         let limit = self.timeouts.dot;
-        match timeout(limit, self.connection.read_response()).await {
+        self.touched = Moment::now();
+        let answer = {
+            let answer = self.connection.read_response();
+            pin!(answer);
+            match timeout(limit, &mut answer).await {
+                Err(_) => timeout(LAST_LOOK, answer).await,
+                answer => answer,
+            }
+        };
+        // What was said counts however late we heard it, but a relay that was
+        // kept waiting is not to be trusted with another message.
+        self.is_broken |= !self.is_in_time(limit);
+        match answer {
             Ok(Ok(response)) if response.code().severity as u8 == 2 => Ok(as_reply(&response)),
             Ok(Ok(response)) => Err(Trouble::Unanswered {
                 reason: format!(
@@ -339,7 +401,10 @@ impl Session {
     }
 
     async fn reply(&mut self, phase: Phase, limit: Duration) -> Result<Response, Trouble> {
-        match timeout(limit, self.connection.read_response()).await {
+        let answer = timeout(limit, self.connection.read_response()).await;
+        let is_in_time = self.is_in_time(limit);
+        match answer {
+            Ok(_) if !is_in_time => Err(overdue(phase)),
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => Err(Trouble::before_dot(phase, &error)),
             Err(_) => Err(Trouble::timeout(phase, limit)),
@@ -359,6 +424,19 @@ impl Session {
             Phase::Data => self.timeouts.data,
             _ => self.timeouts.command,
         }
+    }
+
+    /// How long the whole text of a message may take.
+    fn text_limit(&self, size: usize) -> Duration {
+        let blocks = u32::try_from(size / (64 * 1024)).unwrap_or(u32::MAX - 1) + 1;
+        self.timeouts.block.saturating_mul(blocks)
+    }
+
+    /// Whether no more than `limit` passed since the last step; the next begins.
+    fn is_in_time(&mut self, limit: Duration) -> bool {
+        let is_in_time = self.touched.elapsed() <= limit + LAST_LOOK;
+        self.touched = Moment::now();
+        is_in_time
     }
 
     /// The relay said more than it was asked: whatever it says next may be the
@@ -388,6 +466,13 @@ impl Session {
 /// A no in due form that leaves the relay ready for the next answer.
 fn is_refused(trouble: &Trouble) -> bool {
     matches!(trouble, Trouble::Refused { reply, .. } if !matches!(reply.code, 421 | 503))
+}
+
+fn overdue(phase: Phase) -> Trouble {
+    Trouble::Lost {
+        phase,
+        reason: OVERDUE.to_owned(),
+    }
 }
 
 fn lost_idle(reply: &Reply) -> Trouble {

@@ -22,12 +22,16 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
+use super::moment::Moment;
+
 /// Written through when this much waits.
 const WRITE_CHUNK: usize = 64 * 1024;
 /// More than this without a new command is no SMTP reply.
 const MOST_REPLY_BYTES: usize = 64 * 1024;
 /// No capability's name is longer (RFC 5321 4.1.1.1 has them short).
 const LONGEST_KEYWORD: usize = 32;
+/// What is said of a session that was held up by ourselves.
+pub(super) const OVERDUE: &str = "this process stood still for longer than the session may wait";
 
 /// TCP, bare or under TLS.
 #[derive(Debug)]
@@ -62,6 +66,10 @@ struct Bytes {
     dot_end: Option<usize>,
     /// The point of no return: the dot may have reached the relay.
     dot_left: bool,
+    /// After this the dot must not leave any more.
+    dot_by: Moment,
+    /// The relay takes addresses beyond ASCII (SMTPUTF8, RFC 6531).
+    international: bool,
 }
 
 impl RelayStream {
@@ -83,6 +91,8 @@ impl RelayStream {
             text: Text::default(),
             dot_end: None,
             dot_left: false,
+            dot_by: Moment::now(),
+            international: false,
         })))
     }
 
@@ -94,6 +104,11 @@ impl RelayStream {
     /// The largest message the relay takes, in bytes, if it says.
     pub(super) fn largest(&self) -> Option<usize> {
         self.lock().largest
+    }
+
+    /// Whether the relay takes addresses beyond ASCII (RFC 6531).
+    pub(super) fn offers_smtputf8(&self) -> bool {
+        self.lock().international
     }
 
     /// Whether more was received than has been read.
@@ -109,9 +124,10 @@ impl RelayStream {
         bytes.outgoing.extend_from_slice(command.as_bytes());
     }
 
-    /// A message begins.
-    pub(super) fn begin_text(&self) {
+    /// A message begins, whose dot must have left by then.
+    pub(super) fn begin_text(&self, dot_by: Moment) {
         let mut bytes = self.lock();
+        bytes.dot_by = dot_by;
         bytes.text = Text::default();
         bytes.dot_end = None;
         bytes.dot_left = false;
@@ -206,6 +222,7 @@ impl Bytes {
                 }
                 Some(Feature::Pipelining) => self.pipelining = true,
                 Some(Feature::Size(most)) => self.largest = Some(most),
+                Some(Feature::International) => self.international = true,
                 Some(Feature::Other) | None => {}
             }
         }
@@ -216,6 +233,11 @@ impl Bytes {
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.outgoing.len() {
+            // The last look before the point of no return: whoever was stopped
+            // up to here speaks to a relay that has given up, or is about to.
+            if self.dot_end.is_some() && !self.dot_left && self.dot_by.is_past() {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, OVERDUE)));
+            }
             let rest = &self.outgoing[self.written..];
             let count = ready!(match &mut self.wire {
                 Wire::Plain(wire) => Pin::new(wire).poll_write(cx, rest),
@@ -302,6 +324,8 @@ enum Feature {
     Pipelining,
     /// The relay takes no larger message.
     Size(usize),
+    /// The relay takes addresses beyond ASCII.
+    International,
     /// Something that lettre reads.
     Other,
 }
@@ -342,6 +366,8 @@ impl ReplyLine {
         let line = std::mem::take(self);
         Some(if line.keyword.eq_ignore_ascii_case("PIPELINING") {
             Feature::Pipelining
+        } else if line.keyword.eq_ignore_ascii_case("SMTPUTF8") {
+            Feature::International
         } else if let Some(most) = size(&line.keyword) {
             Feature::Size(most)
         } else if line.keyword.is_empty() && line.has_blanks {
@@ -401,6 +427,8 @@ impl fmt::Debug for RelayStream {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -451,7 +479,7 @@ mod tests {
     #[tokio::test]
     async fn the_dot_has_not_left_until_the_flush_that_follows_it() {
         let (stream, mut server) = pair().await;
-        stream.begin_text();
+        stream.begin_text(Moment::now() + Duration::from_secs(60));
         stream.put_text(b"body\r\n").await.unwrap();
         stream.flush().await.unwrap();
         assert!(!stream.dot_left());
@@ -469,7 +497,7 @@ mod tests {
     async fn a_dead_wire_before_the_dot_proves_that_it_did_not_leave() {
         let (stream, server) = pair().await;
         drop(server);
-        stream.begin_text();
+        stream.begin_text(Moment::now() + Duration::from_secs(60));
         let mut failed = false;
         for _ in 0..200 {
             if stream.put_text(&[b'x'; 16 * 1024]).await.is_err() {
@@ -498,6 +526,21 @@ mod tests {
             let result = stream.read_to_string(&mut text).await;
             assert_eq!(result.is_err(), is_error, "{answer:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_dot_that_is_overdue_does_not_leave() {
+        let (stream, mut server) = pair().await;
+        stream.begin_text(Moment::now());
+        stream.put_text(b"body\r\n").await.unwrap();
+        stream.put_dot();
+        let error = stream.flush().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(!stream.dot_left());
+        drop(stream);
+        let mut seen = Vec::new();
+        server.read_to_end(&mut seen).await.unwrap();
+        assert_eq!(seen, b"");
     }
 
     #[tokio::test]

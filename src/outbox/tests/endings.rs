@@ -117,6 +117,47 @@ async fn an_issue_called_off_is_not_asked_for_any_more() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_after_a_resend_is_told_as_a_second_copy() {
+    let go = Arc::new(Notify::new());
+    let held = Arc::clone(&go);
+    let world = World::new(readers(1), move |asked| match asked.phase {
+        Phase::Dot => Answer::After(Arc::clone(&held)),
+        _ => Answer::Usual,
+    })
+    .await;
+    let mut due = world
+        .store
+        .due(2, morning(), Default::default())
+        .await
+        .unwrap();
+    let delivery = due.remove(0);
+    let (report, newest) = tokio::join!(world.drain(), async {
+        world.relay.wait_for(Phase::Dot, 1).await;
+        // Somebody else took this run for dead, and sent the message again.
+        let store = &world.store;
+        store.recover(morning()).await.unwrap();
+        store.resend(vec![delivery.id], morning()).await.unwrap();
+        let Intent::Granted(newest) = store.intent(delivery.id, morning()).await.unwrap() else {
+            panic!("the intent was refused")
+        };
+        let sent = Outcome::Sent(Reply::new(250, "2.0.0 taken"));
+        store.outcome(newest, sent, morning()).await.unwrap();
+        go.notify_one();
+        newest
+    });
+    let [late] = &report.late[..] else {
+        panic!("{report:?}")
+    };
+    assert_eq!((late.delivery, late.newest), (delivery.id, newest));
+    assert_eq!((late.digest.as_str(), late.number), ("weekly", 1));
+    assert!(late.attempt < newest);
+    let told_again = world.drain().await;
+    assert_eq!(told_again.late, [], "it is told once, and then by `status`");
+    let twice = world.store.duplicates().await.unwrap();
+    assert_eq!(twice, [delivery.id]);
+}
+
+#[tokio::test]
 async fn stop_lets_the_message_under_way_finish_and_begins_none() {
     let go = Arc::new(Notify::new());
     let held = Arc::clone(&go);

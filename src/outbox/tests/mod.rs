@@ -22,7 +22,7 @@ use crate::{
         Durability, ListSettings, OnUncertain, RelayTls, Sender, SmtpRelay, StoreSettings, Timeouts,
     },
     domain::{
-        delivery::{IssueId, Phase, State},
+        delivery::{Intent, IssueId, Outcome, Phase, Reply, State},
         subscriber::{NewSubscriber, Status},
     },
     mail::Edition,

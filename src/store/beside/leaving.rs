@@ -102,7 +102,7 @@ pub(in crate::store) fn take_up(
         let Ok(note) = serde_json::from_slice::<Note>(line) else {
             continue;
         };
-        if let Ok(address) = note.address.parse() {
+        if let Ok(address) = EmailAddress::international(&note.address) {
             subscribers::leave_as_noted(connection, &address, &note.source, note.at)?;
         }
     }

@@ -73,6 +73,8 @@ pub(in crate::store) struct Session {
     /// They go with the next commit. As nothing is granted while commits fail,
     /// there is at most one for each message that was under way.
     owed: Vec<Grouped>,
+    /// Attempts that the relay took although a newer one had been made.
+    late: Vec<AttemptId>,
     #[cfg(test)]
     groups: u64,
 }
@@ -98,6 +100,7 @@ pub(in crate::store) fn start(
         keeper: None,
         no_more_intents: None,
         owed: Vec::new(),
+        late: Vec::new(),
         #[cfg(test)]
         groups: 0,
     };
@@ -194,6 +197,12 @@ impl Session {
         }
     }
 
+    /// Attempts that the relay took although a newer one had been made, since
+    /// this was last asked.
+    pub(in crate::store) fn take_late(&mut self) -> Vec<AttemptId> {
+        std::mem::take(&mut self.late)
+    }
+
     /// Groups committed so far.
     #[cfg(test)]
     pub(in crate::store) fn groups(&self) -> u64 {
@@ -236,6 +245,7 @@ impl Session {
         match self.attempt(&group) {
             Ok(done) => {
                 self.note_attempts(&done);
+                self.note_late(&group, &done);
                 answer(group, done);
             }
             Err(StoreError::Internal { .. }) if group.len() > 1 => {
@@ -279,6 +289,18 @@ impl Session {
         if let (Some(keeper), Some(attempt)) = (&mut self.keeper, newest.max()) {
             keeper.note_attempt(attempt);
         }
+    }
+
+    /// Nobody has to wait for the receipt of an outcome; what it tells of a
+    /// second copy must be heard all the same.
+    fn note_late(&mut self, group: &[Grouped], done: &[Done]) {
+        let told = group.iter().zip(done);
+        self.late.extend(told.filter_map(|told| match told {
+            (Grouped::Outcome { attempt, .. }, Done::Outcome(Recorded::Duplicate)) => {
+                Some(*attempt)
+            }
+            _ => None,
+        }));
     }
 
     fn attempt(&mut self, group: &[Grouped]) -> Result<Vec<Done>, StoreError> {

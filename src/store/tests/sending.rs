@@ -442,3 +442,34 @@ async fn a_clock_that_went_back_holds_nobody_up() {
         .unwrap();
     assert_eq!(world.due(now()).await.len(), 2);
 }
+
+#[tokio::test]
+async fn who_waits_for_longer_than_any_retry_is_due_when_the_clock_went_back() {
+    let (world, _) = frozen_world(1).await;
+    let attempt = world.granted(world.first_due().await).await;
+    let told = world.store.outcome(attempt, deferred(5 * 60), later(1));
+    assert_eq!(told.await.unwrap(), Recorded::Applied);
+    assert!(world.due(later(2)).await.is_empty(), "an ordinary wait");
+    let yesterday = now() - TimeDelta::days(1);
+    assert_eq!(world.due(yesterday).await.len(), 1);
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_resumed_issue_goes_on_where_it_was_and_keeps_the_time_of_the_deferred() {
+    let (world, issue) = frozen_world(3).await;
+    let attempt = world.granted(world.first_due().await).await;
+    let told = world.store.outcome(attempt, deferred(30), later(1));
+    assert_eq!(told.await.unwrap(), Recorded::Applied);
+    let pause = IssueChange::Pause("a wrong sender".to_owned());
+    for (change, due) in [(pause, 0), (IssueChange::Resume, 2)] {
+        world
+            .store
+            .change_issue(issue, change, later(2))
+            .await
+            .unwrap();
+        assert_eq!(world.due(later(3)).await.len(), due);
+    }
+    assert_eq!(world.due(later(31)).await.len(), 3);
+    world.adds_up().await;
+}

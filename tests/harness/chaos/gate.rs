@@ -27,6 +27,8 @@ impl Gate {
         let mut state = self.state.lock().unwrap();
         state.closed = false;
         state.openings += 1;
+        // They go now, whenever their threads get to it.
+        state.waiting = 0;
         self.changed.notify_all();
     }
 
@@ -45,7 +47,6 @@ impl Gate {
         while state.openings == seen {
             state = self.changed.wait(state).unwrap();
         }
-        state.waiting -= 1;
     }
 
     /// How many wait now.

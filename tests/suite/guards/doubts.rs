@@ -98,7 +98,7 @@ fn an_uncertain_delivery_is_explained_in_one_line() {
         "2026-11-27 08:00",
         "intent",
         "this machine's run died before the answer was on record",
-        "mark-sent 1 or resend 1",
+        "check-log LOG, mark-sent 1 or resend 1",
     ] {
         assert!(line.contains(part), "{part} is not in\n{list}");
     }

@@ -6,6 +6,7 @@ mod copies;
 mod departures;
 mod doubts;
 mod overload;
+mod stops;
 mod storage;
 mod time;
 

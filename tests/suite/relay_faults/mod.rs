@@ -3,8 +3,12 @@
 
 mod everybody;
 mod identity;
+mod international;
+mod network;
 mod readers;
+mod sender;
 mod sessions;
+mod standstill;
 
 use crate::chaos::ChaosSink;
 use crate::oracle::{Policy, assert_reconciled};

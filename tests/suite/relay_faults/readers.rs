@@ -72,7 +72,7 @@ fn asked_for_words_the_run_counts_what_was_refused() {
     press
         .run(&["-v", "run"])
         .succeeds()
-        .says("1 sent, 1 deferred, 1 refused\n")
+        .says("1 sent, 1 refused, 1 deferred, next attempt 08:0")
         .says("1 unknown address will not be written to again\n");
     press
         .run(&["why", "x550-511@example.org"])

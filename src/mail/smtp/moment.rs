@@ -1,0 +1,34 @@
+//! Time that goes on while the process is stopped and while the machine sleeps.
+//! `Instant` stands still during a suspend, and then a session looks young
+//! whose relay has long forgotten it.
+
+use std::{ops::Add, time::Duration};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// A moment by `CLOCK_BOOTTIME`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment(Duration);
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        // Never negative: it counts from the start of the machine.
+        Self(Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default())
+    }
+
+    pub(super) fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+
+    pub(super) fn is_past(self) -> bool {
+        Self::now() > self
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Self;
+
+    fn add(self, later: Duration) -> Self {
+        Self(self.0.saturating_add(later))
+    }
+}
