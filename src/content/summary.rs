@@ -17,10 +17,17 @@ pub(super) fn of(standfirst: Option<&str>, markdown: &str, smart_punctuation: bo
         Some(standfirst) => one_line(standfirst),
         None => {
             let markdown = many_lines(markdown);
-            let events: Vec<_> = Parser::new_ext(&markdown, options(smart_punctuation)).collect();
-            match teaser(&events) {
-                Some(teaser) => plain(&teaser),
-                None => first_paragraph(&events),
+            let events = Parser::new_ext(&markdown, options(smart_punctuation));
+            // Most articles have no such mark, and then the parser need not
+            // go further than the first paragraph.
+            if markdown.contains("<!--") {
+                let events: Vec<_> = events.collect();
+                match teaser(&events) {
+                    Some(teaser) => plain(&teaser),
+                    None => first_paragraph(events.into_iter()),
+                }
+            } else {
+                first_paragraph(events)
             }
         }
     };
@@ -79,16 +86,16 @@ fn is_hidden(end: &TagEnd) -> bool {
 }
 
 /// The first paragraph that says something.
-fn first_paragraph(events: &[Event<'_>]) -> String {
-    events
-        .split(|event| matches!(event, Event::Start(Tag::Paragraph)))
-        .skip(1)
-        .map(|part| {
-            let end = part
-                .iter()
-                .position(|event| matches!(event, Event::End(TagEnd::Paragraph)));
-            plain(&part[..end.unwrap_or(part.len())])
-        })
-        .find(|text| !text.is_empty())
-        .unwrap_or_default()
+fn first_paragraph<'a>(mut events: impl Iterator<Item = Event<'a>>) -> String {
+    while events.any(|event| matches!(event, Event::Start(Tag::Paragraph))) {
+        let inside: Vec<_> = events
+            .by_ref()
+            .take_while(|event| !matches!(event, Event::End(TagEnd::Paragraph)))
+            .collect();
+        let text = plain(&inside);
+        if !text.is_empty() {
+            return text;
+        }
+    }
+    String::new()
 }

@@ -1,6 +1,8 @@
 //! Text from outside made fit for one line: header values, titles, names, terminals.
 
-use unicode_normalization::UnicodeNormalization;
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// One clean line: controls and line breaks become one space, runs of space
@@ -10,9 +12,18 @@ use unicode_segmentation::UnicodeSegmentation;
 /// This is what keeps a title with a line break and `Bcc:` one title.
 #[must_use]
 pub fn one_line(raw: &str) -> String {
-    let mut line = String::with_capacity(raw.len());
+    // Nearly all text is composed already, and composing is slow.
+    if is_nfc_quick(raw.chars()) == IsNormalized::Yes {
+        one_line_of(raw.chars(), raw.len())
+    } else {
+        one_line_of(raw.nfc(), raw.len())
+    }
+}
+
+fn one_line_of(chars: impl Iterator<Item = char>, length: usize) -> String {
+    let mut line = String::with_capacity(length);
     let mut space_pending = false;
-    for c in raw.nfc() {
+    for c in chars {
         if is_invisible(c) {
             continue;
         }
@@ -67,12 +78,20 @@ pub fn grouped(number: u64) -> String {
 /// Text that keeps its lines but loses what no reader should receive: NUL and
 /// the other controls except tab and line feed. Line ends become `\n`.
 #[must_use]
-pub fn many_lines(raw: &str) -> String {
-    raw.replace("\r\n", "\n")
+pub fn many_lines(raw: &str) -> Cow<'_, str> {
+    if raw
+        .chars()
+        .all(|c| matches!(c, '\n' | '\t') || !c.is_control())
+    {
+        return Cow::Borrowed(raw);
+    }
+    let kept = raw
+        .replace("\r\n", "\n")
         .chars()
         .map(|c| if c == '\r' { '\n' } else { c })
         .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
-        .collect()
+        .collect();
+    Cow::Owned(kept)
 }
 
 /// Bidirectional controls (U+202A–202E, U+2066–2069, U+200E/F), the zero-width

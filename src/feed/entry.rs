@@ -258,7 +258,7 @@ pub(super) fn line(text: &str) -> String {
 /// tab and line feed, noncharacters, and the replacement character that stands
 /// for a byte lost before we saw it.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_welcome) {
+    if !text.bytes().any(is_suspect) || text.chars().all(is_welcome) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(
@@ -267,6 +267,17 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
             .filter(|&c| is_welcome(c))
             .collect(),
     )
+}
+
+/// Whether an unwelcome character may have this byte in it. Most text has
+/// none of them, and bytes are looked through many at a time.
+fn is_suspect(byte: u8) -> bool {
+    match byte {
+        b'\n' | b'\t' => false,
+        // C0, DEL; what begins C1, U+F000 to U+FFFF, and the planes beyond.
+        0..=0x1F | 0x7F | 0xC2 | 0xEF | 0xF0..=0xFF => true,
+        _ => false,
+    }
 }
 
 fn is_welcome(c: char) -> bool {
