@@ -89,8 +89,8 @@ impl Shared {
         let Some(delivery) = self.waiting().pop_front() else {
             return Ok(None);
         };
-        let from = self.composer.envelope_from(delivery.id, &self.signer);
-        let envelope = Envelope::new(&from.parse()?, &delivery.address)?;
+        let from = self.composer.envelope_from(delivery.id, &self.signer)?;
+        let envelope = Envelope::new(&from, &delivery.address)?;
         Ok(Some((delivery, envelope)))
     }
 }

@@ -322,7 +322,7 @@ async fn hand_over(
     settings: &MailSettings,
     digest: &Digest,
     number: usize,
-    (from, address): (&str, &EmailAddress),
+    (from, address): (&Result<EmailAddress, AddressError>, &EmailAddress),
     message: &Message,
 ) -> Result<(), Failure> {
     // Never none; a test goes through the first.
@@ -336,8 +336,8 @@ async fn hand_over(
         }
         Relay::Smtp(relay) => {
             let from = from
-                .parse()
-                .map_err(|error: AddressError| Failure::of(Exit::Config, &error))?;
+                .as_ref()
+                .map_err(|error| Failure::of(Exit::Config, error))?;
             let dialer = Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts)
                 .map_err(|error| Failure::of(Exit::Config, &error))?;
             let failed = |trouble: Trouble| {
@@ -347,7 +347,7 @@ async fn hand_over(
                 ))
             };
             let mut session = dialer.open().await.map_err(failed)?;
-            let envelope = Envelope::new(&from, address).map_err(failed)?;
+            let envelope = Envelope::new(from, address).map_err(failed)?;
             session.open(&envelope).await.map_err(failed)?;
             session
                 .text(message.pieces(), message.size())

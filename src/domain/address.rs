@@ -1,6 +1,6 @@
 //! An e-mail address that was checked once and can be sent to.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
@@ -64,10 +64,14 @@ impl EmailAddress {
     /// # Errors
     /// As [`FromStr`], but for [`AddressError::International`].
     pub fn international(raw: &str) -> Result<Self, AddressError> {
-        let text: String = raw
-            .trim_matches(|c: char| c == ' ' || c == '\t')
-            .nfc()
-            .collect();
+        let typed = raw.trim_matches(|c: char| c == ' ' || c == '\t');
+        // Every message reads an address back from the ledger, nearly all of
+        // them in ASCII, which is composed already.
+        let text: Cow<'_, str> = if typed.is_ascii() {
+            typed.into()
+        } else {
+            typed.nfc().collect()
+        };
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
@@ -83,6 +87,11 @@ impl EmailAddress {
         }
         check_local(local)?;
         let domain = to_a_labels(domain)?;
+        Self::of(local, &domain)
+    }
+
+    /// From two parts that were checked.
+    fn of(local: &str, domain: &str) -> Result<Self, AddressError> {
         let at = local.len();
         let text = format!("{local}@{domain}");
         if text.len() > 254 {
@@ -95,6 +104,18 @@ impl EmailAddress {
     #[must_use]
     pub fn is_international(&self) -> bool {
         !self.local().is_ascii()
+    }
+
+    /// Another address at the same domain, which was checked with this one.
+    ///
+    /// # Errors
+    /// When the local part is no plain dot-atom in ASCII, or too long.
+    pub fn with_local(&self, local: &str) -> Result<Self, AddressError> {
+        check_local(local)?;
+        if !local.is_ascii() {
+            return Err(AddressError::International);
+        }
+        Self::of(local, self.domain())
     }
 
     /// The address in full, for the envelope, the To header and exports.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        address::EmailAddress,
+        address::{AddressError, EmailAddress},
         delivery::{DeliveryId, IssueId},
         subscriber::SubscriberId,
         text::{cut, one_line},
@@ -65,6 +65,9 @@ pub struct Message {
 pub struct Composer {
     edition: Arc<Edition>,
     signing: Option<Signing>,
+    /// Where bounces go, but for the token; where they have no domain of their
+    /// own, the sender.
+    bounces: Result<EmailAddress, AddressError>,
 }
 
 impl Composer {
@@ -73,7 +76,13 @@ impl Composer {
     /// # Errors
     /// When it was frozen to be signed, and `keys` are not those it needs.
     pub fn new(edition: Edition, keys: Option<&dkim::Keys>) -> Result<Self, dkim::Mismatch> {
+        let facts = &edition.facts;
+        let bounces = match &facts.bounce_domain {
+            Some(domain) => format!("bounce@{domain}").parse(),
+            None => facts.sender.parse(),
+        };
         Ok(Self {
+            bounces,
             signing: Signing::new(&edition, keys)?,
             edition: Arc::new(edition),
         })
@@ -113,17 +122,21 @@ impl Composer {
         })
     }
 
-    /// The envelope sender (MAIL FROM) of a delivery, without brackets.
-    #[must_use]
-    pub fn envelope_from(&self, delivery: DeliveryId, signer: &Signer) -> String {
-        let facts = &self.edition.facts;
-        match &facts.bounce_domain {
-            Some(domain) => {
-                let token = signer.token(Purpose::Bounce, &Payload::Delivery(delivery));
-                format!("bounce+{token}@{domain}")
-            }
-            None => facts.sender.clone(),
+    /// The envelope sender (MAIL FROM) of a delivery.
+    ///
+    /// # Errors
+    /// When it is no address; then no message of the edition can leave.
+    pub fn envelope_from(
+        &self,
+        delivery: DeliveryId,
+        signer: &Signer,
+    ) -> Result<EmailAddress, AddressError> {
+        let bounces = self.bounces.as_ref().map_err(Clone::clone)?;
+        if self.edition.facts.bounce_domain.is_none() {
+            return Ok(bounces.clone());
         }
+        let token = signer.token(Purpose::Bounce, &Payload::Delivery(delivery));
+        bounces.with_local(&format!("bounce+{token}"))
     }
 }
 

@@ -41,8 +41,7 @@ impl Compose {
         ready: &Ready,
         delivery: &DueDelivery,
     ) -> Result<Envelope, String> {
-        let from = ready.composer.envelope_from(delivery.id, &self.signer);
-        let Ok(from) = from.parse() else {
+        let Ok(from) = ready.composer.envelope_from(delivery.id, &self.signer) else {
             return Err("its envelope sender is no address".to_owned());
         };
         Envelope::new(&from, &delivery.address).map_err(|trouble| match trouble {
