@@ -254,7 +254,7 @@ fn builds_and_readers_at_the_same_time_leave_the_memory_whole() {
 }
 
 /// Everything was saved an hour ago: what was saved just now is read again.
-fn settle(press: &Press) {
+pub(crate) fn settle(press: &Press) {
     let hour_ago = SystemTime::now() - Duration::from_secs(3600);
     for file in press.files("content") {
         let file = fs::File::options().append(true).open(press.path(&file));
