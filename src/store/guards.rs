@@ -7,7 +7,12 @@ use serde::Serialize;
 
 use crate::{
     domain::delivery::IssueId,
-    store::{codes, deliveries, error::Fault, issues},
+    store::{
+        codes,
+        deliveries::{self, RESTORED},
+        error::Fault,
+        issues,
+    },
 };
 
 /// So many runs in a row that died in an issue, and none lives on with it.
@@ -83,12 +88,19 @@ fn deaths(connection: &Connection, run: i64, issue: IssueId) -> Result<i64, Faul
 }
 
 /// Makes uncertain what an old copy of the ledger holds as queued: it may have
-/// been sent after the copy was made.
+/// been sent after the copy was made. The same holds for what it has as
+/// uncertain: that may have been settled, or sent again.
 pub(super) fn doubt_queued(
     connection: &Connection,
     now: DateTime<Utc>,
 ) -> Result<Vec<Guarded>, Fault> {
     deliveries::recover(connection, now)?;
+    connection.execute(
+        "UPDATE attempts SET ended_at = ?1, reply = ?2
+          WHERE id IN (SELECT attempt_id FROM deliveries INDEXED BY deliveries_uncertain
+                        WHERE state = 4)",
+        params![now.timestamp(), RESTORED],
+    )?;
     let found = doubtful(connection)?;
     let newest: i64 =
         connection.query_row("SELECT coalesce(max(id), 0) FROM attempts", [], |row| {
@@ -96,11 +108,11 @@ pub(super) fn doubt_queued(
         })?;
     connection.execute(
         "INSERT INTO attempts (delivery_id, previous_id, started_at, ended_at, outcome, reply)
-         SELECT d.id, d.attempt_id, ?1, ?1, 6, 'restored'
+         SELECT d.id, d.attempt_id, ?1, ?1, 6, ?2
            FROM issues i JOIN deliveries d ON d.issue_id = i.id AND d.state = 0
           WHERE i.state IN (0, 1)
           ORDER BY d.id",
-        [now.timestamp()],
+        params![now.timestamp(), RESTORED],
     )?;
     connection.execute(
         "UPDATE deliveries SET state = 4, attempts = attempts + 1, attempt_id = a.id

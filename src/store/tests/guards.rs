@@ -110,10 +110,28 @@ async fn a_copy_made_during_the_last_run_is_old_too() {
         .into_iter()
         .map(|doubt| doubt.reason)
         .collect();
-    assert_eq!(
-        reasons,
-        HashSet::from([CRASH.to_owned(), RESTORED.to_owned()])
-    );
+    assert_eq!(reasons, HashSet::from([RESTORED.to_owned()]));
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn what_a_copy_has_as_uncertain_may_have_been_settled_after_it_was_made() {
+    let (world, _) = frozen_world(2).await;
+    let run = world.begun(1, now()).await;
+    world.granted(world.first_due().await).await;
+    world.store.recover(now()).await.unwrap();
+    assert_eq!(world.store.uncertain().await.unwrap()[0].reason, CRASH);
+    let copy = backed_up(&world).await;
+    world.store.end_run(run, 3, "", now()).await.unwrap();
+    world.begun(1, later(1)).await;
+    let world = restore(world, &copy).await;
+    world.store.begin_run(1, later(2)).await.unwrap();
+    let doubts = world.store.uncertain().await.unwrap();
+    assert_eq!(doubts.len(), 2);
+    for doubt in doubts {
+        assert_eq!(doubt.reason, RESTORED);
+        assert_eq!(doubt.since, later(2), "no policy's grace has passed");
+    }
     world.adds_up().await;
 }
 
