@@ -136,6 +136,47 @@ async fn what_a_copy_has_as_uncertain_may_have_been_settled_after_it_was_made() 
 }
 
 #[tokio::test]
+async fn accepting_keeps_what_a_person_settled_before() {
+    let (world, issue) = frozen_world(3).await;
+    let copy = backed_up(&world).await;
+    world.begun(1, now()).await;
+    let world = restore(world, &copy).await;
+    world.store.begin_run(1, later(1)).await.unwrap();
+    let doubts = world.store.uncertain().await.unwrap();
+    world.store.mark_sent(vec![doubts[0].id]).await.unwrap();
+    world
+        .store
+        .resend(vec![doubts[1].id], later(2))
+        .await
+        .unwrap();
+    let is_settled = async || {
+        for state in [State::Sent, State::Queued, State::Uncertain] {
+            assert_eq!(world.count(issue, state).await, 1, "{state}");
+        }
+    };
+    assert!(matches!(
+        world.store.begin_run(1, later(3)).await.unwrap(),
+        Begun::Restored(_)
+    ));
+    is_settled().await;
+    assert!(world.store.accept_restored(1, later(4)).await.unwrap());
+    is_settled().await;
+    world.begun(1, later(5)).await;
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn a_copy_that_is_accepted_unseen_is_doubted_first() {
+    let (world, issue) = frozen_world(3).await;
+    let copy = backed_up(&world).await;
+    world.begun(1, now()).await;
+    let world = restore(world, &copy).await;
+    assert!(world.store.accept_restored(1, later(1)).await.unwrap());
+    assert_eq!(world.count(issue, State::Uncertain).await, 3);
+    world.adds_up().await;
+}
+
+#[tokio::test]
 async fn another_ledger_in_the_same_place_is_not_an_old_one() {
     let (world, _) = frozen_world(1).await;
     world.begun(1, now()).await;
