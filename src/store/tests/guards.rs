@@ -437,10 +437,11 @@ async fn verify_holds_states_against_attempts() {
     let (world, _) = frozen_world(6).await;
     let due = world.due(now()).await;
     world.granted(due[0].id).await;
+    world.granted(due[3].id).await;
     world
         .meddle(
-            "UPDATE deliveries SET state = 3 WHERE id = 2;
-             UPDATE attempts SET outcome = 4;
+            "UPDATE deliveries SET state = 3 WHERE id IN (2, 4);
+             UPDATE attempts SET outcome = 4 WHERE id = 1;
              UPDATE deliveries SET attempt_id = 1 WHERE id = 3",
         )
         .await
@@ -452,6 +453,7 @@ async fn verify_holds_states_against_attempts() {
             "issue 1: delivery 1 is inflight, but its attempt 1 says otherwise",
             "issue 1: delivery 2 is sent, but it has no attempt",
             "issue 1: delivery 3 is queued, but its attempt 1 says otherwise",
+            "issue 1: delivery 4 is sent, but its attempt 2 says otherwise",
         ]
     );
 }
