@@ -80,7 +80,7 @@ fn busy(world: &World) -> std::sync::mpsc::Sender<()> {
     let store = world.store.clone();
     tokio::spawn(async move {
         let held = store.session(move |_| {
-            drop(wait.recv());
+            let _ = wait.recv();
             Ok(())
         });
         held.await.unwrap();
