@@ -102,7 +102,7 @@ impl<'a> Entry<'a> {
     /// What it is about in a sentence or two: plain text, one line, may be empty.
     #[must_use]
     pub fn summary(&self) -> String {
-        line(&self.body.summary)
+        line(&self.article.summary)
     }
 
     /// The whole article as HTML; `None` where the feed carries summaries only

@@ -157,14 +157,14 @@ pub fn write<T: Target>(input: &Input<'_>, target: &T) -> Result<(), T::Error> {
         }
         let text = target.text(planned.article)?;
         article::complete(&mut draft, &site, planned.article, &text);
-        target.put(draft.render(recipe)?)
+        target.put(draft.render(Some(recipe))?)
     })?;
     // 3. Lists of them: home, sections, tags, authors.
     let make = |draft: Draft<'_>| {
         let recipe = draft.recipe();
         match target.keeps(draft.path(), recipe)? {
             true => Ok(()),
-            false => target.put(draft.render(recipe)?),
+            false => target.put(draft.render(Some(recipe))?),
         }
     };
     let lists = list::plan(&site, &mut claims);

@@ -323,8 +323,8 @@ impl Draft<'_> {
         self.own.push((name, value));
     }
 
-    /// The page, known by `recipe`.
-    pub(super) fn render(self, recipe: Fingerprint) -> Result<Page, PagesError> {
+    /// The page, known by `recipe` where it is kept.
+    pub(super) fn render(self, recipe: Option<Fingerprint>) -> Result<Page, PagesError> {
         let mut context = Context::new();
         context.insert_value("publication", self.site.publication.clone());
         context.insert_value("site", self.site.site.clone());
@@ -335,7 +335,7 @@ impl Draft<'_> {
         let html = templates.render_page(self.template, &context)?;
         Ok(Page {
             path: self.path,
-            recipe: Some(recipe),
+            recipe,
             bytes: tidy(&html).into_bytes(),
         })
     }

@@ -178,7 +178,7 @@ fn article(base: &Url, n: usize, title: &str, html: &str, summary: &str) -> (Art
         updated,
         aliases: Vec::new(),
         language: None,
-        summary: String::new(),
+        summary: summary.to_owned(),
         text_hash: [0; 32],
         text: Fingerprint::default(),
     };
@@ -186,7 +186,6 @@ fn article(base: &Url, n: usize, title: &str, html: &str, summary: &str) -> (Art
         html: SafeHtml::from_sanitiser(html.to_owned()),
         summary_html: None,
         text: summary.to_owned(),
-        summary: summary.to_owned(),
     };
     (article, body)
 }
