@@ -147,7 +147,7 @@ enum NoPage {
 
 fn page_at(press: &Press, collection: &Collection, file: &str) -> Result<Option<Page>, NoPage> {
     let renderer = Renderer::new(Arc::clone(&press.loaded.site));
-    let feeds = website::feed_files(&press.loaded);
+    let feeds = website::feeds(&press.loaded);
     let input = Input {
         publication: &press.config.publication,
         collection,
@@ -162,7 +162,7 @@ fn page_at(press: &Press, collection: &Collection, file: &str) -> Result<Option<
 
 /// The feed, archive document or list of feeds at a path below the output folder.
 fn feed_file(press: &Press, path: &str) -> Result<Option<File>, Unmade> {
-    let is_list = path == "feeds.opml";
+    let is_list = path == feed::LIST;
     if !is_list && !path.ends_with(".xml") && !path.ends_with(".json") {
         return Ok(None);
     }
@@ -183,7 +183,7 @@ fn feed_file(press: &Press, path: &str) -> Result<Option<File>, Unmade> {
     };
     let files = match (number, name) {
         (Some(number), _) => maker.archive(stream, number)?,
-        (None, "podcast.xml") => maker.podcast(stream)?.into_iter().collect(),
+        (None, feed::PODCAST) => maker.podcast(stream)?.into_iter().collect(),
         (None, _) => maker.one(stream, |feed| feed.files())?,
     };
     Ok(files.into_iter().find(|file| file.path == path))
