@@ -29,7 +29,7 @@ use crate::{
         podcast::Podcast,
         publication::FeedContent,
     },
-    feed::{self, Feed, FeedError, File, Part, Stream},
+    feed::{self, Feed, FeedError, File, Outline, Part, Stream},
     store::Store,
 };
 
@@ -292,7 +292,7 @@ impl<'a> Maker<'a> {
                 Ok((!is_kept).then_some((feed, recipe)))
             })
             .collect::<Result<Vec<_>, Failure>>()?;
-        let new: Vec<(Feed<'_>, Fingerprint)> = new.into_iter().flatten().collect();
+        let new: Vec<(Outline<'_>, Fingerprint)> = new.into_iter().flatten().collect();
         // Streams share articles: each is rendered once.
         let shown = new.iter().flat_map(|(feed, _)| &feed.entries);
         let bodies = self
@@ -370,7 +370,7 @@ impl<'a> Maker<'a> {
             for (number, ids) in documents.iter() {
                 let plan = self.document(stream, documents, number, ids);
                 let fingerprint = self.fingerprint(&plan);
-                let paths = feed::archive_paths(stream, number);
+                let paths = feed::archive_files(stream, number).map(|file| file.path);
                 let is_known = |path: &String| known.get(path) == Some(&fingerprint);
                 if paths.iter().all(is_known) && publisher.keep_all(&paths)? {
                     continue;
@@ -470,8 +470,8 @@ impl<'a> Maker<'a> {
         Renderer::new(Arc::clone(&self.loaded.site)).without_text()
     }
 
-    fn assemble<'b>(&'b self, plan: &Plan<'b>) -> Feed<'b> {
-        Feed::assemble(
+    fn assemble<'b>(&'b self, plan: &Plan<'b>) -> Outline<'b> {
+        Outline::assemble(
             &self.config.publication,
             &self.config.feeds,
             &self.loaded.collection,
