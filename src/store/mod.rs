@@ -47,7 +47,7 @@ use tokio::sync::oneshot;
 pub use self::{
     attempts::Recorded,
     deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
-    digests::{Run, SlotFate},
+    digests::SlotFate,
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
     guards::Guarded,
@@ -57,7 +57,7 @@ pub use self::{
     pings::{News, Ping, PingFate, WaitingPings},
     relays::RelayMemory,
     reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression},
-    runs::{Begun, Restored},
+    runs::{Begun, Restored, Run},
     sqlite::backup::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
 };

@@ -85,7 +85,7 @@ impl Store {
     /// # Errors
     /// See the head of this module.
     pub async fn runs(&self, limit: usize) -> Result<Vec<Run>, StoreError> {
-        self.read(move |tx| digests::runs(tx, limit)).await
+        self.read(move |tx| runs::list(tx, limit)).await
     }
 
     /// Every article that was given an id, by source file.
@@ -284,7 +284,7 @@ impl Store {
     /// See the head of this module.
     pub async fn usual_articles(&self, digest: &Slug) -> Result<Option<usize>, StoreError> {
         let digest = digest.clone();
-        self.read(move |tx| guards::usual_articles(tx, digest.as_str()))
+        self.read(move |tx| issues::usual_articles(tx, digest.as_str()))
             .await
     }
 
