@@ -65,19 +65,32 @@ fn fingerprint(install_key: &[u8; 32]) -> String {
     HEXLOWER.encode(&hash.finalize()[..8])
 }
 
-/// Where the ledger stands.
-fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Mark, Fault> {
-    let (run, attempt) = connection.query_row(
+/// What is known of the ledger before a run.
+struct Standing {
+    /// How far it has come.
+    mark: Mark,
+    /// Once it was found to be an old copy, the last run that there was here.
+    restored_after: Option<i64>,
+}
+
+fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Standing, Fault> {
+    Ok(connection.query_row(
         "SELECT (SELECT coalesce(max(id), 0) FROM runs),
-                (SELECT coalesce(max(id), 0) FROM attempts)",
+                (SELECT coalesce(max(id), 0) FROM attempts),
+                restored_after
+           FROM installation",
         [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    Ok(Mark {
-        ledger: fingerprint(install_key),
-        run,
-        attempt,
-    })
+        |row| {
+            Ok(Standing {
+                mark: Mark {
+                    ledger: fingerprint(install_key),
+                    run: row.get(0)?,
+                    attempt: row.get(1)?,
+                },
+                restored_after: row.get(2)?,
+            })
+        },
+    )?)
 }
 
 /// What is known of an old copy.
@@ -91,26 +104,12 @@ struct OldCopy {
 
 /// Whether the database is an old copy: it says so itself once that was found,
 /// since being doubted makes it newer.
-fn old_copy(
-    session: &mut Session,
-    keeper: &Keeper,
-    stands: &Mark,
-) -> Result<Option<OldCopy>, StoreError> {
-    let found: Option<i64> = session.transact(TransactionBehavior::Deferred, |tx| {
-        let sql = "SELECT restored_after FROM installation";
-        Ok(tx.query_row(sql, [], |row| row.get(0))?)
-    })?;
-    if let Some(last_run) = found {
-        return Ok(Some(OldCopy {
-            last_run,
-            is_doubted: true,
-        }));
-    }
-    let last = keeper.mark().filter(|last| stands.is_older_than(last));
-    Ok(last.map(|last| OldCopy {
-        last_run: last.run,
-        is_doubted: false,
-    }))
+fn old_copy(stands: &Standing, last: Option<&Mark>) -> Option<OldCopy> {
+    let of_mark = || Some(last.filter(|last| stands.mark.is_older_than(last))?.run);
+    Some(OldCopy {
+        last_run: stands.restored_after.or_else(of_mark)?,
+        is_doubted: stands.restored_after.is_some(),
+    })
 }
 
 /// Doubts an old copy, unless that was done before.
@@ -119,19 +118,20 @@ fn doubt(
     copy: &OldCopy,
     now: DateTime<Utc>,
 ) -> Result<Vec<Guarded>, Fault> {
-    match copy.is_doubted {
-        true => Ok(Vec::new()),
-        false => doubt_queued(connection, now),
+    if copy.is_doubted {
+        return Ok(Vec::new());
     }
+    connection.execute(
+        "UPDATE installation SET restored_after = ?1",
+        [copy.last_run],
+    )?;
+    doubt_queued(connection, now)
 }
 
 /// Makes uncertain what an old copy of the ledger holds as queued: it may have
 /// been sent after the copy was made. The same holds for what it has as
 /// uncertain: that may have been settled, or sent again.
-pub(super) fn doubt_queued(
-    connection: &Connection,
-    now: DateTime<Utc>,
-) -> Result<Vec<Guarded>, Fault> {
+fn doubt_queued(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<Guarded>, Fault> {
     deliveries::recover(connection, now)?;
     connection.execute(
         "UPDATE attempts SET ended_at = ?1, reply = ?2
@@ -183,34 +183,28 @@ pub(super) fn begin(
     pid: u32,
     now: DateTime<Utc>,
 ) -> Result<Begun, StoreError> {
-    session.transact(TransactionBehavior::Deferred, sqlite::glance)?;
-    let mut keeper = Keeper::open(session.path())?;
-    let mut mark = session.transact(TransactionBehavior::Deferred, |tx| {
+    let stands = session.transact(TransactionBehavior::Deferred, |tx| {
+        sqlite::glance(tx)?;
         standing(tx, install_key)
     })?;
-    if let Some(copy) = old_copy(session, &keeper, &mark)? {
-        let issues = session.transact(TransactionBehavior::Immediate, |tx| {
-            tx.execute(
-                "UPDATE installation SET restored_after = ?1",
-                [copy.last_run],
-            )?;
-            doubt(tx, &copy, now)
-        })?;
+    let mut keeper = Keeper::open(session.path())?;
+    if let Some(copy) = old_copy(&stands, keeper.mark()) {
+        let issues =
+            session.transact(TransactionBehavior::Immediate, |tx| doubt(tx, &copy, now))?;
         return Ok(Begun::Restored(Restored {
-            run: mark.run,
+            run: stands.mark.run,
             last_run: copy.last_run,
             issues,
         }));
     }
     // Where no room can be set aside, a full disk may leave more in doubt.
     drop(ballast::ensure(session.path()));
-    mark.run = session.transact(TransactionBehavior::Immediate, |tx| {
+    let run = session.transact(TransactionBehavior::Immediate, |tx| {
         insert(tx, None, pid, now)
     })?;
-    let number = mark.run;
-    keeper.set(mark)?;
+    keeper.set(Mark { run, ..stands.mark })?;
     session.keep(keeper);
-    Ok(Begun::Run(number))
+    Ok(Begun::Run(run))
 }
 
 /// Notes how a run ended.
@@ -239,20 +233,18 @@ pub(super) fn accept(
     let stands = session.transact(TransactionBehavior::Deferred, |tx| {
         standing(tx, install_key)
     })?;
-    let Some(copy) = old_copy(session, &keeper, &stands)? else {
+    let Some(copy) = old_copy(&stands, keeper.mark()) else {
         return Ok(false);
     };
-    let number = copy.last_run.max(stands.run) + 1;
-    session.transact(TransactionBehavior::Immediate, |tx| {
+    let number = copy.last_run.max(stands.mark.run) + 1;
+    let accepted = session.transact(TransactionBehavior::Immediate, |tx| {
         doubt(tx, &copy, now)?;
         tx.execute("UPDATE installation SET restored_after = NULL", [])?;
         insert(tx, Some(number), pid, now)?;
-        finish(tx, number, 0, "a restored ledger was accepted", now)
-    })?;
-    let mark = session.transact(TransactionBehavior::Deferred, |tx| {
+        finish(tx, number, 0, "a restored ledger was accepted", now)?;
         standing(tx, install_key)
     })?;
-    keeper.set(mark)?;
+    keeper.set(accepted.mark)?;
     Ok(true)
 }
 

@@ -82,6 +82,12 @@ impl Keeper {
         }
     }
 
+    /// Forces to the disk what was noted since the run began.
+    pub(in crate::store) fn sync(self) -> Result<(), StoreError> {
+        let synced = self.file.sync_data();
+        synced.map_err(|error| StoreError::system(self.path, error))
+    }
+
     fn write(&self) -> io::Result<()> {
         let mut text = serde_json::to_vec(&self.mark)?;
         text.resize(LENGTH - 1, b' ');
@@ -111,6 +117,7 @@ mod tests {
         keeper.set(mark(7, 12_345)).unwrap();
         keeper.note_attempt(12_346);
         keeper.note_attempt(9);
+        keeper.sync().unwrap();
         let again = Keeper::open(&db).unwrap();
         assert_eq!(again.mark(), Some(&mark(7, 12_346)));
     }

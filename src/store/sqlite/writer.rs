@@ -187,14 +187,7 @@ impl Session {
 
     /// The run has ended: its mark is forced to the disk.
     pub(in crate::store) fn settle_mark(&mut self) -> Result<(), StoreError> {
-        match self
-            .keeper
-            .take()
-            .map(|keeper| (keeper.mark().cloned(), keeper))
-        {
-            Some((Some(mark), mut keeper)) => keeper.set(mark),
-            _ => Ok(()),
-        }
+        self.keeper.take().map_or(Ok(()), Keeper::sync)
     }
 
     /// Attempts that the relay took although a newer one had been made, since
