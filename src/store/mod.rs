@@ -46,6 +46,7 @@ use tokio::sync::oneshot;
 
 pub use self::{
     attempts::Recorded,
+    beside::companion,
     deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
     digests::SlotFate,
     error::{Cause, ErrorClass, StoreError, Trouble},
@@ -199,7 +200,7 @@ impl Store {
     /// while somebody reads for long.
     #[must_use]
     pub fn log_size(&self) -> u64 {
-        let log = beside::path(&self.inner.path, "-wal");
+        let log = beside::companion(&self.inner.path, "-wal");
         std::fs::metadata(log).map_or(0, |facts| facts.len())
     }
 
