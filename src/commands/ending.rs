@@ -6,7 +6,7 @@ use super::{
     Context,
     exit::{Exit, Failure},
     talk::count,
-    turn,
+    workspace,
 };
 use crate::{
     config::Config,
@@ -108,7 +108,11 @@ fn next_attempt(at: DateTime<Utc>, now: DateTime<Utc>, config: &Config) -> Strin
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn uncertain_held(context: &Context, store: &Store) -> Result<Exit, Failure> {
-    let held = store.uncertain().await.map_err(turn::ledger_failure)?.len();
+    let held = store
+        .uncertain()
+        .await
+        .map_err(workspace::store_failure)?
+        .len();
     if held == 0 {
         return Ok(Exit::Done);
     }
