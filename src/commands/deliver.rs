@@ -113,10 +113,9 @@ async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
         .await
         .map_err(workspace::store_failure)?;
     if expired.deliveries > 0 {
-        let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
         context.talk.must_say(format!(
             "{} expired: `mail.expire_after` has passed",
-            count(number, "delivery")
+            count(expired.deliveries, "delivery")
         ));
     }
     if expired.paused.is_empty() {

@@ -43,10 +43,9 @@ pub async fn recover(
         let when = recovered.crashed.map_or_else(String::new, |at| {
             format!(" at {}", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"))
         });
-        let number = usize::try_from(recovered.uncertain).unwrap_or(usize::MAX);
         context.talk.must_say(format!(
             "recovered after a crash{when}: {} uncertain",
-            count(number, "delivery")
+            count(recovered.uncertain, "delivery")
         ));
     }
     settle(context, config, store, over).await?;

@@ -281,7 +281,7 @@ fn tell_dry_run(
         format!(
             "would freeze issue {} and send it to {}\nsubject: {}\n{}\n{} bytes of HTML, {} of text",
             report.issue,
-            count(usize::try_from(report.readers).unwrap_or(usize::MAX), "reader"),
+            count(report.readers, "reader"),
             report.subject,
             report
                 .articles

@@ -63,11 +63,10 @@ pub async fn close(
 
 fn refusal(context: &Context, restored: &Restored) -> Failure {
     for issue in &restored.issues {
-        let number = usize::try_from(issue.deliveries).unwrap_or(usize::MAX);
         context.talk.must_say(format!(
             "issue {}: {} uncertain now: they may have been sent after the backup was made",
             issue.issue,
-            count(number, "queued delivery")
+            count(issue.deliveries, "queued delivery")
         ));
     }
     let Restored { run, last_run, .. } = restored;
@@ -121,10 +120,7 @@ pub async fn set_out(context: &Context, store: &Store, number: i64) -> Result<Ex
              hint: find out why (out of memory? the system's log has it), then \
              `letterpress issues resume {0}`",
             issue.issue,
-            count(
-                usize::try_from(issue.deliveries).unwrap_or(usize::MAX),
-                "open delivery"
-            )
+            count(issue.deliveries, "open delivery")
         ));
     }
     Ok(if paused.is_empty() {
