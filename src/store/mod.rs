@@ -24,6 +24,7 @@ mod relays;
 mod reports;
 mod requests;
 mod runs;
+mod sending;
 mod sqlite;
 mod subscribers;
 #[cfg(test)]
