@@ -188,5 +188,10 @@ mod tests {
         assert_eq!(count(0, "delivery"), "0 deliveries");
         assert_eq!(count(2, "unknown address"), "2 unknown addresses");
         assert_eq!(count(3, "article"), "3 articles");
+        assert_eq!(
+            count(u64::MAX, "byte"),
+            format!("{} bytes", u64::MAX),
+            "whatever its type"
+        );
     }
 }
