@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    build::Checked,
     exit::{Exit, Failure},
     publisher::Publisher,
     workspace,
@@ -34,20 +35,20 @@ const FEED_FILES: [&str; 3] = ["rss.xml", "atom.xml", "feed.json"];
 pub async fn publish(
     config: &Config,
     store: &Store,
-    loaded: &Loaded,
+    checked: &Checked,
     publisher: &Publisher<'_>,
 ) -> Result<(), Failure> {
     if !config.content.pages {
         return Ok(());
     }
+    let Checked { loaded, templates } = checked;
     let letters = letters(config, store).await?;
-    let (templates, _) = workspace::templates(config);
     let renderer = Renderer::new(std::sync::Arc::clone(&loaded.site));
     let feeds = feed_files(loaded);
     let input = Input {
         publication: &config.publication,
         collection: &loaded.collection,
-        templates: &templates,
+        templates,
         letters: &letters,
         feeds: &feeds,
     };

@@ -223,6 +223,18 @@ impl<'a> Feed<'a> {
         self.file(&podcast::FORMAT, podcast::write(self, podcast))
     }
 
+    /// Of everything that [`Feed::podcast`] says.
+    #[must_use]
+    pub fn podcast_recipe(&self, podcast: &Podcast) -> Fingerprint {
+        Fingerprint::of(&(self, podcast))
+    }
+
+    /// Where [`Feed::podcast`] stands, below `public/`.
+    #[must_use]
+    pub fn podcast_place(&self) -> String {
+        format!("{}{}", self.path, podcast::FORMAT.place(self.part))
+    }
+
     fn file(
         &self,
         format: &Format,

@@ -13,7 +13,7 @@ use super::{
     super::{Context, exit::Failure},
     press::{self, Press},
 };
-use crate::domain::problem::Problem;
+use crate::{config::Config, domain::problem::Problem};
 
 /// What is looked at until the next save.
 pub(super) struct Proof {
@@ -33,14 +33,14 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    /// The first one; `series` tells previews of different processes apart.
+    /// The first one, by settings that were read; `series` tells previews of different processes apart.
     pub(super) async fn first(
         context: &Context,
-        file: &Path,
+        (config, problems): (Config, Vec<Problem>),
         series: i64,
     ) -> Result<Self, Failure> {
         let since = Instant::now();
-        let (press, problems) = press::first(context, file).await?;
+        let (press, problems) = press::first(context, config, problems).await?;
         Ok(Self {
             version: format!("{series}-1"),
             series,
@@ -56,7 +56,7 @@ impl Proof {
     pub(super) async fn next(context: &Context, file: &Path, before: &Self) -> Self {
         let since = Instant::now();
         let number = before.number + 1;
-        let (press, problems, stale_since) = match press::read(context, file).await {
+        let (press, problems, stale_since) = match press::read(context, file, &before.press).await {
             Ok((press, problems)) => (Arc::new(press), problems, None),
             Err(problems) => {
                 let since = before.stale_since.unwrap_or_else(|| context.clock.now());

@@ -82,7 +82,15 @@ impl Next {
             number: plan.number,
             subject: match plan.articles.is_empty() {
                 true => None,
-                false => freezing::subject(&press.config, &press.loaded, digest, &plan),
+                false => {
+                    let Press {
+                        config,
+                        loaded,
+                        templates,
+                        ..
+                    } = press;
+                    freezing::subject(config, loaded, templates, digest, &plan)
+                }
             },
             when,
             carries,
