@@ -51,7 +51,7 @@ fn is_flood(articles: usize, usual: usize, caught_up: usize) -> bool {
 /// Says that an issue is held, and what to do.
 pub fn tell(context: &Context, issue: &FrozenIssue, flood: Flood) {
     context.talk.must_say(format!(
-        "issue {0}: {flood} — issue held\n\
+        "issue {0}: {flood} — issue held for approval\n\
          hint: look at it with `letterpress issues show {0}`; `letterpress issues resume {0}` sends \
          it, `letterpress issues cancel {0}` calls it off",
         issue.issue
