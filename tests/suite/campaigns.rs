@@ -1,7 +1,6 @@
 //! Short selections of the campaigns (`tests/campaign/`, `docs/proof.md`): the
 //! same code, for seconds instead of hours, with new chances every time.
 
-use crate::harness::small_disk::SmallDisk;
 use crate::scenarios::{disk, kills, order, overlap, power, stops, syscalls};
 
 /// A seed that is printed, and can be given again.
@@ -72,10 +71,6 @@ fn stopped_continued_and_told_to_end_a_run_loses_nobody() {
 
 #[test]
 fn wherever_the_disk_is_full_nobody_is_lost_and_nobody_has_two_messages() {
-    if !SmallDisk::is_possible() {
-        eprintln!("this system allows no mounts; the file size limit is tested all the same");
-        return;
-    }
     let options = disk::Options {
         levels: 2,
         readers: 150,

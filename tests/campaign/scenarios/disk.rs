@@ -90,9 +90,8 @@ struct Case {
 impl World {
     fn new(options: &Options, seed: u64) -> Self {
         let template = Press::new();
-        std::fs::create_dir(template.path("ledger")).unwrap();
         template
-            .set("store.url", "sqlite:ledger/letterpress.db")
+            .ledger_apart()
             .set("mail.connections", options.sessions as i64);
         template.subscribers(options.readers);
         // Feeds and pages are there already: only the ledger needs room.

@@ -2,7 +2,6 @@
 //! first address is dead.
 
 use std::net::{SocketAddr, TcpStream};
-use std::process::Command;
 use std::time::Duration;
 
 use super::{ends, press_with, reconciles};
@@ -11,7 +10,6 @@ use crate::chaos::behaviour::{Answer, Behaviour, Phase, Rule};
 use crate::line::Line;
 use crate::net::holds_within;
 use crate::press::{Press, reader_address};
-use crate::process::Running;
 use crate::receipt::Fate;
 
 /// A press that sends over this line.
@@ -118,14 +116,8 @@ fn a_dead_address_in_front_of_a_good_one_costs_the_connect_limit() {
 
     // A table of names of its own, seen by this one program only.
     let script = "mount --bind hosts /etc/hosts && exec \"$@\"";
-    let inner = press.command(&["run"]);
-    let mut command = Command::new("unshare");
-    command
-        .args(["--mount", "sh", "-c", script, "sh"])
-        .arg(inner.get_program())
-        .args(inner.get_args())
-        .current_dir(press.dir());
-    let run = Running::start(command, b"", Duration::from_secs(60)).wait();
+    let in_own_mounts = ["unshare", "--mount", "--", "/bin/sh", "-c", script, "sh"];
+    let run = press.spawn_under(&in_own_mounts, &["run"]).wait();
     ends(&run, sink.port(), 0, "");
     assert!(
         run.took >= Duration::from_secs(1),
