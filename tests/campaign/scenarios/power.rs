@@ -15,7 +15,7 @@ use super::recording::{Image, Machine, Recording, events};
 use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
-use crate::harness::oracle::{Policy, violations};
+use crate::harness::oracle::{Policy, every_uncertain_one_is_listed, violations};
 use crate::harness::press::Press;
 use crate::harness::receipt::Receipt;
 
@@ -184,7 +184,9 @@ impl World {
         self.uncertain.count(uncertain);
         let mut receipts = self.sink.receipts_since(&mut self.place);
         receipts.extend_from_slice(&aftermath.received);
-        violations(&ledger.rows(), &receipts, Policy::Once)
+        let rows = ledger.rows();
+        every_uncertain_one_is_listed(&rows, |list| self.press.run(list));
+        violations(&rows, &receipts, Policy::Once)
     }
 
     /// A check that cannot fail proves nothing: the same cut, had no sync of

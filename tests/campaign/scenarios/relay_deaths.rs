@@ -11,7 +11,7 @@ use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
 use crate::harness::net::{answers, holds_within};
-use crate::harness::oracle::{Policy, assert_reconciled};
+use crate::harness::oracle::{Policy, assert_reconciled, every_uncertain_one_is_listed};
 use crate::harness::postfix::{self, Postfix};
 use crate::harness::press::Press;
 use crate::harness::process::Running;
@@ -165,7 +165,9 @@ impl World {
         let uncertain = ledger.sums_hold().count("uncertain");
         end.exits(if uncertain > 0 { 3 } else { 0 });
         assert_eq!(ledger.count("sent") + uncertain, self.readers);
-        assert_reconciled(&ledger.rows(), &self.relay.receipts(), Policy::Once);
+        let rows = ledger.rows();
+        assert_reconciled(&rows, &self.relay.receipts(), Policy::Once);
+        every_uncertain_one_is_listed(&rows, |list| self.press.run(list));
         found.lock().unwrap().messages += self.readers;
     }
 

@@ -8,7 +8,7 @@ use super::figures::{Figures, Histogram, thousands};
 use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
-use crate::harness::oracle::{Evidence, Policy, broken};
+use crate::harness::oracle::{Evidence, Policy, broken, every_uncertain_one_is_listed};
 use crate::harness::press::Press;
 use crate::harness::process::Running;
 use crate::harness::receipt::Fate;
@@ -163,6 +163,7 @@ impl World {
         assert_eq!(uncertain, self.uncertain.sum());
         assert_eq!(ledger.count("sent") + uncertain, self.options.readers);
         self.reconcile();
+        every_uncertain_one_is_listed(&ledger.rows(), |list| self.press.run(list));
         let mut figures = Figures::default();
         figures
             .add("runs", self.options.count)
