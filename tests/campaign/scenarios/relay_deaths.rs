@@ -15,7 +15,7 @@ use crate::harness::oracle::{Policy, assert_reconciled, every_uncertain_one_is_l
 use crate::harness::postfix::{self, Postfix};
 use crate::harness::press::Press;
 use crate::harness::process::Running;
-use crate::harness::receipt::{Fate, Receipt};
+use crate::harness::receipt::Receipt;
 use crate::harness::sink::SmtpSink;
 
 /// When deferred deliveries are due again.
@@ -219,19 +219,9 @@ impl Relay {
         }
     }
 
-    /// What was taken. A dead `smtp-sink` leaves files of messages that had
-    /// not come to their end: those lack their last MIME boundary.
     fn receipts(&self) -> Vec<Receipt> {
         match self {
-            Self::Sink(sink) => sink
-                .messages()
-                .iter()
-                .filter(|message| message.data.trim_ascii_end().ends_with(b"--"))
-                .flat_map(|message| {
-                    let receipt = |to: &String| Receipt::of(Fate::Accepted, to, &message.data);
-                    message.recipients.iter().map(receipt)
-                })
-                .collect(),
+            Self::Sink(sink) => sink.receipts(),
             Self::Chaos(sink) => sink.receipts(),
             Self::Postfix(postfix) => postfix.receipts(),
         }
