@@ -1,7 +1,7 @@
 //! Short selections of the campaigns (`tests/campaign/`, `docs/proof.md`): the
 //! same code, for seconds instead of hours, with new chances every time.
 
-use crate::scenarios::{disk, kills, order, overlap, power, stops, syscalls};
+use crate::scenarios::{disk, kills, order, overlap, power, relay_deaths, stops, syscalls};
 
 /// A seed that is printed, and can be given again.
 fn seed() -> u64 {
@@ -47,6 +47,17 @@ fn when_the_power_fails_nobody_is_lost_and_nobody_has_two_messages() {
         sessions: 8,
     };
     eprintln!("{}", power::campaign(&options, seed()));
+}
+
+#[test]
+fn when_relays_die_and_come_back_nobody_is_lost_and_nobody_has_two_messages() {
+    let options = relay_deaths::Options {
+        deaths: 6,
+        relays: 3,
+        between: 20,
+        sessions: 8,
+    };
+    eprintln!("{}", relay_deaths::campaign(&options, seed()));
 }
 
 #[test]
