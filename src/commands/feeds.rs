@@ -282,7 +282,7 @@ impl<'a> Maker<'a> {
             .map(|plan| {
                 let feed = self.assemble(plan);
                 let recipe = feed.recipe();
-                let is_kept = keep_all(publisher, &feed.places(), recipe)?;
+                let is_kept = publisher.keeps_all(&feed.places(), recipe)?;
                 Ok((!is_kept).then_some((feed, recipe)))
             })
             .collect::<Result<Vec<_>, Failure>>()?;
@@ -359,7 +359,7 @@ impl<'a> Maker<'a> {
                 let fingerprint = self.fingerprint(&plan);
                 let paths = feed::archive_paths(stream, number);
                 let is_known = |path: &String| known.get(path) == Some(&fingerprint);
-                if paths.iter().all(is_known) && keep(publisher, &paths)? {
+                if paths.iter().all(is_known) && publisher.keep_all(&paths)? {
                     continue;
                 }
                 noted.extend(paths.map(|path| (path, fingerprint.clone())));
@@ -506,31 +506,6 @@ impl<'a> Uses<'a> {
         let left = self.0.get(article);
         left.is_none_or(|left| left.fetch_sub(1, Ordering::Relaxed) <= 1)
     }
-}
-
-/// Keeps all files of a feed that was made of the same things, or says that
-/// they have to be made.
-fn keep_all(
-    publisher: &Publisher<'_>,
-    paths: &[String],
-    recipe: Fingerprint,
-) -> Result<bool, Failure> {
-    for path in paths {
-        if !publisher.keeps(path, recipe)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Keeps all of a document's files, or says that one of them is not there.
-fn keep(publisher: &Publisher<'_>, paths: &[String]) -> Result<bool, Failure> {
-    for path in paths {
-        if !publisher.keep(path)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 fn broken(error: &FeedError) -> Failure {

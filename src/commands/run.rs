@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     Context, build, deliver,
-    deliver::Turn,
+    deliver::{Delivering, Turn},
     doubt,
     exit::{Exit, Failure},
     flood,
@@ -101,15 +101,11 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
         context.talk.say(warning);
     }
     let result = steps(context, args, &config, &store, &mut lock, &mut done).await;
-    let exit = match &result {
-        Ok(exit) => *exit,
-        Err(failure) => failure.exit,
-    };
-    done.exit = exit.code();
-    let summary = serde_json::to_string(&done).unwrap_or_default();
-    let ended = turn::end(context, &store, number, exit, &summary).await;
-    result.map_err(Failure::before_sending)?;
-    ended?;
+    let exit = turn::close(context, &store, number, result, |exit| {
+        done.exit = exit.code();
+        serde_json::to_string(&done).unwrap_or_default()
+    })
+    .await?;
     if context.talk.format == Format::Json {
         context.talk.data(&done, String::new)?;
     }
@@ -144,16 +140,14 @@ async fn steps(
     // 4. Deliver; the hub hears of the feeds meanwhile.
     let round = pings::start(context, config, store);
     if config.mail.is_some() {
-        exit = exit.worse(deliver::expire(context, store).await?);
-        exit = exit.worse(turn::set_out(context, store, done.number).await?);
-        let report = deliver::drain(context, config, store, lock, args.grace).await?;
-        exit = exit.worse(deliver::conclude(context, config, &report));
-        take_over(done, &report);
-        store
-            .finish_issues(context.clock.now())
-            .await
-            .map_err(turn::ledger_failure)?;
-        exit = exit.worse(deliver::uncertain_held(context, store).await?);
+        let delivering = Delivering {
+            config,
+            store,
+            number: done.number,
+            grace: args.grace,
+        };
+        let told = |report: &Report| take_over(done, report);
+        exit = exit.worse(deliver::all(context, &delivering, lock, told).await?);
     }
     done.hub = pings::end(round).await?;
     // 5. What a person should know.

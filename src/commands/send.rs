@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{
     Context, build, deliver,
-    deliver::Turn,
-    doubt,
+    deliver::{Delivering, Turn},
+    doubt, ending,
     exit::{Exit, Failure},
     freezing::{self, Freezing},
     publisher::Destination,
@@ -103,56 +103,32 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         .map_err(Failure::before_sending)?;
     let number = turn::begin(context, &config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
-    let sending = Sending {
+    let delivering = Delivering {
         config: &config,
         store: &store,
-        digest,
         number,
-        on_uncertain: args.on_uncertain,
         grace: args.grace,
     };
-    let result = steps(context, &sending, &mut lock).await;
-    let exit = match &result {
-        Ok(exit) => *exit,
-        Err(failure) => failure.exit,
-    };
-    let summary = format!("send {}", digest.name);
-    let ended = turn::end(context, &store, number, exit, &summary).await;
-    result.map_err(Failure::before_sending)?;
-    ended?;
-    Ok(exit)
-}
-
-/// What the steps need.
-struct Sending<'a> {
-    config: &'a Config,
-    store: &'a Store,
-    digest: &'a Digest,
-    number: i64,
-    on_uncertain: Option<OnUncertain>,
-    grace: Duration,
+    let result = steps(context, &delivering, digest, args.on_uncertain, &mut lock).await;
+    let summary = |_| format!("send {}", digest.name);
+    turn::close(context, &store, number, result, summary).await
 }
 
 async fn steps(
     context: &Context,
-    sending: &Sending<'_>,
+    delivering: &Delivering<'_>,
+    digest: &Digest,
+    on_uncertain: Option<OnUncertain>,
     lock: &mut RunLock,
 ) -> Result<Exit, Failure> {
-    let Sending {
-        config,
-        store,
-        digest,
-        number,
-        on_uncertain,
-        grace,
-    } = *sending;
+    let Delivering { config, store, .. } = *delivering;
     // 1. What an earlier run left behind.
     doubt::recover(context, config, store, on_uncertain).await?;
     subscribers::seed(context, config, store).await?;
     // 2. The issue, frozen.
     let loaded = build::load(context, config, store).await?;
     if !freeze(context, config, store, digest, &loaded).await? {
-        return Ok(Exit::Done);
+        return ending::uncertain_held(context, store).await;
     }
     // 3. What the letter leads to is there before the letter is; but what is
     //    frozen goes out also when public/ cannot be written.
@@ -164,15 +140,7 @@ async fn steps(
         exit = failure.exit;
     }
     // 4. Delivered like any other.
-    exit = exit.worse(deliver::expire(context, store).await?);
-    exit = exit.worse(turn::set_out(context, store, number).await?);
-    let report = deliver::drain(context, config, store, lock, grace).await?;
-    store
-        .finish_issues(context.clock.now())
-        .await
-        .map_err(turn::ledger_failure)?;
-    exit = exit.worse(deliver::conclude(context, config, &report));
-    Ok(exit.worse(deliver::uncertain_held(context, store).await?))
+    Ok(exit.worse(deliver::all(context, delivering, lock, |_| ()).await?))
 }
 
 /// Freezes the next issue; false when there is nothing for it to carry.
@@ -341,7 +309,7 @@ async fn hand_over(
             let dialer = Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts)
                 .map_err(|error| Failure::of(Exit::Config, &error))?;
             let failed = |trouble: Trouble| {
-                Failure::of(deliver::exit_for(outbox::why(&trouble)), &trouble).hint(format!(
+                Failure::of(ending::exit_for(outbox::why(&trouble)), &trouble).hint(format!(
                     "the test to {} was not delivered",
                     address.expose()
                 ))

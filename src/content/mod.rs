@@ -39,6 +39,7 @@ use crate::domain::{
 };
 
 pub use cache::Cache;
+pub use file::is_markdown;
 pub use load::load;
 pub use render::{Changed, Renderer};
 pub use site::Site;

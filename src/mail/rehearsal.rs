@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{
     context,
+    pictures::Pictures,
     render::{CONFIG, IssueInput, RenderError, render},
 };
 use crate::{
@@ -43,6 +44,7 @@ pub fn check_templates(
             sections: &BTreeMap::new(),
             number: 1,
             articles: vec![(article, Arc::clone(body)); count],
+            pictures: &Pictures::default(),
             date: article.published,
         };
         // The key is of no matter: nothing of this leaves the program.

@@ -96,9 +96,16 @@ struct Open {
     away_since: DateTime<Utc>,
     until: Instant,
     pause: usize,
-    is_probing: bool,
+    /// The session that tries. What becomes of any other says nothing new.
+    probe: Option<usize>,
     how: Failing,
     reason: String,
+}
+
+impl Open {
+    fn is_tried_by(&self, worker: usize) -> bool {
+        self.probe == Some(worker)
+    }
 }
 
 /// What the world sees of an open breaker.
@@ -140,7 +147,7 @@ impl Control {
                     away_since,
                     until: begin,
                     pause: PAUSES.len() - 1,
-                    is_probing: false,
+                    probe: None,
                     how: Failing::Unreachable,
                     reason,
                 });
@@ -202,10 +209,10 @@ impl Control {
         }
         let is_within = worker - self.seat.first < state.limit;
         match &mut state.open {
-            Some(open) if open.is_probing => Look::Change,
+            Some(open) if open.probe.is_some() => Look::Change,
             Some(open) if now < open.until => Look::Until(open.until),
             Some(open) => {
-                open.is_probing = true;
+                open.probe = Some(worker);
                 self.seat.fleet.take(self.seat.me);
                 Look::Decided(Admission::Go)
             }
@@ -248,12 +255,14 @@ impl Control {
         sleep_until(moment).await;
     }
 
-    /// An admitted session found nothing to send: the probe is free again.
-    pub(super) fn unused(&self) {
+    /// Session number `worker` was admitted and learned nothing of the relay: if
+    /// it was the probe, another one may be.
+    pub(super) fn unused(&self, worker: usize) {
         let mut state = self.lock();
-        if let Some(open) = &mut state.open {
-            open.is_probing = false;
-        }
+        let Some(open) = state.open.as_mut().filter(|open| open.is_tried_by(worker)) else {
+            return;
+        };
+        open.probe = None;
         drop(state);
         self.changed();
     }
@@ -289,40 +298,40 @@ impl Control {
     /// The relay says over one reader that it has no room. Told of two readers
     /// one after the other it is the relay; of the same again, the reader: then
     /// nobody else is slowed down for it. True when it was the relay.
-    pub(super) fn no_room(&self, delivery: DeliveryId, reason: &str) -> bool {
+    pub(super) fn no_room(&self, worker: usize, delivery: DeliveryId, reason: &str) -> bool {
         let before = self.lock().no_room.replace(delivery);
         let is_relay = before.is_some_and(|other| other != delivery);
         if is_relay {
-            self.slow_down(reason);
+            self.slow_down(worker, reason);
         } else {
-            self.unused();
+            self.unused(worker);
         }
         is_relay
     }
 
     /// The relay asks for less: half the sessions, and a step to the breaker.
-    pub(super) fn slow_down(&self, reason: &str) {
+    pub(super) fn slow_down(&self, worker: usize, reason: &str) {
         let mut state = self.lock();
         state.limit = (state.limit / 2).max(1);
         drop(state);
-        self.lost(reason, Failing::Unwilling);
+        self.lost(worker, reason, Failing::Unwilling);
     }
 
-    /// A session ended before its message was handed over.
-    pub(super) fn lost(&self, reason: &str, how: Failing) {
+    /// Session number `worker` ended before its message was handed over.
+    pub(super) fn lost(&self, worker: usize, reason: &str, how: Failing) {
         let mut state = self.lock();
         state.lost_in_a_row += 1;
         let opens = state.open.is_some() || state.lost_in_a_row >= LOST_IN_A_ROW;
         drop(state);
         self.seat.fleet.progress(self.seat.me);
         if opens {
-            self.opens(reason, how);
+            self.opens(worker, reason, how);
         }
     }
 
     /// The relay did not let us in: the breaker opens, or stays open for
     /// longer. While it serves other sessions, it only wants fewer of them.
-    pub(super) fn unreachable(&self, reason: &str) {
+    pub(super) fn unreachable(&self, worker: usize, reason: &str) {
         let state = self.lock();
         let is_one_too_many = state.open.is_none()
             && state.limit > 1
@@ -330,23 +339,28 @@ impl Control {
             && state.lost_in_a_row == 0;
         drop(state);
         if is_one_too_many {
-            self.slow_down(reason);
+            self.slow_down(worker, reason);
         } else {
-            self.opens(reason, Failing::Unreachable);
+            self.opens(worker, reason, Failing::Unreachable);
         }
     }
 
-    fn opens(&self, reason: &str, how: Failing) {
+    fn opens(&self, worker: usize, reason: &str, how: Failing) {
         let now = Instant::now();
         let mut state = self.lock();
-        let is_over = |open: &Open| open.is_probing && now - open.since >= self.patience;
+        let is_tried = |open: &Open| open.probe.is_some() && !open.is_tried_by(worker);
+        if state.open.as_ref().is_some_and(is_tried) {
+            // A session that was under way when the breaker opened.
+            return;
+        }
+        let is_over = |open: &Open| open.probe.is_some() && now - open.since >= self.patience;
         let is_over = state.open.as_ref().is_some_and(is_over);
         if is_over {
             state.gave_up |= self.seat.fleet.despair(self.seat.me);
         }
         let (since, away_since, pause) = match &state.open {
             // Sessions that failed at the same time are one failure.
-            Some(open) if !open.is_probing => (open.since, open.away_since, open.pause),
+            Some(open) if open.probe.is_none() => (open.since, open.away_since, open.pause),
             Some(open) => {
                 let pause = (open.pause + 1).min(PAUSES.len() - 1);
                 (open.since, open.away_since, pause)
@@ -366,7 +380,7 @@ impl Control {
                 next.min(end)
             },
             pause,
-            is_probing: false,
+            probe: None,
             how,
             reason: reason.to_owned(),
         });
@@ -497,7 +511,7 @@ mod tests {
             control.took();
         }
         assert!(is_admitted(&control, 3).await);
-        control.slow_down("421");
+        control.slow_down(0, "421");
         assert!(is_admitted(&control, 1).await);
         assert!(!is_admitted(&control, 2).await);
     }
@@ -527,7 +541,7 @@ mod tests {
         let mut tries = Vec::new();
         while control.admit(0).await == Admission::Go {
             tries.push(begin.elapsed().as_secs());
-            control.unreachable("connection refused");
+            control.unreachable(0, "connection refused");
         }
         tries
     }
@@ -552,10 +566,10 @@ mod tests {
     async fn the_breaker_opens_lets_one_probe_through_and_closes_on_success() {
         let control = control(600);
         for _ in 1..LOST_IN_A_ROW {
-            control.lost("reset", Failing::Unreachable);
+            control.lost(0, "reset", Failing::Unreachable);
         }
         assert_eq!(control.waiting(), None, "four are not enough");
-        control.lost("reset", Failing::Unreachable);
+        control.lost(0, "reset", Failing::Unreachable);
         assert!(control.waiting().is_some());
         assert!(!is_admitted(&control, 0).await, "it waits for 5 s");
         assert_eq!(control.admit(0).await, Admission::Go);
@@ -567,12 +581,45 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn who_was_under_way_when_the_breaker_opened_says_nothing_of_the_probe() {
+        let control = control(4);
+        for worker in 0..4 {
+            control.lost(worker, "reset", Failing::Unreachable);
+        }
+        control.unreachable(1, "connection refused");
+        assert_eq!(control.admit(0).await, Admission::Go, "5 s later");
+        // Our patience is over, and the probe is still at it.
+        control.lost(1, "reset", Failing::Unreachable);
+        control.unreachable(2, "connection refused");
+        control.slow_down(3, "421");
+        control.unused(1);
+        assert!(!control.no_room(1, 7, "452 4.3.1"));
+        assert!(!is_admitted(&control, 0).await, "one probe at a time");
+        assert_eq!(control.away().unwrap().reason, "connection refused");
+        control.took();
+        assert_eq!(control.waiting(), None);
+        assert!(is_admitted(&control, 0).await);
+
+        control.unreachable(0, "connection refused");
+        assert_eq!(control.admit(1).await, Admission::Go);
+        control.unused(0);
+        assert!(!is_admitted(&control, 0).await);
+        control.unused(1);
+        assert!(
+            is_admitted(&control, 0).await,
+            "the probe found nothing to do"
+        );
+        control.lost(0, "reset", Failing::Unreachable);
+        assert_eq!(control.admit(0).await, Admission::GiveUp);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_session_too_many_costs_sessions_and_not_the_relay() {
         let control = control(600);
         for _ in 0..3 * SUCCESSES_PER_SESSION {
             control.took();
         }
-        control.unreachable("421 4.7.0 too many connections");
+        control.unreachable(0, "421 4.7.0 too many connections");
         assert_eq!(control.waiting(), None);
         assert!(is_admitted(&control, 1).await);
         assert!(!is_admitted(&control, 2).await);
@@ -585,13 +632,16 @@ mod tests {
             control.took();
         }
         for _ in 0..5 {
-            assert!(!control.no_room(7, "452 4.3.1"));
+            assert!(!control.no_room(0, 7, "452 4.3.1"));
         }
         assert!(is_admitted(&control, 3).await);
-        assert!(control.no_room(8, "452 4.3.1"));
+        assert!(control.no_room(0, 8, "452 4.3.1"));
         assert!(!is_admitted(&control, 3).await);
         control.took();
-        assert!(!control.no_room(7, "452 4.3.1"), "it took one in between");
+        assert!(
+            !control.no_room(0, 7, "452 4.3.1"),
+            "it took one in between"
+        );
     }
 
     #[tokio::test(start_paused = true)]

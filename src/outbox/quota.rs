@@ -5,13 +5,15 @@ use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc
 use crate::domain::delivery::Reply;
 
 /// What relays say when a quota is spent.
-const WORDS: [&str; 9] = [
+const WORDS: [&str; 11] = [
     "daily quota",
     "daily sending quota",
     "daily user sending quota",
     "daily user sending limit",
     "daily sending limit",
+    "daily smtp relay",
     "daily limit",
+    "dailylimitexceeded",
     "daily message",
     "quota exceeded for today",
     "hourly quota",
@@ -23,7 +25,12 @@ const LONGEST: TimeDelta = TimeDelta::days(7);
 /// Whether a reply says that a quota of ours is spent.
 pub(super) fn is_spent(reply: &Reply) -> bool {
     let text = reply.text.to_ascii_lowercase();
-    reply.is_temporary() && WORDS.iter().any(|words| text.contains(words))
+    // Gmail says it as if it were for good, of a sender with 5.4.5 and of a
+    // whole customer with 5.7.1. Of other 5xx it is said of a mailbox.
+    let may_be = reply.is_temporary()
+        || reply.has(&[(5, 4, 5)])
+        || (reply.has(&[(5, 7, 1)]) && text.contains("daily smtp relay"));
+    may_be && WORDS.iter().any(|words| text.contains(words))
 }
 
 /// Until when the relay takes no more: a time it names, a span it names, or
@@ -127,10 +134,21 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(!is_spent(&Reply::new(
-            552,
-            "5.2.2 daily quota of this mailbox exceeded"
-        )));
-        assert!(!is_spent(&Reply::new(452, "4.2.2 mailbox full")));
+    }
+
+    #[test]
+    fn a_spent_quota_is_ours_and_not_that_of_a_mailbox() {
+        for (code, text, expected) in [
+            (550, "5.4.5 Daily user sending limit exceeded.", true),
+            (550, "5.4.5 Daily sending quota exceeded", true),
+            (550, "5.4.5 https://example.net/?p=DailyLimitExceeded", true),
+            (550, "5.7.1 Daily SMTP relay limit exceeded", true),
+            (550, "5.7.1 over the daily limit of this list", false),
+            (550, "5.4.5 congested", false),
+            (552, "5.2.2 daily quota of this mailbox exceeded", false),
+            (452, "4.2.2 mailbox full", false),
+        ] {
+            assert_eq!(is_spent(&Reply::new(code, text)), expected, "{text}");
+        }
     }
 }

@@ -18,55 +18,55 @@ use super::{
     verdict::{self, Blame, Verdict},
 };
 use crate::{
-    domain::delivery::{AttemptId, DeliveryId, DueDelivery, Outcome, Phase, Reply, retry_delay},
+    domain::delivery::{AttemptId, DueDelivery, Outcome, Phase, Reply, retry_delay},
     mail::smtp::Trouble,
     store::IssueChange,
 };
 
+/// A delivery in the hands of a session.
+#[derive(Clone, Copy)]
+pub(super) struct Case<'c> {
+    pub(super) shared: &'c Shared,
+    /// The session's number.
+    pub(super) worker: usize,
+    pub(super) delivery: &'c DueDelivery,
+    pub(super) ready: &'c Ready,
+}
+
 /// The relay took the message.
 pub(super) async fn sent(
-    shared: &Shared,
-    delivery: &DueDelivery,
-    ready: &Ready,
+    case: Case<'_>,
     attempt: AttemptId,
     reply: Reply,
 ) -> Result<(), OutboxError> {
+    let shared = case.shared;
     shared.control.took();
-    locked(&shared.refusals).success(delivery.issue);
+    locked(&shared.refusals).success(case.delivery.issue);
     record(shared, attempt, Outcome::Sent(reply));
-    answered(shared, ready, delivery, false).await
+    answered(case, false).await
 }
 
 /// Counts an answer about one reader once it is recorded: a paused issue grants
 /// no more intents, that of a refusal included.
-async fn answered(
-    shared: &Shared,
-    ready: &Ready,
-    delivery: &DueDelivery,
-    is_hard: bool,
-) -> Result<(), OutboxError> {
-    let stop = locked(&shared.bounces).answer(delivery.issue, is_hard);
+async fn answered(case: Case<'_>, is_hard: bool) -> Result<(), OutboxError> {
+    let stop = locked(&case.shared.bounces).answer(case.delivery.issue, is_hard);
     match stop {
-        Some(text) => pause(shared, ready, delivery, Why::Content, text).await,
+        Some(text) => pause(case, Why::Content, text).await,
         None => Ok(()),
     }
 }
 
 /// The message cannot be built: the ledger tells why.
-pub(super) async fn failed(
-    shared: &Shared,
-    delivery: &DueDelivery,
-    reason: String,
-) -> Result<(), OutboxError> {
-    shared.control.unused();
-    conclude(shared, delivery.id, None, Outcome::Failed { reason }).await?;
+pub(super) async fn failed(case: Case<'_>, reason: String) -> Result<(), OutboxError> {
+    case.shared.control.unused(case.worker);
+    conclude(case, None, Outcome::Failed { reason }).await?;
     Ok(())
 }
 
 /// A session panicked over its delivery. Before the intent the message could
 /// not be built; after it the delivery stays inflight, and uncertain at the end.
 pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), OutboxError> {
-    shared.control.unused();
+    shared.control.unused(worker);
     let Some(delivery) = shared.feed.in_hand(worker) else {
         return Ok(());
     };
@@ -96,12 +96,16 @@ pub(super) fn folder_failed(shared: &Shared, attempt: AttemptId, file: &Path, er
 /// Something went wrong: for this person, this issue, or the relay. There is
 /// an `attempt` if the intent had been made.
 pub(super) async fn troubled(
-    shared: &Shared,
-    delivery: &DueDelivery,
-    ready: &Ready,
+    case: Case<'_>,
     attempt: Option<AttemptId>,
     trouble: Trouble,
 ) -> Result<(), OutboxError> {
+    let Case {
+        shared,
+        worker,
+        delivery,
+        ..
+    } = case;
     let closes = closes_session(&trouble);
     // Before it was named, no reader can be what the session was lost over.
     let is_named = matches!(trouble.phase(), Some(Phase::Rcpt | Phase::Data));
@@ -120,7 +124,7 @@ pub(super) async fn troubled(
     let outcome = match verdict::of(trouble) {
         Verdict::Defer(reply) => {
             if closes {
-                shared.control.slow_down(&reply.to_string());
+                shared.control.slow_down(worker, &reply.to_string());
             } else {
                 shared.control.serves();
             }
@@ -141,19 +145,19 @@ pub(super) async fn troubled(
         }
         Verdict::RejectUnclear { phase, reply } => {
             shared.control.serves();
-            return unclear(shared, delivery, ready, attempt, phase, reply).await;
+            return unclear(case, attempt, phase, reply).await;
         }
         Verdict::Fail(reason) => {
-            shared.control.unused();
+            shared.control.unused(worker);
             Outcome::Failed { reason }
         }
         Verdict::Uncertain(reason) => {
-            shared.control.lost(&reason, Failing::Unreachable);
+            shared.control.lost(worker, &reason, Failing::Unreachable);
             Outcome::Uncertain { reason }
         }
         Verdict::Requeue(blame) => {
             let is_session = closes || matches!(blame, Blame::Session(_) | Blame::Protocol(_));
-            let is_lone = blamed(shared, ready, delivery, blame).await?;
+            let is_lone = blamed(case, blame).await?;
             let is_suspect = (is_session && is_named) || is_lone;
             if is_suspect && shared.feed.is_poisonous(delivery.id) {
                 let reply = Reply::new(451, "4.4.2 the session was lost again");
@@ -163,9 +167,9 @@ pub(super) async fn troubled(
             }
         }
     };
-    conclude(shared, delivery.id, attempt, outcome).await?;
+    conclude(case, attempt, outcome).await?;
     match is_hard {
-        Some(is_hard) => answered(shared, ready, delivery, is_hard).await,
+        Some(is_hard) => answered(case, is_hard).await,
         None => Ok(()),
     }
 }
@@ -198,23 +202,24 @@ fn closes_session(trouble: &Trouble) -> bool {
 /// Rejected for this issue only, unless everybody is told the same: then it is
 /// not the people, they go back to the queue, and nothing more is tried.
 async fn unclear(
-    shared: &Shared,
-    delivery: &DueDelivery,
-    ready: &Ready,
+    case: Case<'_>,
     attempt: Option<AttemptId>,
     phase: Phase,
     reply: Reply,
 ) -> Result<(), OutboxError> {
+    let Case {
+        shared, delivery, ..
+    } = case;
     let is_bare = phase == Phase::Rcpt && reply.code == 550 && reply.enhanced.is_none();
     let outcome = Outcome::Rejected {
         phase,
         reply: reply.clone(),
         is_hard: false,
     };
-    if !conclude(shared, delivery.id, attempt, outcome).await? {
+    if !conclude(case, attempt, outcome).await? {
         return Ok(());
     }
-    answered(shared, ready, delivery, false).await?;
+    answered(case, false).await?;
     if is_bare {
         locked(&shared.unlucky).insert(delivery.id);
     }
@@ -247,13 +252,13 @@ async fn unclear(
     if let Some(fault) = fault {
         let remedy = fault.remedy(sender_domain(shared));
         let text = format!("the sender is refused: `{reply}`: {remedy}; nobody suppressed");
-        return pause(shared, ready, delivery, Why::Sender, text).await;
+        return pause(case, Why::Sender, text).await;
     }
     let text = format!(
         "the relay refuses to relay or to accept this content: `{reply}`; stopped, nobody suppressed"
     );
     if phase == Phase::Dot {
-        pause(shared, ready, delivery, Why::Content, text).await
+        pause(case, Why::Content, text).await
     } else {
         endings::drop_out(shared, Why::Refused, text);
         Ok(())
@@ -283,39 +288,36 @@ fn megabytes(bytes: usize) -> String {
 
 /// What a requeued attempt means for issue, relay and run. True when it may be
 /// about this reader all the same.
-async fn blamed(
-    shared: &Shared,
-    ready: &Ready,
-    delivery: &DueDelivery,
-    blame: Blame,
-) -> Result<bool, OutboxError> {
+async fn blamed(case: Case<'_>, blame: Blame) -> Result<bool, OutboxError> {
+    let Case { shared, worker, .. } = case;
+    let control = &shared.control;
     match blame {
-        Blame::Session(reason) => shared.control.lost(&reason, Failing::Unreachable),
-        Blame::Protocol(reason) => shared.control.lost(&reason, Failing::Protocol),
-        Blame::Unreachable(reason) => shared.control.unreachable(&reason),
-        Blame::Pace(reply) => shared.control.slow_down(&reply.to_string()),
+        Blame::Session(reason) => control.lost(worker, &reason, Failing::Unreachable),
+        Blame::Protocol(reason) => control.lost(worker, &reason, Failing::Protocol),
+        Blame::Unreachable(reason) => control.unreachable(worker, &reason),
+        Blame::Pace(reply) => control.slow_down(worker, &reply.to_string()),
         Blame::NoRoom(reply) => {
-            return Ok(!shared.control.no_room(delivery.id, &reply.to_string()));
+            return Ok(!control.no_room(worker, case.delivery.id, &reply.to_string()));
         }
         Blame::Quota(reply) => endings::quota(shared, &reply),
         Blame::Login(reply) => endings::login_refused(shared, &reply),
         Blame::Identity(reason) => {
-            let text = format!("relay {}: {reason}", shared.control.name());
+            let text = format!("relay {}: {reason}", control.name());
             endings::drop_out(shared, Why::Refused, text);
         }
         Blame::Issue(reply) => {
-            shared.control.serves();
+            control.serves();
             let text = format!("the relay refuses this issue: `{reply}`");
-            pause(shared, ready, delivery, Why::Content, text).await?;
+            pause(case, Why::Content, text).await?;
         }
         Blame::TooBig { size, most } => {
-            shared.control.serves();
+            control.serves();
             let [size, most] = [size, most].map(megabytes);
             let text = format!("issue is {size} MB, relay takes {most} MB");
-            pause(shared, ready, delivery, Why::Content, text).await?;
+            pause(case, Why::Content, text).await?;
         }
         Blame::Sender(reply) => {
-            shared.control.serves();
+            control.serves();
             let sender = match &shared.settings.bounce_domain {
                 Some(domain) => format!("bounce+…@{domain}"),
                 None => shared.settings.from.address.expose().to_owned(),
@@ -325,26 +327,18 @@ async fn blamed(
                 .map(|remedy| format!(": {remedy}"))
                 .unwrap_or_default();
             let text = format!("sender {sender} refused: `{reply}`{remedy}");
-            pause(shared, ready, delivery, Why::Sender, text).await?;
+            pause(case, Why::Sender, text).await?;
         }
     }
     Ok(false)
 }
 
-async fn pause(
-    shared: &Shared,
-    ready: &Ready,
-    delivery: &DueDelivery,
-    why: Why,
-    text: String,
-) -> Result<(), OutboxError> {
+async fn pause(case: Case<'_>, why: Why, text: String) -> Result<(), OutboxError> {
+    let Case { shared, ready, .. } = case;
+    let change = IssueChange::Pause(text.clone());
     shared
         .store
-        .change_issue(
-            delivery.issue,
-            IssueChange::Pause(text.clone()),
-            (shared.now)(),
-        )
+        .change_issue(case.delivery.issue, change, (shared.now)())
         .await?;
     shared.halt.paused(PausedIssue {
         issue: format!("{}/{}", ready.digest, ready.number),
@@ -358,11 +352,11 @@ async fn pause(
 /// How a delivery ended, with its attempt or without. False when the reader had
 /// left before there was one: then nothing is to be recorded of them.
 async fn conclude(
-    shared: &Shared,
-    delivery: DeliveryId,
+    case: Case<'_>,
     attempt: Option<AttemptId>,
     outcome: Outcome,
 ) -> Result<bool, OutboxError> {
+    let shared = case.shared;
     if let Some(attempt) = attempt {
         record(shared, attempt, outcome);
         return Ok(true);
@@ -374,7 +368,7 @@ async fn conclude(
     let now = (shared.now)();
     let is_recorded = shared
         .store
-        .conclude(delivery, outcome.clone(), now)
+        .conclude(case.delivery.id, outcome.clone(), now)
         .await?;
     if is_recorded {
         shared.tally.add(&outcome);

@@ -16,7 +16,7 @@ use super::{
     endings, folder,
     issues::Ready,
     report::{Ending, Why},
-    settle,
+    settle::{self, Case},
 };
 use crate::{
     domain::delivery::{AttemptId, DueDelivery, Intent, Phase, Reply},
@@ -103,7 +103,19 @@ enum Handed {
     Tried(AttemptId, Result<Reply, Trouble>),
 }
 
-impl Worker<'_> {
+impl<'s> Worker<'s> {
+    fn case<'c>(&self, item: &'c Item) -> Case<'c>
+    where
+        's: 'c,
+    {
+        Case {
+            shared: self.shared,
+            worker: self.index,
+            delivery: &item.delivery,
+            ready: &item.ready,
+        }
+    }
+
     async fn run(&mut self) -> Result<(), OutboxError> {
         while let Some(mut item) = self.next().await? {
             let result = self.attempt(&mut item).await;
@@ -144,9 +156,9 @@ impl Worker<'_> {
         match (&shared.way, item.envelope.clone()) {
             (Way::Folder(folder), _) => {
                 let message = item.message(shared).await?;
-                by_folder(shared, item, folder, &message).await
+                by_folder(self.case(item), folder, &message).await
             }
-            (Way::Smtp(_), Err(reason)) => settle::failed(shared, &item.delivery, reason).await,
+            (Way::Smtp(_), Err(reason)) => settle::failed(self.case(item), reason).await,
             (Way::Smtp(dialer), Ok(envelope)) => self.by_relay(dialer, item, &envelope).await,
         }
     }
@@ -166,7 +178,7 @@ impl Worker<'_> {
         }
         match self.hand_over(item).await? {
             Handed::Tried(attempt, Ok(reply)) => {
-                settle::sent(shared, &item.delivery, &item.ready, attempt, reply).await
+                settle::sent(self.case(item), attempt, reply).await
             }
             Handed::Tried(attempt, Err(trouble)) => {
                 self.troubled(item, Some(attempt), trouble).await
@@ -175,7 +187,7 @@ impl Worker<'_> {
             Handed::Withdrawn => {
                 // The relay waits for a message that must not be sent.
                 self.session = None;
-                shared.control.unused();
+                shared.control.unused(self.index);
                 settle::withdrawn(shared);
                 Ok(())
             }
@@ -261,7 +273,7 @@ impl Worker<'_> {
         trouble: Trouble,
     ) -> Result<(), OutboxError> {
         keep_or_drop(&mut self.session, &trouble);
-        settle::troubled(self.shared, &item.delivery, &item.ready, attempt, trouble).await
+        settle::troubled(self.case(item), attempt, trouble).await
     }
 
     /// Whether one more message may begin at once, without asking.
@@ -322,7 +334,7 @@ async fn admitted(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, Ou
         }
     }
     let Some(delivery) = shared.feed.next(index).await? else {
-        shared.control.unused();
+        shared.control.unused(index);
         // Nothing is due and nobody holds anything: the other sessions, which
         // may be waiting for their turn, have nothing to wait for.
         shared.halt.now(None);
@@ -349,20 +361,20 @@ fn is_worth_it(shared: &Shared, session: &Session) -> bool {
         && session.age() < OLDEST_SESSION
 }
 
-async fn by_folder(
-    shared: &Shared,
-    item: &Item,
-    folder: &Path,
-    message: &Message,
-) -> Result<(), OutboxError> {
-    let delivery = &item.delivery;
-    let name = folder::file_name(&item.ready.digest, item.ready.number, delivery.id);
+async fn by_folder(case: Case<'_>, folder: &Path, message: &Message) -> Result<(), OutboxError> {
+    let Case {
+        shared,
+        delivery,
+        ready,
+        ..
+    } = case;
+    let name = folder::file_name(&ready.digest, ready.number, delivery.id);
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
         settle::withdrawn(shared);
         return Ok(());
     };
     match folder::deliver(folder, &name, message) {
-        Ok(reply) => settle::sent(shared, delivery, &item.ready, attempt, reply).await,
+        Ok(reply) => settle::sent(case, attempt, reply).await,
         Err(error) => {
             settle::folder_failed(shared, attempt, &folder.join(name), &error);
             Ok(())

@@ -52,8 +52,8 @@ struct Bytes {
     incoming: Vec<u8>,
     delivered: usize,
     since_command: usize,
-    /// The last command was EHLO, and lettre panics on blank lines in its
-    /// answer (RUSTSEC-2026-0562).
+    /// What comes is the answer to EHLO. It tells what the relay offers, and
+    /// lettre panics on blank lines in it (RUSTSEC-2026-0562).
     hears_features: bool,
     line: ReplyLine,
     pipelining: bool,
@@ -120,7 +120,7 @@ impl RelayStream {
     /// A command, to be sent with the next flush.
     pub(super) fn put_command(&self, command: &str) {
         let mut bytes = self.lock();
-        bytes.since_command = 0;
+        bytes.asks(false);
         bytes.outgoing.extend_from_slice(command.as_bytes());
     }
 
@@ -151,7 +151,7 @@ impl RelayStream {
     /// The terminating dot, to be sent with the next flush.
     pub(super) fn put_dot(&self) {
         let bytes = &mut *self.lock();
-        bytes.since_command = 0;
+        bytes.asks(false);
         bytes.text.end(&mut bytes.outgoing);
         bytes.dot_end = Some(bytes.outgoing.len());
     }
@@ -173,6 +173,14 @@ impl RelayStream {
 }
 
 impl Bytes {
+    /// The relay is asked something, which it may answer with so much and no
+    /// more. Only an answer to EHLO has features.
+    fn asks(&mut self, hears_features: bool) {
+        self.since_command = 0;
+        self.hears_features = hears_features;
+        self.line = ReplyLine::default();
+    }
+
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut chunk = [0; 4096];
         let mut buffer = ReadBuf::new(&mut chunk);
@@ -395,8 +403,7 @@ impl AsyncWrite for RelayStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let mut this = self.lock();
-        this.since_command = 0;
-        this.hears_features = bytes.starts_with(b"EHLO");
+        this.asks(bytes.starts_with(b"EHLO"));
         this.outgoing.extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }

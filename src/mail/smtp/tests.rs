@@ -12,7 +12,7 @@ use tokio::{
 use super::*;
 use crate::{
     config::settings::{RelayTls, SmtpRelay, Timeouts},
-    domain::delivery::Phase,
+    domain::{address::EmailAddress, delivery::Phase},
 };
 
 const MESSAGE: &[u8] = b"Subject: Soups\r\n\r\n.Five of them.\r\n";
@@ -345,4 +345,31 @@ async fn what_was_refused_is_undone_in_the_same_group_as_the_next() {
         let expected = commands("anna@example.org") + "RSET\r\n" + &commands("ben@example.com");
         assert_eq!(serving.await.unwrap(), expected);
     }
+}
+
+#[tokio::test]
+async fn only_the_answer_to_ehlo_tells_what_the_relay_offers() {
+    // Not a capability, and no fault either: words for people may be blank.
+    for words in ["250  \r\n", "250 \t\r\n"] {
+        let begun = words.repeat(2) + "354  \r\n";
+        let turns = turns(&begun, words);
+        let (mut session, serving) = serve(turns).await;
+        session.open(&envelope("anna@example.org")).await.unwrap();
+        session
+            .text([MESSAGE].into_iter(), MESSAGE.len())
+            .await
+            .unwrap();
+        assert_eq!(session.end(None).await.unwrap().code, 250, "{words:?}");
+        drop(session);
+        serving.await.unwrap();
+    }
+    let answers = "250 SIZE 10\r\n250 SMTPUTF8\r\n354 go\r\n";
+    let (mut session, serving) = serve(turns(answers, "")).await;
+    session.open(&envelope("anna@example.org")).await.unwrap();
+    let zoe = EmailAddress::international("zoë@example.org").unwrap();
+    let sender = "news@garden.example.org".parse().unwrap();
+    assert!(!session.carries(&Envelope::new(&sender, &zoe).unwrap()));
+    assert_eq!(session.largest(), None);
+    drop(session);
+    serving.await.unwrap();
 }

@@ -129,6 +129,28 @@ async fn a_relay_whose_quota_is_spent_is_left_alone_by_later_runs() {
 }
 
 #[tokio::test]
+async fn a_quota_spent_in_the_middle_rejects_nobody() {
+    for words in [
+        "550 5.4.5 Daily user sending limit exceeded. Learn more at https://example.net/limits",
+        "550 5.7.1 Daily SMTP relay limit exceeded for customer.",
+    ] {
+        let left = AtomicI64::new(4);
+        let world = World::new(readers(12), move |asked| match asked.phase {
+            Phase::Dot if left.fetch_sub(1, Ordering::SeqCst) <= 0 => Answer::Say(words),
+            _ => Answer::Usual,
+        })
+        .await;
+        let report = world.drain().await;
+        assert_eq!((report.sent, report.rejected), (4, 0), "{words}");
+        let ending = report.ending.unwrap();
+        assert_eq!(ending.why, Why::Quota, "{words}");
+        assert!(ending.text.ends_with(" UTC, 8 queued"), "{}", ending.text);
+        assert_eq!(world.counted_attempts().await, 0);
+        world.nobody_twice();
+    }
+}
+
+#[tokio::test]
 async fn the_quota_ends_at_the_time_it_was_said_to() {
     let world = World::new(readers(5), usual).await;
     let name = format!("127.0.0.1:{}", world.relay.port);
