@@ -104,10 +104,10 @@ pub fn too_few(plan: &IssuePlan<'_>, digest: &Digest) -> String {
 pub fn subject(
     config: &Config,
     loaded: &Loaded,
+    templates: &Templates,
     digest: &Digest,
     plan: &IssuePlan<'_>,
 ) -> Option<String> {
-    let (templates, _) = workspace::templates(config);
     // Bodies are not needed for a subject, and rendering them takes time.
     let articles = plan
         .articles
@@ -116,7 +116,7 @@ pub fn subject(
         .collect();
     let pictures = Pictures::default();
     let input = issue_input(config, loaded, digest, plan, articles, &pictures);
-    mail::subject_line(&input, &templates, config.mail.as_ref()?).ok()
+    mail::subject_line(&input, templates, config.mail.as_ref()?).ok()
 }
 
 fn issue_input<'a>(

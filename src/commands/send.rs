@@ -7,8 +7,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context, build, deliver,
-    deliver::{Delivering, Turn},
+    Context,
+    build::{self, Checked},
+    deliver::{self, Delivering, Turn},
     doubt, ending,
     exit::{Exit, Failure},
     freezing::{self, Freezing},
@@ -22,7 +23,6 @@ use crate::{
         Config,
         settings::{MailSettings, Relay},
     },
-    content::Loaded,
     domain::{
         address::{AddressError, EmailAddress},
         delivery::OnUncertain,
@@ -126,15 +126,15 @@ async fn steps(
     doubt::recover(context, config, store, on_uncertain).await?;
     subscribers::seed(context, config, store).await?;
     // 2. The issue, frozen.
-    let loaded = build::load(context, config, store).await?;
-    if !freeze(context, config, store, digest, &loaded).await? {
+    let checked = build::load(context, config, store).await?;
+    if !freeze(context, config, store, digest, &checked).await? {
         return ending::uncertain_held(context, store).await;
     }
     // 3. What the letter leads to is there before the letter is; but what is
     //    frozen goes out also when public/ cannot be written.
     let mut exit = Exit::Done;
     if config.content.pages
-        && let Err(failure) = publish(context, config, store, &loaded).await
+        && let Err(failure) = publish(context, config, store, &checked).await
     {
         context.talk.must_say(&failure);
         exit = failure.exit;
@@ -149,9 +149,9 @@ async fn freeze(
     config: &Config,
     store: &Store,
     digest: &Digest,
-    loaded: &Loaded,
+    checked: &Checked,
 ) -> Result<bool, Failure> {
-    let (templates, _) = workspace::templates(config);
+    let Checked { loaded, templates } = checked;
     let history = store
         .history(&digest.name)
         .await
@@ -169,7 +169,7 @@ async fn freeze(
         config,
         store,
         loaded,
-        templates: &templates,
+        templates,
         digest,
     };
     // Whoever sends by hand has looked: no number of articles holds it back.
@@ -191,10 +191,10 @@ async fn publish(
     context: &Context,
     config: &Config,
     store: &Store,
-    loaded: &Loaded,
+    checked: &Checked,
 ) -> Result<(), Failure> {
     let destination = Destination::take(context, config, None, false).await?;
-    let built = build::publish(context, config, store, loaded, destination).await?;
+    let built = build::publish(context, config, store, checked, destination).await?;
     if !built.is_empty() {
         context.talk.say(format!("built: {}", built.summary()));
     }
@@ -208,8 +208,11 @@ async fn without_ledger(
     digest: &Digest,
     tests: &[EmailAddress],
 ) -> Result<Exit, Failure> {
-    let known = workspace::known(context, config, digest).await?;
-    let loaded = workspace::articles(context, config, &known.remembered)?;
+    let store = workspace::existing_ledger(context, config).await?;
+    let known = workspace::known(config, store.as_ref(), digest).await?;
+    let remembered = workspace::remembered(store.as_ref()).await?;
+    drop(store);
+    let loaded = workspace::articles(context, config, &remembered)?;
     let (templates, problems) = workspace::templates(config);
     workspace::refuse_errors(context, &loaded.problems)?;
     workspace::refuse_errors(context, &problems)?;

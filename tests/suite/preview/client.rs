@@ -14,6 +14,8 @@ use crate::process::{Finished, Running};
 /// Nothing takes longer, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+const ARGUMENTS: [&str; 3] = ["preview", "--port", "0"];
+
 /// A preview of a publication.
 pub(super) struct Preview {
     running: Running,
@@ -42,7 +44,17 @@ impl Preview {
     /// Starts on any free port and waits for the address.
     #[track_caller]
     pub(super) fn of(press: &Press) -> Self {
-        let mut running = press.spawn(&["preview", "--port", "0"]);
+        Self::started(press.spawn(&ARGUMENTS))
+    }
+
+    /// Starts inside another program.
+    #[track_caller]
+    pub(super) fn under(wrapper: &[&str], press: &Press) -> Self {
+        Self::started(press.spawn_under(wrapper, &ARGUMENTS))
+    }
+
+    #[track_caller]
+    fn started(mut running: Running) -> Self {
         let home = running.first_line().parse().unwrap();
         Self { running, home }
     }

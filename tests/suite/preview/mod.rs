@@ -13,6 +13,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use self::client::Preview;
+use crate::caching::settle;
 use crate::html::Html;
 use crate::press::Press;
 use crate::tools::program;
@@ -465,6 +466,54 @@ fn a_signal_ends_a_preview_though_pages_are_open() {
         preview.end(signal).succeeds();
         events.end();
     }
+}
+
+#[test]
+fn a_save_has_only_the_saved_article_read_and_a_look_reads_nothing() {
+    let press = Press::new();
+    press.write(
+        "templates/weekly/note.txt",
+        "No template; the folder is there.",
+    );
+    settle(&press);
+    let wrapper = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=openat"];
+    let preview = Preview::under(&wrapper, &press);
+    let mut events = preview.listen();
+    events.next().unwrap();
+    let mut seen = 0;
+    let mut opened = || {
+        let trace = press.read("trace");
+        let new = trace[seen..].to_owned();
+        seen = trace.len();
+        new
+    };
+    let first = opened();
+    assert!(first.contains("food/apricots.md\""), "{first}");
+    assert!(first.contains("/templates\""), "{first}");
+
+    preview.page("/_preview/");
+    preview.page("/_preview/issue/");
+    let look = opened();
+    assert!(
+        !look.contains(".md\"") && !look.contains("/templates"),
+        "{look}"
+    );
+
+    let soup = press.read("content/food/apricots.md");
+    press.write(
+        "content/food/apricots.md",
+        &soup.replace("A bowl", "Two bowls"),
+    );
+    events.next().unwrap();
+    let save = opened();
+    let articles = save.lines().filter(|line| line.contains(".md\""));
+    // What a section says of itself is small and read each time.
+    let articles = articles.filter(|line| !line.contains("/_index.md"));
+    for line in articles.clone() {
+        assert!(line.contains("food/apricots.md"), "{line}");
+    }
+    assert!(articles.count() > 0, "{save}");
+    assert!(preview.page("/rss.xml").contains("Two bowls of apricots"));
 }
 
 #[test]
