@@ -33,7 +33,7 @@ use url::Url;
 
 use crate::domain::{
     article::{Article, Remembered},
-    collection::Collection,
+    collection::{Collection, Withheld},
     problem::Problem,
     publication::{ContentRules, Publication},
 };
@@ -92,6 +92,8 @@ pub struct Loaded {
 pub struct SetAside {
     /// The article.
     pub article: Article,
+    /// Why it is not.
+    pub reason: Withheld,
     /// Our own files that it refers to.
     pub files: Vec<Asset>,
 }

@@ -127,7 +127,7 @@ fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> V
         ("title", one_line(&article.title).into()),
         ("kicker", line(article.kicker.as_deref())),
         ("standfirst", line(article.standfirst.as_deref())),
-        ("summary", one_line(&body.summary).into()),
+        ("summary", one_line(&article.summary).into()),
         ("url", url.into()),
         ("section", describe_section(article, input)),
         ("authors", authors.into()),
@@ -196,8 +196,8 @@ fn preheader(input: &IssueInput<'_>) -> String {
     input
         .articles
         .first()
-        .map_or_else(String::new, |(lead, body)| {
-            let text = lead.standfirst.as_ref().unwrap_or(&body.summary);
+        .map_or_else(String::new, |(lead, _)| {
+            let text = lead.standfirst.as_ref().unwrap_or(&lead.summary);
             cut(&one_line(text), 120)
         })
 }

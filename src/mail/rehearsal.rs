@@ -143,6 +143,7 @@ pub(super) fn full_article() -> (Article, Arc<Body>) {
             kind: PictureType::Jpeg,
         }),
         language: Some("en-ZA".to_owned()),
+        summary: "A sentence under the headline.".to_owned(),
         ..sparse
     };
     let body = Body {
@@ -151,7 +152,6 @@ pub(super) fn full_article() -> (Article, Arc<Body>) {
         ),
         summary_html: None,
         text: "The first paragraph, with emphasis.\n\nA QUESTION?\n".to_owned(),
-        summary: "A sentence under the headline.".to_owned(),
     };
     (article, Arc::new(body))
 }

@@ -119,7 +119,7 @@ async fn show(
     file: &Path,
     signals: &mut Signals,
 ) {
-    let (versions, new_versions) = channel::channel(first.version.clone());
+    let (versions, new_versions) = channel::channel(first.version());
     let (proofs, newest) = channel::channel(Arc::new(first));
     let (stop, mut stopped) = channel::channel(());
     let site: Arc<web::Site> = Arc::new(move |asked| {
@@ -143,7 +143,7 @@ async fn show(
         };
         watch.follow(&next.press.config, file);
         tell(context, &next, "read again");
-        let version = next.version.clone();
+        let version = next.version();
         proofs.send_replace(Arc::new(next));
         versions.send_replace(version);
     }

@@ -243,7 +243,7 @@ impl Press {
     pub(super) fn media_type_at(&self, path: &str) -> Cow<'_, str> {
         match self.media_types.get(path) {
             Some(known) => Cow::Borrowed(known),
-            None => Cow::Borrowed(media_type_of(path)),
+            None => media_type_of(path),
         }
     }
 }

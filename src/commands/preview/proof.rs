@@ -17,8 +17,7 @@ use crate::{config::Config, domain::problem::Problem};
 
 /// What is looked at until the next save.
 pub(super) struct Proof {
-    /// Differs from that of every other proof, of earlier previews too.
-    pub(super) version: String,
+    /// Tells previews of different processes apart.
     series: i64,
     number: u64,
     /// The publication as far as it could be read.
@@ -33,7 +32,8 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    /// The first one, by settings that were read; `series` tells previews of different processes apart.
+    /// The first one, by settings that were read; `series` tells previews of
+    /// different processes apart.
     pub(super) async fn first(
         context: &Context,
         (config, problems): (Config, Vec<Problem>),
@@ -42,7 +42,6 @@ impl Proof {
         let since = Instant::now();
         let (press, problems) = press::first(context, config, problems).await?;
         Ok(Self {
-            version: format!("{series}-1"),
             series,
             number: 1,
             press: Arc::new(press),
@@ -55,7 +54,6 @@ impl Proof {
     /// The one after `before`.
     pub(super) async fn next(context: &Context, file: &Path, before: &Self) -> Self {
         let since = Instant::now();
-        let number = before.number + 1;
         let (press, problems, stale_since) = match press::read(context, file, &before.press).await {
             Ok((press, problems)) => (Arc::new(press), problems, None),
             Err(problems) => {
@@ -64,14 +62,18 @@ impl Proof {
             }
         };
         Self {
-            version: format!("{}-{number}", before.series),
             series: before.series,
-            number,
+            number: before.number + 1,
             press,
             problems,
             stale_since,
             took: since.elapsed(),
         }
+    }
+
+    /// Differs from that of every other proof, of earlier previews too.
+    pub(super) fn version(&self) -> String {
+        format!("{}-{}", self.series, self.number)
     }
 
     /// How many problems stop publishing.

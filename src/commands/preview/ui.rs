@@ -178,7 +178,7 @@ pub(super) fn page(
         errors,
         health,
         stale_since: proof.stale_since.map(since),
-        script: web::script(&proof.version),
+        script: web::script(&proof.version()),
     };
     let mut context = Context::new();
     context.insert("shell", &shell);
