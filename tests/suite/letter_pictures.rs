@@ -53,7 +53,7 @@ fn copies(html: &str) -> Vec<&str> {
 
 fn letter(press: &Press) -> Mail {
     let files = press.files("outbox");
-    Mail::parse(&press.read_bytes(&format!("outbox/{}", files.last().unwrap())))
+    Mail::parse(&press.read_bytes(files.last().unwrap()))
 }
 
 #[test]
@@ -92,10 +92,10 @@ fn what_is_there_is_not_made_again() {
     let test = ["send", "weekly", "--test", "editor@example.org"];
     press.run(&test).succeeds();
     let file = press.files("public/mail").remove(0);
-    press.write(&format!("public/mail/{file}"), "as it was");
+    press.write(&file, "as it was");
     press.run(&test).succeeds();
     press.run(&["run"]).succeeds();
-    assert_eq!(press.read(&format!("public/mail/{file}")), "as it was");
+    assert_eq!(press.read(&file), "as it was");
     assert_eq!(press.files("public/mail").len(), 5);
 }
 
@@ -212,7 +212,7 @@ fn pictures_travel_in_the_message_where_that_is_wanted() {
     press.set("mail.pictures", "embed");
     press.signed();
     press.run(&["run"]).succeeds();
-    let raw = press.read_bytes(&format!("outbox/{}", press.files("outbox")[0]));
+    let raw = press.read_bytes(&press.files("outbox")[0]);
     let mut reader = Command::new(python())
         .args(["-c", READER])
         .stdin(Stdio::piped())

@@ -654,8 +654,9 @@ mod tests {
         );
         assert_eq!(
             found,
-            "WHY THIS <https://example.net/Why>?\n\ngood <https://example.net/x> and\n\
-             write <mailto:a@example.org?subject=x>, https://example.com.\n"
+            "WHY THIS <https://example.net/Why>?\n\n\
+             good <https://example.net/x> and write <mailto:a@example.org?subject=x>,\n\
+             https://example.com.\n"
         );
     }
 
