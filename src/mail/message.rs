@@ -111,7 +111,7 @@ impl Composer {
             .map(|used| reader.encoded(used))
             .collect();
         let signatures = match &self.signing {
-            Some(signing) => signing.sign(edition, &values)?,
+            Some(signing) => signing.sign(&values)?,
             None => String::new(),
         };
         Ok(Message {
