@@ -2,14 +2,18 @@
 //! sessions with one relay, and remembered for the next run.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, sleep_until},
+};
 
-use super::{Now, fleet::Fleet};
+use super::{Now, fleet::Fleet, locked};
 use crate::{
     config::settings::{Rate, RelaySettings},
     domain::delivery::DeliveryId,
@@ -71,6 +75,8 @@ pub(super) struct Control {
     rate: Option<Rate>,
     now: Now,
     state: Mutex<State>,
+    /// Something changed that a waiting session of this relay may want to know.
+    changed: Notify,
 }
 
 struct State {
@@ -169,9 +175,15 @@ impl Control {
                 is_out: false,
                 quiet: memory.and_then(|memory| memory.quiet),
             }),
+            changed: Notify::new(),
             seat,
             now,
         }
+    }
+
+    /// The numbers of its sessions.
+    pub(super) fn sessions(&self) -> Range<usize> {
+        self.seat.first..self.seat.first + self.most
     }
 
     /// What to call the relay.
@@ -182,18 +194,21 @@ impl Control {
     /// Waits until session number `worker` may start a message.
     pub(super) async fn admit(&self, worker: usize) -> Admission {
         loop {
-            let changed = self.seat.fleet.changed.notified();
-            let wait_until = match self.look(worker) {
+            // Before the look, so that nothing is missed that follows it.
+            let changed = self.changed.notified();
+            let turn = self.seat.fleet.turn(self.seat.me);
+            match self.look(worker) {
                 Look::Decided(admission) => return admission,
-                Look::Until(moment) => Some(moment),
-                Look::Change => None,
-            };
-            match wait_until {
-                Some(moment) => tokio::select! {
+                Look::Until(moment) => tokio::select! {
                     () = sleep_until(moment) => {}
                     () = changed => {}
                 },
-                None => changed.await,
+                Look::Turn => tokio::select! {
+                    () = turn => {}
+                    () = sleep(TURN) => {}
+                    () = changed => {}
+                },
+                Look::Change => changed.await,
             }
         }
     }
@@ -218,7 +233,7 @@ impl Control {
             }
             None if !is_within => Look::Change,
             None if self.seat.fleet.take(self.seat.me) => Look::Decided(Admission::Go),
-            None => Look::Until(now + TURN),
+            None => Look::Turn,
         }
     }
 
@@ -393,7 +408,9 @@ impl Control {
     /// Nothing more through this relay in this run. True when no other serves.
     pub(super) fn take_out(&self) -> bool {
         self.lock().is_out = true;
-        self.seat.fleet.take_out(self.seat.me)
+        let is_last = self.seat.fleet.take_out(self.seat.me);
+        self.changed();
+        is_last
     }
 
     /// Nothing more through this relay until `until`, in later runs neither.
@@ -448,18 +465,20 @@ impl Control {
     }
 
     fn changed(&self) {
-        self.seat.fleet.changed.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half-way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }
 
 enum Look {
     Decided(Admission),
+    /// The breaker's pause ends then.
     Until(Instant),
+    /// The other relays go first, but who stalls is not waited for.
+    Turn,
     Change,
 }
 
