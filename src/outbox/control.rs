@@ -484,6 +484,12 @@ enum Look {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Context, Wake, Waker},
+    };
+
     use chrono::TimeDelta;
 
     use super::*;
@@ -491,6 +497,14 @@ mod tests {
 
     fn morning() -> DateTime<Utc> {
         "2026-11-27T05:00:00Z".parse().unwrap()
+    }
+
+    fn seated(fleet: &Arc<Fleet>, me: usize) -> Control {
+        let control = made(600, None, None);
+        let fleet = Arc::clone(fleet);
+        let first = me * control.most;
+        let seat = Seat { fleet, me, first };
+        Control { seat, ..control }
     }
 
     fn made(patience: u64, rate: Option<Rate>, memory: Option<RelayMemory>) -> Control {
@@ -661,6 +675,47 @@ mod tests {
             !control.no_room(0, 7, "452 4.3.1"),
             "it took one in between"
         );
+    }
+
+    /// Counts how often a waiting session is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_wakes_only_who_may_go_on_because_of_it() {
+        let fleet = Arc::new(Fleet::new([1, 1]));
+        let [first, second] = [0, 1].map(|me| seated(&fleet, me));
+        assert_eq!(first.admit(0).await, Admission::Go);
+        let woken = [(); 2].map(|()| Arc::<Woken>::default());
+        let [turn, limit] = woken.clone().map(Waker::from);
+        let mut waits_for_its_turn = pin!(first.admit(0));
+        let mut is_one_too_many = pin!(second.admit(5));
+        assert!(
+            waits_for_its_turn
+                .as_mut()
+                .poll(&mut Context::from_waker(&turn))
+                .is_pending()
+        );
+        assert!(
+            is_one_too_many
+                .as_mut()
+                .poll(&mut Context::from_waker(&limit))
+                .is_pending()
+        );
+        assert_eq!(second.admit(4).await, Admission::Go);
+        let counts = woken.clone().map(|woken| woken.0.load(Ordering::Relaxed));
+        assert_eq!(counts, [1, 0]);
+        assert_eq!(waits_for_its_turn.await, Admission::Go);
+        for _ in 0..SUCCESSES_PER_SESSION {
+            second.took();
+        }
+        assert_eq!(woken[1].0.load(Ordering::Relaxed), 1, "it earned a session");
     }
 
     #[tokio::test(start_paused = true)]
