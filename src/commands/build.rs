@@ -5,7 +5,6 @@ use std::{fs, io, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
-use url::Url;
 
 use super::{
     Context,
@@ -21,6 +20,7 @@ use crate::{
     domain::fingerprint::Fingerprint,
     files::Stamp,
     store::Store,
+    templates::Templates,
 };
 
 /// Write the feeds, pages and pictures into public/; say what changed
@@ -69,12 +69,12 @@ pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
     let store = workspace::ledger(context, &config).await?;
     let out = args.out.as_deref();
     let destination = Destination::take(context, &config, out, args.overwrite).await?;
-    let loaded = load(context, &config, &store).await?;
+    let checked = load(context, &config, &store).await?;
     for warning in warnings {
         context.talk.say(warning);
     }
     // 2. Feeds and pictures.
-    let built = publish(context, &config, &store, &loaded, destination).await?;
+    let built = publish(context, &config, &store, &checked, destination).await?;
     // 3. The hub hears of it.
     let hub = pings::end(pings::start(context, &config, &store)).await?;
     // 4. What changed.
@@ -87,19 +87,28 @@ pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
     let exit = built.tell_foreign(context);
     // The process ends here: giving back every article one by one takes a tenth
     // of the time of a build that changes little.
-    std::mem::forget(loaded);
+    std::mem::forget(checked);
     Ok(exit)
 }
 
-/// Loads articles, refuses errors, and makes the ledger remember new ids.
+/// What a build is made of, without an error.
+pub struct Checked {
+    /// The articles.
+    pub loaded: Loaded,
+    /// The templates of pages and mail.
+    pub templates: Templates,
+}
+
+/// Loads articles and templates, refuses errors, and makes the ledger remember
+/// new ids.
 ///
 /// # Errors
 /// Exit 65 while an error stands; then the ledger is as before.
-pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<Loaded, Failure> {
+pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<Checked, Failure> {
     let remembered = store.remembered().await.map_err(workspace::store_failure)?;
     let mut loaded = workspace::articles(context, config, &remembered)?;
     workspace::keep_cache(config, &mut loaded);
-    let (_, template_problems) = workspace::templates(config);
+    let (templates, template_problems) = workspace::templates(config);
     let mut problems = std::mem::take(&mut loaded.problems);
     problems.extend(template_problems);
     workspace::refuse_errors(context, &problems)?;
@@ -109,7 +118,7 @@ pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<L
             .await
             .map_err(workspace::store_failure)?;
     }
-    Ok(loaded)
+    Ok(Checked { loaded, templates })
 }
 
 /// Makes every feed and page and copies every picture; all only where bytes
@@ -123,13 +132,14 @@ pub async fn publish(
     context: &Context,
     config: &Config,
     store: &Store,
-    loaded: &Loaded,
+    checked: &Checked,
     destination: Destination,
 ) -> Result<Built, Failure> {
+    let loaded = &checked.loaded;
     let publisher = Publisher::begin(config, store, destination).await?;
     let archives = feeds::publish(context, config, store, loaded, &publisher).await?;
     pictures(context, config, &loaded.pictures, &publisher)?;
-    website::publish(config, store, loaded, &publisher).await?;
+    website::publish(config, store, checked, &publisher).await?;
     let built = publisher.finish(context.clock.now()).await?;
     archives.note(store).await?;
     Ok(built)
@@ -145,7 +155,7 @@ fn pictures(
     let artwork = config.artwork.iter().map(|(file, url)| (file, url));
     let own = pictures.iter().map(|asset| (&asset.file, &asset.url));
     for (file, url) in artwork.chain(own) {
-        let Some(below) = path_below(&config.publication.base_url, url) else {
+        let Some(below) = config.publication.file_at(url) else {
             continue;
         };
         let from = config.root.join(file);
@@ -164,14 +174,4 @@ fn pictures(
         publisher.put(&below, recipe, &bytes)?;
     }
     Ok(())
-}
-
-/// The path of a URL below the base URL, decoded; `None` for one that is not ours.
-fn path_below(base: &Url, url: &Url) -> Option<String> {
-    let rest = url.as_str().strip_prefix(base.as_str())?;
-    let path = percent_encoding::percent_decode_str(rest)
-        .decode_utf8()
-        .ok()?;
-    let is_plain = !path.is_empty() && path.split('/').all(|part| part != "..");
-    is_plain.then(|| path.into_owned())
 }

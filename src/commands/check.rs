@@ -47,10 +47,8 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
     // 1. The configuration; without one there is nothing to check by.
     let (config, mut problems) = workspace::configuration(context)?;
     // 2. The ledger only for remembered ids; it is not made.
-    let remembered = match workspace::existing_ledger(context, &config).await? {
-        Some(store) => store.remembered().await.map_err(workspace::store_failure)?,
-        None => Vec::new(),
-    };
+    let store = workspace::existing_ledger(context, &config).await?;
+    let remembered = workspace::remembered(store.as_ref()).await?;
     // 3. Articles and templates.
     let loaded = workspace::articles(context, &config, &remembered)?;
     let (templates, template_problems) = workspace::templates(&config);

@@ -24,7 +24,7 @@ use crate::{
     domain::delivery::DeliveryId,
     inbound::postfix_log::{Asked, Evidence, PostfixLog},
     links::Signer,
-    store::{Store, UncertainDelivery},
+    store::{RESTORED, Store, UncertainDelivery},
 };
 
 /// Settle uncertain deliveries by the log of a Postfix relay
@@ -136,7 +136,7 @@ fn judge<Z: TimeZone>(
                 .unwrap_or(DateTime::<Utc>::MAX_UTC)
                 .max(delivery.since);
             let evidence = log.says(&message_id(delivery), delivery.started, settled);
-            let (decision, why) = decide(evidence, relays);
+            let (decision, why) = decide(evidence, relays, &delivery.reason);
             Row {
                 delivery: delivery.id,
                 issue: format!("{}/{}", delivery.digest, delivery.number),
@@ -148,13 +148,18 @@ fn judge<Z: TimeZone>(
         .collect())
 }
 
-fn decide(evidence: Evidence, relays: usize) -> (Decision, String) {
+fn decide(evidence: Evidence, relays: usize, reason: &str) -> (Decision, String) {
     match evidence {
         Evidence::Taken(taken) => {
             let at = taken.at.format("%Y-%m-%d %H:%M:%S UTC");
             let why = format!("{} was in the relay's active queue at {at}", taken.queue_id);
             (Decision::Sent, why)
         }
+        // The time of its attempt is that of the restoring.
+        Evidence::NotTaken(_) if reason == RESTORED => (
+            Decision::LeftUncertain,
+            "not in this log, but a backup does not know when it may have been sent".to_owned(),
+        ),
         // Which of them it was handed to is not on record.
         Evidence::NotTaken(_) if relays > 1 => (
             Decision::LeftUncertain,
@@ -275,4 +280,30 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
         _ => Exit::Io,
     };
     Failure::new(exit, format!("{} cannot be read: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{inbound::postfix_log::Taken, store::CRASH};
+
+    #[test]
+    fn a_log_does_not_prove_that_a_restored_one_was_never_sent() {
+        let decision = |evidence, reason| decide(evidence, 1, reason).0;
+        assert_eq!(
+            decision(Evidence::NotTaken(None), CRASH),
+            Decision::QueuedAgain
+        );
+        for evidence in [
+            Evidence::NotTaken(None),
+            Evidence::NotTaken(Some("4711".to_owned())),
+        ] {
+            assert_eq!(decision(evidence, RESTORED), Decision::LeftUncertain);
+        }
+        let taken = Evidence::Taken(Taken {
+            at: DateTime::UNIX_EPOCH,
+            queue_id: "4711".to_owned(),
+        });
+        assert_eq!(decision(taken, RESTORED), Decision::Sent);
+    }
 }

@@ -1,9 +1,8 @@
-//! What `run` and `send` share once an issue is frozen: the right to send, the
-//! drain with its progress and its stop signals, and the report.
+//! What `run` and `send` share once an issue is frozen: the right to send, and
+//! the drain with its progress and its stop signals.
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::ProgressBar;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -11,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    Context,
+    Context, ending,
     exit::{Exit, Failure},
     freezing,
     talk::count,
@@ -66,11 +65,48 @@ pub async fn take_turn(
     }
 }
 
+/// What is delivered once issues are frozen.
+#[derive(Clone, Copy)]
+pub struct Delivering<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The ledger.
+    pub store: &'a Store,
+    /// The run's number.
+    pub number: i64,
+    /// How long a stopped run waits for the messages under way.
+    pub grace: Duration,
+}
+
+/// Delivers what is due in the order of all commands that send, and says how it
+/// went. `told` hears of the drain before anything that may fail after it.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub async fn all(
+    context: &Context,
+    delivering: &Delivering<'_>,
+    lock: &mut RunLock,
+    told: impl FnOnce(&Report),
+) -> Result<Exit, Failure> {
+    let Delivering { config, store, .. } = *delivering;
+    let mut exit = expire(context, store).await?;
+    exit = exit.worse(turn::set_out(context, store, delivering.number).await?);
+    let report = drain(context, config, store, lock, delivering.grace).await?;
+    told(&report);
+    exit = exit.worse(ending::conclude(context, config, &report));
+    store
+        .finish_issues(context.clock.now())
+        .await
+        .map_err(turn::ledger_failure)?;
+    Ok(exit.worse(ending::uncertain_held(context, store).await?))
+}
+
 /// Ends what ran out of time, and says so.
 ///
 /// # Errors
 /// When the ledger cannot be written.
-pub async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
+async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
     let expired = store
         .expire(context.clock.now())
         .await
@@ -97,7 +133,7 @@ pub async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// When the ledger cannot be written.
-pub async fn drain(
+async fn drain(
     context: &Context,
     config: &Config,
     store: &Store,
@@ -290,108 +326,4 @@ fn outbox_failure(error: OutboxError) -> Failure {
 fn random_fraction() -> f64 {
     let number = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(number) / f64::from(u32::MAX)
-}
-
-/// The exit code of an ending.
-#[must_use]
-pub fn exit_for(why: Why) -> Exit {
-    match why {
-        Why::RelayAway | Why::Quota | Why::Stopped => Exit::Temporary,
-        Why::Protocol => Exit::Protocol,
-        Why::Refused => Exit::Refused,
-        Why::Sender => Exit::Config,
-        Why::Content => Exit::Paused,
-        Why::OthersServe => Exit::Done,
-        Why::Folder => Exit::Io,
-    }
-}
-
-/// Says how a drain went, and what that means for the exit code.
-pub fn conclude(context: &Context, config: &Config, report: &Report) -> Exit {
-    let talk = &context.talk;
-    let mut exit = Exit::Done;
-    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    let mut done = Vec::new();
-    for (amount, word) in [
-        (report.sent, "sent"),
-        (report.rejected, "refused"),
-        (report.failed, "failed"),
-        (report.deferred, "deferred"),
-    ] {
-        if amount > 0 {
-            done.push(format!("{} {word}", grouped(amount)));
-        }
-    }
-    if let Some(at) = report.next_due.filter(|_| report.deferred > 0) {
-        done.push(next_attempt(at, context.clock.now(), config));
-    }
-    if !done.is_empty() {
-        talk.say(done.join(", "));
-    }
-    if report.suppressed > 0 {
-        talk.say(format!(
-            "{} will not be written to again",
-            count(number(report.suppressed), "unknown address")
-        ));
-    }
-    for (reason, amount) in &report.failures {
-        talk.must_say(format!("{} failed: {reason}", grouped(*amount)));
-    }
-    if !report.paused.iter().any(|paused| paused.why == Why::Sender) {
-        for complaint in &report.complaints {
-            talk.must_say(complaint);
-        }
-    }
-    for late in &report.late {
-        talk.must_say(format!(
-            "delivery {} of {}/{}: the relay took attempt {} after all, when attempt {} had been \
-             made; this reader may have it twice, see `letterpress why`",
-            late.delivery, late.digest, late.number, late.attempt, late.newest
-        ));
-        exit = exit.worse(Exit::Uncertain);
-    }
-    for paused in &report.paused {
-        talk.must_say(format!(
-            "issue {} is paused: {}\nhint: mend it, then `letterpress issues resume {}`",
-            paused.issue, paused.text, paused.issue
-        ));
-        exit = exit.worse(exit_for(paused.why));
-    }
-    for (relay, sent) in &report.relays {
-        talk.say(format!("relay {relay}: {} sent", grouped(*sent)));
-    }
-    for ending in report.dropped.iter().chain(&report.ending) {
-        talk.must_say(&ending.text);
-        exit = exit.worse(exit_for(ending.why));
-    }
-    exit
-}
-
-/// In local time, rounded up: a run at that minute finds something to do.
-fn next_attempt(at: DateTime<Utc>, now: DateTime<Utc>, config: &Config) -> String {
-    let zone = config.publication.timezone;
-    let up = TimeDelta::seconds((60 - at.timestamp().rem_euclid(60)) % 60);
-    let local = (at + up).with_timezone(&zone);
-    let format = if local.date_naive() == now.with_timezone(&zone).date_naive() {
-        "%H:%M"
-    } else {
-        "%Y-%m-%d %H:%M"
-    };
-    format!("next attempt {}", local.format(format))
-}
-
-/// Says that uncertain deliveries are held, as long as there are any.
-///
-/// # Errors
-/// When the ledger cannot be read.
-pub async fn uncertain_held(context: &Context, store: &Store) -> Result<Exit, Failure> {
-    let held = store.uncertain().await.map_err(turn::ledger_failure)?.len();
-    if held == 0 {
-        return Ok(Exit::Done);
-    }
-    context.talk.must_say(format!(
-        "{} held: nobody knows whether it arrived; see `letterpress uncertain list`",
-        count(held, "uncertain delivery")
-    ));
-    Ok(Exit::Uncertain)
 }

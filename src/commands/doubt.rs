@@ -122,7 +122,8 @@ fn fate(
 }
 
 /// Whether the relay still knows the message if it took it: it was frozen with
-/// the header that the relay honours, and that not too long ago.
+/// the header that the relay honours, and that not too long ago. When a restored
+/// one was sent, if it was, is not on record.
 fn is_known_to_relay(
     one: &UncertainDelivery,
     idempotency: Option<&Idempotency>,
@@ -130,7 +131,8 @@ fn is_known_to_relay(
 ) -> bool {
     idempotency.is_some_and(|known| {
         let age = now - one.started;
-        one.idempotency_header.as_ref() == Some(&known.header)
+        one.reason != RESTORED
+            && one.idempotency_header.as_ref() == Some(&known.header)
             && TimeDelta::from_std(known.window).is_ok_and(|window| age < window)
     })
 }
@@ -191,5 +193,10 @@ mod tests {
         assert_eq!(auto(&uncertain(None), 16), Fate::Held, "frozen without");
         let other = uncertain(Some("Other-Idempotency-Key"));
         assert_eq!(auto(&other, 16), Fate::Held);
+        let restored = UncertainDelivery {
+            reason: RESTORED.to_owned(),
+            ..carries
+        };
+        assert_eq!(auto(&restored, 16), Fate::Held, "sent at any time");
     }
 }

@@ -26,9 +26,10 @@ use crate::{
         article::{Article, ArticleId, Body},
         chronicle::{Archived, Changes, Chronicle, Documents, Tombstone},
         fingerprint::Fingerprint,
+        podcast::Podcast,
         publication::FeedContent,
     },
-    feed::{self, Feed, FeedError, File, Part, Stream},
+    feed::{self, Feed, FeedError, File, Outline, Part, Stream},
     store::Store,
 };
 
@@ -229,19 +230,24 @@ impl<'a> Maker<'a> {
     /// # Errors
     /// When it cannot be written.
     pub(super) fn podcast(&self, stream: &Stream) -> Result<Option<File>, Unmade> {
-        let collection = &self.loaded.collection;
-        let Some(podcast) = feed::podcast_of(stream, collection) else {
+        let Some((podcast, plan)) = self.episodes(stream) else {
             return Ok(None);
         };
+        let bodies = self.bodies(&plan)?;
+        let feed = self.assemble(&plan).with_bodies(&bodies)?;
+        Ok(Some(feed.podcast(podcast)?))
+    }
+
+    fn episodes<'b>(&'b self, stream: &'b Stream) -> Option<(&'b Podcast, Plan<'b>)> {
+        let collection = &self.loaded.collection;
+        let podcast = feed::podcast_of(stream, collection)?;
         let plan = Plan {
             stream,
             articles: feed::episodes(stream, collection),
             part: Part::Subscription { newest: None },
             withdrawn: Vec::new(),
         };
-        let bodies = self.bodies(&plan)?;
-        let feed = self.assemble(&plan).with_bodies(&bodies)?;
-        Ok(Some(feed.podcast(podcast)?))
+        Some((podcast, plan))
     }
 
     /// Numbers of the archive documents of a stream, oldest first.
@@ -282,11 +288,11 @@ impl<'a> Maker<'a> {
             .map(|plan| {
                 let feed = self.assemble(plan);
                 let recipe = feed.recipe();
-                let is_kept = keep_all(publisher, &feed.places(), recipe)?;
+                let is_kept = publisher.keeps_all(&feed.places(), recipe)?;
                 Ok((!is_kept).then_some((feed, recipe)))
             })
             .collect::<Result<Vec<_>, Failure>>()?;
-        let new: Vec<(Feed<'_>, Fingerprint)> = new.into_iter().flatten().collect();
+        let new: Vec<(Outline<'_>, Fingerprint)> = new.into_iter().flatten().collect();
         // Streams share articles: each is rendered once.
         let shown = new.iter().flat_map(|(feed, _)| &feed.entries);
         let bodies = self
@@ -328,11 +334,18 @@ impl<'a> Maker<'a> {
         }
     }
 
+    /// Makes the podcasts that say something new.
     fn podcasts(&self, publisher: &Publisher<'_>) -> Result<(), Failure> {
-        for stream in &self.streams {
-            if let Some(file) = self.podcast(stream)? {
-                publisher.put_feed(&file.path, None, &file.bytes)?;
+        for (podcast, plan) in self.streams.iter().filter_map(|one| self.episodes(one)) {
+            let feed = self.assemble(&plan);
+            let recipe = feed.podcast_recipe(podcast);
+            if publisher.keeps(&feed.podcast_place(), recipe)? {
+                continue;
             }
+            let feed = feed.with_bodies(&self.bodies(&plan)?);
+            let file = feed.and_then(|feed| feed.podcast(podcast));
+            let file = file.map_err(|error| broken(&error))?;
+            publisher.put_feed(&file.path, Some(recipe), &file.bytes)?;
         }
         Ok(())
     }
@@ -357,9 +370,9 @@ impl<'a> Maker<'a> {
             for (number, ids) in documents.iter() {
                 let plan = self.document(stream, documents, number, ids);
                 let fingerprint = self.fingerprint(&plan);
-                let paths = feed::archive_paths(stream, number);
+                let paths = feed::archive_files(stream, number).map(|file| file.path);
                 let is_known = |path: &String| known.get(path) == Some(&fingerprint);
-                if paths.iter().all(is_known) && keep(publisher, &paths)? {
+                if paths.iter().all(is_known) && publisher.keep_all(&paths)? {
                     continue;
                 }
                 noted.extend(paths.map(|path| (path, fingerprint.clone())));
@@ -457,8 +470,8 @@ impl<'a> Maker<'a> {
         Renderer::new(Arc::clone(&self.loaded.site)).without_text()
     }
 
-    fn assemble<'b>(&'b self, plan: &Plan<'b>) -> Feed<'b> {
-        Feed::assemble(
+    fn assemble<'b>(&'b self, plan: &Plan<'b>) -> Outline<'b> {
+        Outline::assemble(
             &self.config.publication,
             &self.config.feeds,
             &self.loaded.collection,
@@ -506,31 +519,6 @@ impl<'a> Uses<'a> {
         let left = self.0.get(article);
         left.is_none_or(|left| left.fetch_sub(1, Ordering::Relaxed) <= 1)
     }
-}
-
-/// Keeps all files of a feed that was made of the same things, or says that
-/// they have to be made.
-fn keep_all(
-    publisher: &Publisher<'_>,
-    paths: &[String],
-    recipe: Fingerprint,
-) -> Result<bool, Failure> {
-    for path in paths {
-        if !publisher.keeps(path, recipe)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// Keeps all of a document's files, or says that one of them is not there.
-fn keep(publisher: &Publisher<'_>, paths: &[String]) -> Result<bool, Failure> {
-    for path in paths {
-        if !publisher.keep(path)? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 fn broken(error: &FeedError) -> Failure {

@@ -22,7 +22,7 @@ use crate::{
         schedule::Due,
     },
     links::Signer,
-    mail::{self, IssueInput, Rendered, dkim::Keys},
+    mail::{self, IssueInput, Pictures, Rendered, dkim::Keys},
     store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, Store},
     templates::Templates,
 };
@@ -104,18 +104,19 @@ pub fn too_few(plan: &IssuePlan<'_>, digest: &Digest) -> String {
 pub fn subject(
     config: &Config,
     loaded: &Loaded,
+    templates: &Templates,
     digest: &Digest,
     plan: &IssuePlan<'_>,
 ) -> Option<String> {
-    let (templates, _) = workspace::templates(config);
     // Bodies are not needed for a subject, and rendering them takes time.
     let articles = plan
         .articles
         .iter()
         .map(|article| (*article, Arc::default()))
         .collect();
-    let input = issue_input(config, loaded, digest, plan, articles);
-    mail::subject_line(&input, &templates, config.mail.as_ref()?).ok()
+    let pictures = Pictures::default();
+    let input = issue_input(config, loaded, digest, plan, articles, &pictures);
+    mail::subject_line(&input, templates, config.mail.as_ref()?).ok()
 }
 
 fn issue_input<'a>(
@@ -124,6 +125,7 @@ fn issue_input<'a>(
     digest: &'a Digest,
     plan: &IssuePlan<'_>,
     articles: Vec<(&'a Article, Arc<Body>)>,
+    pictures: &'a Pictures,
 ) -> IssueInput<'a> {
     IssueInput {
         publication: &config.publication,
@@ -131,6 +133,7 @@ fn issue_input<'a>(
         sections: loaded.collection.sections(),
         number: plan.number,
         articles,
+        pictures,
         date: plan
             .cutoff
             .with_timezone(&config.publication.timezone)
@@ -158,7 +161,8 @@ pub fn render(
         .iter()
         .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
         .collect();
-    let input = issue_input(config, loaded, digest, plan, articles);
+    let pictures = Pictures::default();
+    let input = issue_input(config, loaded, digest, plan, articles, &pictures);
     mail::render(&input, templates, without_password(config)?, signer, keys)
         .map_err(|error| Failure::of(Exit::Data, &error))
 }

@@ -8,6 +8,7 @@ pub mod check_log;
 pub mod deliver;
 pub mod dkim;
 pub mod doubt;
+pub mod ending;
 pub mod exit;
 pub mod feeds;
 pub mod flood;

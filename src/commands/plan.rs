@@ -12,17 +12,19 @@ use super::{
     exit::{Exit, Failure},
     freezing,
     talk::count,
-    workspace,
+    workspace::{self, Known},
 };
 use crate::{
     config::Config,
     content::Loaded,
     domain::{
+        article::Remembered,
         collection::Withheld,
         digest::Digest,
         issue::{Choice, Considered, History, IssuePlan, Past},
         schedule::{Due, Slot},
     },
+    templates::Templates,
 };
 
 /// Show what would go out next, when, to how many, and why
@@ -75,14 +77,20 @@ struct PlannedIssue {
 pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     let (config, _) = workspace::configuration(context)?;
     let digests = freezing::chosen(&config, args.digest.as_deref())?;
-    let remembered = match workspace::existing_ledger(context, &config).await? {
-        Some(store) => store.remembered().await.map_err(workspace::store_failure)?,
-        None => Vec::new(),
-    };
+    let store = workspace::existing_ledger(context, &config).await?;
+    let remembered = workspace::remembered(store.as_ref()).await?;
     let loaded = workspace::articles(context, &config, &remembered)?;
+    let (templates, _) = workspace::templates(&config);
+    let sources = Sources {
+        config: &config,
+        remembered: &remembered,
+        loaded: &loaded,
+        templates: &templates,
+    };
     let mut plans = Vec::new();
     for digest in digests {
-        plans.push(look_ahead(context, &config, &loaded, digest, args.count).await?);
+        let known = workspace::known(&config, store.as_ref(), digest).await?;
+        plans.push(look_ahead(context, &sources, known, digest, args.count)?);
     }
     let most = if context.talk.is_verbose() {
         usize::MAX
@@ -103,15 +111,24 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn look_ahead(
+/// What every plan is made of.
+struct Sources<'a> {
+    config: &'a Config,
+    /// Ids by source file.
+    remembered: &'a [Remembered],
+    /// The articles as they are now.
+    loaded: &'a Loaded,
+    templates: &'a Templates,
+}
+
+fn look_ahead(
     context: &Context,
-    config: &Config,
-    loaded: &Loaded,
+    sources: &Sources<'_>,
+    known: Known,
     digest: &Digest,
     count: usize,
 ) -> Result<DigestPlan, Failure> {
     let now = context.clock.start();
-    let known = workspace::known(context, config, digest).await?;
     let (mut history, readers) = (known.history, known.readers);
     let due = digest.schedule.due(history.cursor, now, digest.max_late);
     let mut slots: Vec<Slot> = due.slot.into_iter().collect();
@@ -122,14 +139,18 @@ async fn look_ahead(
         // What is dated before the slot will be published when it comes.
         let cutoff = digest.schedule.instant(slot).max(now);
         let by_then;
-        let loaded = if has_future(loaded, cutoff) {
-            by_then = workspace::articles_at(context, config, &known.remembered, cutoff)?;
+        let Sources {
+            config, remembered, ..
+        } = *sources;
+        let loaded = if has_future(sources.loaded, cutoff) {
+            by_then = workspace::articles_at(context, config, remembered, cutoff)?;
             &by_then
         } else {
-            loaded
+            sources.loaded
         };
+        let sources = Sources { loaded, ..*sources };
         let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), cutoff);
-        issues.push(planned(config, loaded, digest, &plan, slot, &due));
+        issues.push(planned(&sources, digest, &plan, slot, &due));
         if plan.is_enough(digest) {
             carry(&mut history, &plan);
         }
@@ -154,13 +175,18 @@ fn has_future(loaded: &Loaded, by: DateTime<Utc>) -> bool {
 }
 
 fn planned(
-    config: &Config,
-    loaded: &Loaded,
+    sources: &Sources<'_>,
     digest: &Digest,
     plan: &IssuePlan<'_>,
     slot: Slot,
     due: &Due,
 ) -> PlannedIssue {
+    let Sources {
+        config,
+        loaded,
+        templates,
+        ..
+    } = *sources;
     let is_due = due.slot == Some(slot);
     let reason = (!plan.is_enough(digest)).then(|| freezing::too_few(plan, digest));
     PlannedIssue {
@@ -178,7 +204,7 @@ fn planned(
             Vec::new()
         },
         will_be_sent: reason.is_none(),
-        subject: freezing::subject(config, loaded, digest, plan),
+        subject: freezing::subject(config, loaded, templates, digest, plan),
         reason,
         articles: plan.articles.len(),
         considered: plan.considered.clone(),

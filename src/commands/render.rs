@@ -47,8 +47,10 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     // 1. What the next issue would carry.
     let (config, _) = workspace::configuration(context)?;
     let digest = freezing::chosen(&config, Some(&args.digest))?[0];
-    let known = workspace::known(context, &config, digest).await?;
-    let loaded = workspace::articles(context, &config, &known.remembered)?;
+    let store = workspace::existing_ledger(context, &config).await?;
+    let known = workspace::known(&config, store.as_ref(), digest).await?;
+    let remembered = workspace::remembered(store.as_ref()).await?;
+    let loaded = workspace::articles(context, &config, &remembered)?;
     let (templates, template_problems) = workspace::templates(&config);
     let now = context.clock.start();
     let due = digest

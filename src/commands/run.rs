@@ -7,8 +7,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context, build, deliver,
-    deliver::Turn,
+    Context,
+    build::{self, Checked},
+    deliver::{self, Delivering, Turn},
     doubt,
     exit::{Exit, Failure},
     flood,
@@ -21,7 +22,6 @@ use super::{
 };
 use crate::{
     config::Config,
-    content::Loaded,
     domain::{
         delivery::OnUncertain,
         digest::Digest,
@@ -101,15 +101,11 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
         context.talk.say(warning);
     }
     let result = steps(context, args, &config, &store, &mut lock, &mut done).await;
-    let exit = match &result {
-        Ok(exit) => *exit,
-        Err(failure) => failure.exit,
-    };
-    done.exit = exit.code();
-    let summary = serde_json::to_string(&done).unwrap_or_default();
-    let ended = turn::end(context, &store, number, exit, &summary).await;
-    result.map_err(Failure::before_sending)?;
-    ended?;
+    let exit = turn::close(context, &store, number, result, |exit| {
+        done.exit = exit.code();
+        serde_json::to_string(&done).unwrap_or_default()
+    })
+    .await?;
     if context.talk.format == Format::Json {
         context.talk.data(&done, String::new)?;
     }
@@ -144,16 +140,14 @@ async fn steps(
     // 4. Deliver; the hub hears of the feeds meanwhile.
     let round = pings::start(context, config, store);
     if config.mail.is_some() {
-        exit = exit.worse(deliver::expire(context, store).await?);
-        exit = exit.worse(turn::set_out(context, store, done.number).await?);
-        let report = deliver::drain(context, config, store, lock, args.grace).await?;
-        exit = exit.worse(deliver::conclude(context, config, &report));
-        take_over(done, &report);
-        store
-            .finish_issues(context.clock.now())
-            .await
-            .map_err(turn::ledger_failure)?;
-        exit = exit.worse(deliver::uncertain_held(context, store).await?);
+        let delivering = Delivering {
+            config,
+            store,
+            number: done.number,
+            grace: args.grace,
+        };
+        let told = |report: &Report| take_over(done, report);
+        exit = exit.worse(deliver::all(context, &delivering, lock, told).await?);
     }
     done.hub = pings::end(round).await?;
     // 5. What a person should know.
@@ -173,17 +167,17 @@ async fn publish_and_freeze(
     done: &mut Done,
 ) -> Result<(), Failure> {
     let destination = Destination::take(context, config, None, false).await?;
-    let loaded = build::load(context, config, store).await?;
-    let built = build::publish(context, config, store, &loaded, destination).await?;
+    let checked = build::load(context, config, store).await?;
+    let built = build::publish(context, config, store, &checked, destination).await?;
     if !built.is_empty() {
         context.talk.say(format!("built: {}", built.summary()));
     }
     done.built = Some(built);
-    let result = freeze_all(context, config, store, &loaded, done).await;
+    let result = freeze_all(context, config, store, &checked, done).await;
     // A letter has a page too, and the articles it leads to are there by now.
     if !done.issues.is_empty() && config.content.pages {
         let destination = Destination::take(context, config, None, false).await?;
-        let letters = build::publish(context, config, store, &loaded, destination).await?;
+        let letters = build::publish(context, config, store, &checked, destination).await?;
         context
             .talk
             .say(format!("built the letters: {}", letters.summary()));
@@ -196,13 +190,13 @@ async fn freeze_all(
     context: &Context,
     config: &Config,
     store: &Store,
-    loaded: &Loaded,
+    checked: &Checked,
     done: &mut Done,
 ) -> Result<(), Failure> {
     let mut first = None;
     for digest in &config.digests {
         // One digest's template error must not keep the others back.
-        if let Err(failure) = freeze_due(context, config, store, loaded, digest, done).await {
+        if let Err(failure) = freeze_due(context, config, store, checked, digest, done).await {
             if failure.exit != Exit::Data {
                 return Err(failure);
             }
@@ -216,10 +210,11 @@ async fn freeze_due(
     context: &Context,
     config: &Config,
     store: &Store,
-    loaded: &Loaded,
+    checked: &Checked,
     digest: &Digest,
     done: &mut Done,
 ) -> Result<(), Failure> {
+    let Checked { loaded, templates } = checked;
     let now = context.clock.start();
     let history = store
         .history(&digest.name)
@@ -263,13 +258,12 @@ async fn freeze_due(
         ));
     }
     let hold = flood::check(store, digest, plan.articles.len(), due.caught_up.len()).await?;
-    let (templates, _) = workspace::templates(config);
     let frozen = freezing::freeze(
         &freezing::Freezing {
             config,
             store,
             loaded,
-            templates: &templates,
+            templates,
             digest,
         },
         &plan,

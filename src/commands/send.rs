@@ -7,9 +7,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context, build, deliver,
-    deliver::Turn,
-    doubt,
+    Context,
+    build::{self, Checked},
+    deliver::{self, Delivering, Turn},
+    doubt, ending,
     exit::{Exit, Failure},
     freezing::{self, Freezing},
     publisher::Destination,
@@ -22,7 +23,6 @@ use crate::{
         Config,
         settings::{MailSettings, Relay},
     },
-    content::Loaded,
     domain::{
         address::{AddressError, EmailAddress},
         delivery::OnUncertain,
@@ -103,76 +103,44 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
         .map_err(Failure::before_sending)?;
     let number = turn::begin(context, &config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
-    let sending = Sending {
+    let delivering = Delivering {
         config: &config,
         store: &store,
-        digest,
         number,
-        on_uncertain: args.on_uncertain,
         grace: args.grace,
     };
-    let result = steps(context, &sending, &mut lock).await;
-    let exit = match &result {
-        Ok(exit) => *exit,
-        Err(failure) => failure.exit,
-    };
-    let summary = format!("send {}", digest.name);
-    let ended = turn::end(context, &store, number, exit, &summary).await;
-    result.map_err(Failure::before_sending)?;
-    ended?;
-    Ok(exit)
-}
-
-/// What the steps need.
-struct Sending<'a> {
-    config: &'a Config,
-    store: &'a Store,
-    digest: &'a Digest,
-    number: i64,
-    on_uncertain: Option<OnUncertain>,
-    grace: Duration,
+    let result = steps(context, &delivering, digest, args.on_uncertain, &mut lock).await;
+    let summary = |_| format!("send {}", digest.name);
+    turn::close(context, &store, number, result, summary).await
 }
 
 async fn steps(
     context: &Context,
-    sending: &Sending<'_>,
+    delivering: &Delivering<'_>,
+    digest: &Digest,
+    on_uncertain: Option<OnUncertain>,
     lock: &mut RunLock,
 ) -> Result<Exit, Failure> {
-    let Sending {
-        config,
-        store,
-        digest,
-        number,
-        on_uncertain,
-        grace,
-    } = *sending;
+    let Delivering { config, store, .. } = *delivering;
     // 1. What an earlier run left behind.
     doubt::recover(context, config, store, on_uncertain).await?;
     subscribers::seed(context, config, store).await?;
     // 2. The issue, frozen.
-    let loaded = build::load(context, config, store).await?;
-    if !freeze(context, config, store, digest, &loaded).await? {
-        return Ok(Exit::Done);
+    let checked = build::load(context, config, store).await?;
+    if !freeze(context, config, store, digest, &checked).await? {
+        return ending::uncertain_held(context, store).await;
     }
     // 3. What the letter leads to is there before the letter is; but what is
     //    frozen goes out also when public/ cannot be written.
     let mut exit = Exit::Done;
     if config.content.pages
-        && let Err(failure) = publish(context, config, store, &loaded).await
+        && let Err(failure) = publish(context, config, store, &checked).await
     {
         context.talk.must_say(&failure);
         exit = failure.exit;
     }
     // 4. Delivered like any other.
-    exit = exit.worse(deliver::expire(context, store).await?);
-    exit = exit.worse(turn::set_out(context, store, number).await?);
-    let report = deliver::drain(context, config, store, lock, grace).await?;
-    store
-        .finish_issues(context.clock.now())
-        .await
-        .map_err(turn::ledger_failure)?;
-    exit = exit.worse(deliver::conclude(context, config, &report));
-    Ok(exit.worse(deliver::uncertain_held(context, store).await?))
+    Ok(exit.worse(deliver::all(context, delivering, lock, |_| ()).await?))
 }
 
 /// Freezes the next issue; false when there is nothing for it to carry.
@@ -181,9 +149,9 @@ async fn freeze(
     config: &Config,
     store: &Store,
     digest: &Digest,
-    loaded: &Loaded,
+    checked: &Checked,
 ) -> Result<bool, Failure> {
-    let (templates, _) = workspace::templates(config);
+    let Checked { loaded, templates } = checked;
     let history = store
         .history(&digest.name)
         .await
@@ -201,7 +169,7 @@ async fn freeze(
         config,
         store,
         loaded,
-        templates: &templates,
+        templates,
         digest,
     };
     // Whoever sends by hand has looked: no number of articles holds it back.
@@ -223,10 +191,10 @@ async fn publish(
     context: &Context,
     config: &Config,
     store: &Store,
-    loaded: &Loaded,
+    checked: &Checked,
 ) -> Result<(), Failure> {
     let destination = Destination::take(context, config, None, false).await?;
-    let built = build::publish(context, config, store, loaded, destination).await?;
+    let built = build::publish(context, config, store, checked, destination).await?;
     if !built.is_empty() {
         context.talk.say(format!("built: {}", built.summary()));
     }
@@ -240,8 +208,11 @@ async fn without_ledger(
     digest: &Digest,
     tests: &[EmailAddress],
 ) -> Result<Exit, Failure> {
-    let known = workspace::known(context, config, digest).await?;
-    let loaded = workspace::articles(context, config, &known.remembered)?;
+    let store = workspace::existing_ledger(context, config).await?;
+    let known = workspace::known(config, store.as_ref(), digest).await?;
+    let remembered = workspace::remembered(store.as_ref()).await?;
+    drop(store);
+    let loaded = workspace::articles(context, config, &remembered)?;
     let (templates, problems) = workspace::templates(config);
     workspace::refuse_errors(context, &loaded.problems)?;
     workspace::refuse_errors(context, &problems)?;
@@ -341,7 +312,7 @@ async fn hand_over(
             let dialer = Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts)
                 .map_err(|error| Failure::of(Exit::Config, &error))?;
             let failed = |trouble: Trouble| {
-                Failure::of(deliver::exit_for(outbox::why(&trouble)), &trouble).hint(format!(
+                Failure::of(ending::exit_for(outbox::why(&trouble)), &trouble).hint(format!(
                     "the test to {} was not delivered",
                     address.expose()
                 ))

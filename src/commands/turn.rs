@@ -38,21 +38,27 @@ pub async fn begin(context: &Context, config: &Config, store: &Store) -> Result<
     }
 }
 
-/// Notes how a run ended, whatever became of it.
+/// Notes how a run ended, whatever became of it, and hands its ending on.
+/// `summary` is made once the exit code is known.
 ///
 /// # Errors
-/// When the ledger cannot be written.
-pub async fn end(
+/// The run's own, or that the ledger cannot be written.
+pub async fn close(
     context: &Context,
     store: &Store,
     number: i64,
-    exit: Exit,
-    summary: &str,
-) -> Result<(), Failure> {
-    store
-        .end_run(number, i32::from(exit.code()), summary, context.clock.now())
-        .await
-        .map_err(ledger_failure)
+    result: Result<Exit, Failure>,
+    summary: impl FnOnce(Exit) -> String,
+) -> Result<Exit, Failure> {
+    let exit = match &result {
+        Ok(exit) => *exit,
+        Err(failure) => failure.exit,
+    };
+    let (code, now) = (i32::from(exit.code()), context.clock.now());
+    let ended = store.end_run(number, code, &summary(exit), now).await;
+    result.map_err(Failure::before_sending)?;
+    ended.map_err(ledger_failure)?;
+    Ok(exit)
 }
 
 fn refusal(context: &Context, restored: &Restored) -> Failure {

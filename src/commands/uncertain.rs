@@ -80,8 +80,8 @@ fn last_phase(reason: &str) -> &'static str {
     match reason {
         // The intent was durable; how far the message came, nobody saw.
         CRASH => "intent",
-        // It was queued when the backup was made.
-        RESTORED => "queued",
+        // It was queued or under way then; what came after it, the copy forgot.
+        RESTORED => "backup",
         _ => "dot",
     }
 }

@@ -1,9 +1,8 @@
 //! The website's part of a build: pages of articles and lists, and the archive
 //! of letters from the ledger.
 
-use std::collections::BTreeSet;
-
 use super::{
+    build::Checked,
     exit::{Exit, Failure},
     publisher::Publisher,
     workspace,
@@ -18,14 +17,11 @@ use crate::{
         issue::IssueState,
         language::is_english,
     },
-    feed,
+    feed::{self, Place, Stream},
     mail::{Edition, Everybody, LETTER_CLASS},
-    pages::{self, Input, Letter, Page, PagesError, Target},
+    pages::{self, FeedFile, Feeds, Input, Letter, Page, PagesError, Target},
     store::{IssueSummary, Store},
 };
-
-/// Files that each stream of articles has in its folder.
-const FEED_FILES: [&str; 3] = ["rss.xml", "atom.xml", "feed.json"];
 
 /// Makes every page, unless `content.pages` says that there are none.
 ///
@@ -34,20 +30,20 @@ const FEED_FILES: [&str; 3] = ["rss.xml", "atom.xml", "feed.json"];
 pub async fn publish(
     config: &Config,
     store: &Store,
-    loaded: &Loaded,
+    checked: &Checked,
     publisher: &Publisher<'_>,
 ) -> Result<(), Failure> {
     if !config.content.pages {
         return Ok(());
     }
+    let Checked { loaded, templates } = checked;
     let letters = letters(config, store).await?;
-    let (templates, _) = workspace::templates(config);
     let renderer = Renderer::new(std::sync::Arc::clone(&loaded.site));
-    let feeds = feed_files(loaded);
+    let feeds = feeds(loaded);
     let input = Input {
         publication: &config.publication,
         collection: &loaded.collection,
-        templates: &templates,
+        templates,
         letters: &letters,
         feeds: &feeds,
     };
@@ -80,18 +76,22 @@ impl Target for Website<'_> {
     }
 }
 
-/// Every feed there is, so that pages announce no other.
-pub(super) fn feed_files(loaded: &Loaded) -> BTreeSet<String> {
+/// Every feed there is.
+pub(super) fn feeds(loaded: &Loaded) -> Feeds {
     let collection = &loaded.collection;
-    let mut files = BTreeSet::from(["feeds.opml".to_owned()]);
-    for stream in feed::streams(collection) {
-        let path = stream.path();
-        files.extend(FEED_FILES.map(|name| format!("{path}{name}")));
-        if feed::podcast_of(&stream, collection).is_some() {
-            files.insert(format!("{path}podcast.xml"));
-        }
+    let files = |stream: &Stream| {
+        let places = feed::files_of(stream, collection).into_iter();
+        let file = |place: Place| FeedFile {
+            label: place.label,
+            path: place.path,
+            media_type: place.media_type,
+        };
+        (stream.path(), places.map(file).collect())
+    };
+    Feeds {
+        list: feed::LIST.to_owned(),
+        files: feed::streams(collection).iter().map(files).collect(),
     }
-    files
 }
 
 impl From<PagesError> for Failure {

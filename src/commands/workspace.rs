@@ -37,17 +37,30 @@ pub const PUBLIC: &str = "public";
 /// # Errors
 /// Exit 66 when there is none, 78 when it has errors, each on its own line.
 pub fn configuration(context: &Context) -> Result<(Config, Vec<Problem>), Failure> {
-    let path = match &context.config {
-        Some(path) => path.clone(),
-        None => {
-            let here = std::env::current_dir().map_err(|e| Failure::of(Exit::NoInput, &e))?;
-            crate::config::find(&here).map_err(|error| {
-                Failure::of(Exit::NoInput, &error)
-                    .hint("`letterpress init` makes a publication; `--config FILE` names one")
-            })?
-        }
-    };
-    Config::load(&path).map_err(|error| match &error {
+    configuration_in(context, &config_file(context)?)
+}
+
+/// The file of the settings: the one that was named, or the nearest.
+///
+/// # Errors
+/// Exit 66 when there is none.
+pub fn config_file(context: &Context) -> Result<PathBuf, Failure> {
+    if let Some(path) = &context.config {
+        return Ok(path.clone());
+    }
+    let here = std::env::current_dir().map_err(|e| Failure::of(Exit::NoInput, &e))?;
+    crate::config::find(&here).map_err(|error| {
+        Failure::of(Exit::NoInput, &error)
+            .hint("`letterpress init` makes a publication; `--config FILE` names one")
+    })
+}
+
+/// Reads the configuration from its file.
+///
+/// # Errors
+/// As [`configuration`].
+pub fn configuration_in(context: &Context, path: &Path) -> Result<(Config, Vec<Problem>), Failure> {
+    Config::load(path).map_err(|error| match &error {
         ConfigError::Invalid(problems) => {
             for problem in problems {
                 context.talk.must_say(problem);
@@ -174,9 +187,22 @@ pub fn articles_at(
     remembered: &[Remembered],
     now: DateTime<Utc>,
 ) -> Result<Loaded, Failure> {
+    articles_from(context, config, remembered, now, &kept_cache(config))
+}
+
+/// The same from a cache that the caller has.
+///
+/// # Errors
+/// When `content/` cannot be read at all.
+pub fn articles_from(
+    context: &Context,
+    config: &Config,
+    remembered: &[Remembered],
+    now: DateTime<Utc>,
+    cache: &Cache,
+) -> Result<Loaded, Failure> {
     let bar = context.talk.bar("loading", 0);
     let since = context.clock.machine_time();
-    let cache = Cache::read(fs::read(article_cache(config)).unwrap_or_default());
     let source = Source {
         root: &config.root,
         dir: &config.content_dir,
@@ -184,7 +210,7 @@ pub fn articles_at(
         rules: &config.content,
         now,
         remembered,
-        cache: &cache,
+        cache,
         since,
     };
     let loaded = content::load(&source, &|done, total| {
@@ -203,7 +229,12 @@ pub fn beside_ledger(config: &Config, end: &str) -> PathBuf {
     name.into()
 }
 
-/// What is kept of articles that were read.
+/// What the last build kept of the articles that it read.
+#[must_use]
+pub fn kept_cache(config: &Config) -> Cache {
+    Cache::read(fs::read(article_cache(config)).unwrap_or_default())
+}
+
 fn article_cache(config: &Config) -> PathBuf {
     beside_ledger(config, ".articles.cache")
 }
@@ -306,8 +337,6 @@ pub fn refuse_errors(context: &Context, problems: &[Problem]) -> Result<(), Fail
 pub struct Known {
     /// What earlier issues carried.
     pub history: History,
-    /// Ids by source file.
-    pub remembered: Vec<Remembered>,
     /// The secret of tokens and Message-IDs.
     pub install_key: [u8; 32],
     /// Active readers; before the first run, those it will bring.
@@ -322,11 +351,14 @@ pub(super) const SAMPLE_KEY: [u8; 32] = *b"letterpress sample: never kept..";
 ///
 /// # Errors
 /// With the exit code of the trouble.
-pub async fn known(context: &Context, config: &Config, digest: &Digest) -> Result<Known, Failure> {
-    let Some(store) = existing_ledger(context, config).await? else {
+pub async fn known(
+    config: &Config,
+    store: Option<&Store>,
+    digest: &Digest,
+) -> Result<Known, Failure> {
+    let Some(store) = store else {
         return Ok(Known {
             history: History::default(),
-            remembered: Vec::new(),
             install_key: SAMPLE_KEY,
             readers: subscribers::active_in_seed(config)?,
         });
@@ -340,9 +372,19 @@ pub async fn known(context: &Context, config: &Config, digest: &Digest) -> Resul
     Ok(Known {
         readers,
         history: store.history(&digest.name).await.map_err(store_failure)?,
-        remembered: store.remembered().await.map_err(store_failure)?,
         install_key: *store.install_key(),
     })
+}
+
+/// The ids that the ledger remembers, by source file; none without a ledger.
+///
+/// # Errors
+/// With the exit code of the trouble.
+pub async fn remembered(store: Option<&Store>) -> Result<Vec<Remembered>, Failure> {
+    match store {
+        Some(store) => store.remembered().await.map_err(store_failure),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The failure of commands that need something to show.

@@ -12,6 +12,7 @@ use crate::{
     },
     domain::{
         article::{Companion, Enclosure},
+        media_type,
         problem::Problem,
     },
 };
@@ -38,7 +39,8 @@ pub(super) fn enclosure(
         }
     };
     let url = followed.url?;
-    let kind = field.media_type.clone().or_else(|| media_type(&url));
+    let promised = || media_type::of_name(url.path()).map(str::to_owned);
+    let kind = field.media_type.clone().or_else(promised);
     let Some(media_type) = kind.filter(|kind| is_media_type(kind)) else {
         problems.push(Problem::error(
             beside.source,
@@ -216,39 +218,12 @@ fn is_media_type(text: &str) -> bool {
         .is_some_and(|(kind, name)| is_name(kind) && is_name(name))
 }
 
-/// The media type that a file name promises (IANA media types).
-fn media_type(url: &Url) -> Option<String> {
-    let (_, end) = url.path().rsplit_once('.')?;
-    let media_type = match end.to_ascii_lowercase().as_str() {
-        "mp3" => "audio/mpeg",
-        "m4a" => "audio/mp4",
-        "ogg" | "oga" | "opus" => "audio/ogg",
-        "flac" => "audio/flac",
-        "wav" => "audio/wav",
-        "mp4" | "m4v" => "video/mp4",
-        "webm" => "video/webm",
-        "pdf" => "application/pdf",
-        "epub" => "application/epub+zip",
-        "zip" => "application/zip",
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        _ => return None,
-    };
-    Some(media_type.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_promise_media_types() {
-        let url = |text: &str| Url::parse(text).unwrap();
-        assert_eq!(
-            media_type(&url("https://example.org/a.MP3?x")).as_deref(),
-            Some("audio/mpeg")
-        );
-        assert_eq!(media_type(&url("https://example.org/a")), None);
+    fn a_media_type_is_a_kind_and_a_name() {
         assert!(is_media_type("audio/mpeg") && !is_media_type("mp3") && !is_media_type("a/b c"));
     }
 }

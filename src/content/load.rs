@@ -455,12 +455,13 @@ fn gather(
     };
     for mut one in finished {
         problems.append(&mut one.problems);
-        if let Some(reason) = one.held_back {
-            held_back.push(reason);
+        if let Some(held) = one.held_back {
             set_aside.push(SetAside {
                 article: one.article,
+                reason: held.reason.clone(),
                 files: one.files.into_iter().map(asset).collect(),
             });
+            held_back.push(held);
             continue;
         }
         // Nobody has seen a held-back article, so its id may still change.

@@ -33,12 +33,13 @@ use url::Url;
 
 use crate::domain::{
     article::{Article, Remembered},
-    collection::Collection,
+    collection::{Collection, Withheld},
     problem::Problem,
     publication::{ContentRules, Publication},
 };
 
 pub use cache::Cache;
+pub use file::is_markdown;
 pub use load::load;
 pub use render::{Changed, Renderer};
 pub use site::Site;
@@ -91,6 +92,8 @@ pub struct Loaded {
 pub struct SetAside {
     /// The article.
     pub article: Article,
+    /// Why it is not.
+    pub reason: Withheld,
     /// Our own files that it refers to.
     pub files: Vec<Asset>,
 }

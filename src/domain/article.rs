@@ -315,8 +315,6 @@ pub struct Body {
     /// The whole article as plain text, written from its structure and wrapped
     /// at 76 columns: headings, lists, quotes, links by number, pictures by alt.
     pub text: String,
-    /// As [`Article::summary`].
-    pub summary: String,
 }
 
 /// What the ledger keeps of an article so that its id outlives its file name.

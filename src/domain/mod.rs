@@ -11,6 +11,7 @@ pub mod digest;
 pub mod fingerprint;
 pub mod issue;
 pub mod language;
+pub mod media_type;
 pub mod podcast;
 pub mod problem;
 pub mod publication;

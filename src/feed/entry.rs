@@ -1,12 +1,7 @@
 //! One article as all three formats tell it: the facts, cleaned once, so that
 //! no format says less or something else.
 
-use std::{
-    borrow::Cow,
-    collections::HashSet,
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, FixedOffset, SubsecRound};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -33,6 +28,16 @@ pub struct Entry<'a> {
     categories: Vec<Category>,
 }
 
+/// One article in a feed, without its text, of which [`Article::text`] is the
+/// fingerprint.
+#[derive(Debug, Clone, Hash)]
+pub struct Listed<'a> {
+    /// What it is about.
+    pub article: &'a Article,
+    content: FeedContent,
+    categories: Vec<Category>,
+}
+
 /// A tag or section: `scheme` says of which kind, `scheme` + `term` is unique.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Category {
@@ -55,21 +60,8 @@ pub struct Person {
     pub url: Option<String>,
 }
 
-/// All of it but the body, of which [`Article::text`] is the fingerprint.
-impl Hash for Entry<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self {
-            article,
-            body: _,
-            content,
-            categories,
-        } = self;
-        (article, content, categories).hash(state);
-    }
-}
-
-impl<'a> Entry<'a> {
-    /// Without its body.
+impl<'a> Listed<'a> {
+    /// An article with the section and tags that a feed names.
     pub(super) fn new(
         article: &'a Article,
         content: FeedContent,
@@ -77,16 +69,33 @@ impl<'a> Entry<'a> {
     ) -> Self {
         Self {
             article,
-            body: Arc::default(),
             content,
             categories,
         }
     }
 
-    pub(super) fn set_body(&mut self, body: Arc<Body>) {
-        self.body = body;
+    /// The whole entry.
+    pub(super) fn with_body(self, body: Arc<Body>) -> Entry<'a> {
+        let Self {
+            article,
+            content,
+            categories,
+        } = self;
+        Entry {
+            article,
+            body,
+            content,
+            categories,
+        }
     }
 
+    /// When it was last changed for readers, to the second.
+    pub(super) fn updated(&self) -> DateTime<FixedOffset> {
+        updated(self.article)
+    }
+}
+
+impl<'a> Entry<'a> {
     /// The headline: plain text, one line.
     #[must_use]
     pub fn title(&self) -> String {
@@ -102,7 +111,7 @@ impl<'a> Entry<'a> {
     /// What it is about in a sentence or two: plain text, one line, may be empty.
     #[must_use]
     pub fn summary(&self) -> String {
-        line(&self.body.summary)
+        line(&self.article.summary)
     }
 
     /// The whole article as HTML; `None` where the feed carries summaries only
@@ -146,8 +155,12 @@ impl<'a> Entry<'a> {
     /// When it was last changed for readers, to the second.
     #[must_use]
     pub fn updated(&self) -> DateTime<FixedOffset> {
-        self.article.updated.trunc_subsecs(0)
+        updated(self.article)
     }
+}
+
+fn updated(article: &Article) -> DateTime<FixedOffset> {
+    article.updated.trunc_subsecs(0)
 }
 
 impl Person {

@@ -1,6 +1,6 @@
 //! A collection as feeds: RSS 2.0, Atom 1.0 and JSON Feed 1.1.
 //!
-//! [`Feed::assemble`] gathers what all three formats say; one file per format
+//! [`Outline::assemble`] gathers what all three formats say; one file per format
 //! says it. No clock and no files: equal input gives equal bytes.
 
 mod archive;
@@ -19,9 +19,9 @@ use chrono::{DateTime, FixedOffset};
 use url::Url;
 
 pub use archive::{Part, complete, document, subscription};
-pub use entry::{Category, Entry, Person};
-pub use opml::opml;
-pub use podcast::{episodes, of as podcast_of};
+pub use entry::{Category, Entry, Listed, Person};
+pub use opml::{FILE as LIST, opml};
+pub use podcast::{FILE as PODCAST, episodes, of as podcast_of};
 pub use stream::{Stream, select, streams, streams_of};
 
 use crate::domain::{
@@ -38,7 +38,7 @@ const GENERATOR: &str = "Letterpress";
 
 /// One format-neutral feed: everything the three writers need, nothing else.
 #[derive(Debug, Clone, Hash)]
-pub struct Feed<'a> {
+pub struct Feed<'a, E = Entry<'a>> {
     /// What the feed is called: plain text, one line.
     pub title: String,
     /// One sentence about it: plain text, one line.
@@ -67,12 +67,16 @@ pub struct Feed<'a> {
     /// A `tag:` URI that outlives every move of the site (RFC 4151).
     pub id: String,
     /// Newest first.
-    pub entries: Vec<Entry<'a>>,
+    pub entries: Vec<E>,
     /// Where this document stands in the feed's history.
     pub part: Part,
     /// What was taken back, newest first (RFC 6721); only Atom can say it.
     pub withdrawn: Vec<Tombstone>,
 }
+
+/// A feed without the texts of its articles: enough to tell whether it would
+/// say something new.
+pub type Outline<'a> = Feed<'a, Listed<'a>>;
 
 /// One output file, complete in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,11 +108,11 @@ pub enum FeedError {
     },
 }
 
-impl<'a> Feed<'a> {
+impl<'a> Outline<'a> {
     /// Gathers what the feed of `stream` says about `articles`, which
-    /// [`select`] or [`subscription`] chose, all but their texts: see
-    /// [`Feed::with_bodies`]. It is a subscription document without archives,
-    /// of which nothing was taken back, unless [`Feed::in_history`] says otherwise.
+    /// [`select`] or [`subscription`] chose. It is a subscription document
+    /// without archives, of which nothing was taken back, unless
+    /// [`Outline::in_history`] says otherwise.
     #[must_use]
     pub fn assemble(
         publication: &'a Publication,
@@ -121,10 +125,10 @@ impl<'a> Feed<'a> {
             .iter()
             .map(|&article| {
                 let categories = entry::categories(article, collection, &publication.base_url);
-                Entry::new(article, rules.content, categories)
+                Listed::new(article, rules.content, categories)
             })
             .collect();
-        let updated = entries.iter().map(Entry::updated).max();
+        let updated = entries.iter().map(Listed::updated).max();
         let path = stream.path();
         Self {
             title: entry::line(&stream.title(publication, collection)),
@@ -150,21 +154,39 @@ impl<'a> Feed<'a> {
         }
     }
 
-    /// The same feed with the texts of its articles, which the caller rendered.
+    /// The feed with the texts of its articles, which the caller rendered.
     ///
     /// # Errors
     /// When an article has no body.
     pub fn with_bodies(
-        mut self,
+        self,
         bodies: &HashMap<ArticleId, Arc<Body>>,
-    ) -> Result<Self, FeedError> {
-        for entry in &mut self.entries {
-            let id = &entry.article.id;
+    ) -> Result<Feed<'a>, FeedError> {
+        let complete = |listed: Listed<'a>| {
+            let id = &listed.article.id;
             let body = bodies.get(id);
             let body = body.ok_or_else(|| FeedError::MissingBody(id.clone()))?;
-            entry.set_body(Arc::clone(body));
-        }
-        Ok(self)
+            Ok(listed.with_body(Arc::clone(body)))
+        };
+        let entries = self.entries.into_iter().map(complete);
+        Ok(Feed {
+            entries: entries.collect::<Result<_, FeedError>>()?,
+            title: self.title,
+            description: self.description,
+            language: self.language,
+            home_page: self.home_page,
+            path: self.path,
+            folder: self.folder,
+            authors: self.authors,
+            icon: self.icon,
+            logo: self.logo,
+            hub: self.hub,
+            rights: self.rights,
+            updated: self.updated,
+            id: self.id,
+            part: self.part,
+            withdrawn: self.withdrawn,
+        })
     }
 
     /// Of everything that the files of this feed say.
@@ -180,8 +202,20 @@ impl<'a> Feed<'a> {
         if let Part::Subscription { .. } = self.part {
             formats.push(&json::FORMAT);
         }
-        let place = |format: &Format| format!("{}{}", self.path, format.place(self.part));
+        let place = |format: &Format| format.at(&self.path, self.part).path;
         formats.into_iter().map(place).collect()
+    }
+
+    /// Of everything that [`Feed::podcast`] says.
+    #[must_use]
+    pub fn podcast_recipe(&self, podcast: &Podcast) -> Fingerprint {
+        Fingerprint::of(&(self, podcast))
+    }
+
+    /// Where [`Feed::podcast`] stands, below `public/`.
+    #[must_use]
+    pub fn podcast_place(&self) -> String {
+        podcast::FORMAT.at(&self.path, self.part).path
     }
 
     /// The same document at its place in the feed's history, with what was
@@ -197,7 +231,9 @@ impl<'a> Feed<'a> {
         self.withdrawn = withdrawn;
         self
     }
+}
 
+impl Feed<'_> {
     /// The document in its formats: RSS, Atom, and but for an archive document
     /// JSON Feed, which has no archives.
     ///
@@ -228,11 +264,13 @@ impl<'a> Feed<'a> {
         format: &Format,
         written: Result<Vec<u8>, WriterError>,
     ) -> Result<File, FeedError> {
-        let path = format!("{}{}", self.path, format.place(self.part));
+        let Place {
+            path, media_type, ..
+        } = format.at(&self.path, self.part);
         match written {
             Ok(bytes) => Ok(File {
                 path,
-                media_type: format.media_type,
+                media_type,
                 bytes,
             }),
             Err(source) => Err(FeedError::Write {
@@ -297,7 +335,27 @@ struct Format {
     media_type: &'static str,
 }
 
+/// A file of a stream: what people call it, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Such as `Atom`.
+    pub label: &'static str,
+    /// Below `public/`, with `/`.
+    pub path: String,
+    /// Media type to serve it with.
+    pub media_type: &'static str,
+}
+
 impl Format {
+    /// This document of the stream with this folder.
+    fn at(&self, folder: &str, part: Part) -> Place {
+        Place {
+            label: self.name,
+            path: format!("{folder}{}", self.place(part)),
+            media_type: self.media_type,
+        }
+    }
+
     /// The file of a document, below the folder of its stream.
     fn place(&self, part: Part) -> String {
         match part {
@@ -310,17 +368,26 @@ impl Format {
     }
 }
 
-/// Where the archive document of this number stands below `public/`: as RSS
-/// and as Atom.
+/// The files that readers of a stream can subscribe to, the podcast last.
 #[must_use]
-pub fn archive_paths(stream: &Stream, number: u32) -> [String; 2] {
+pub fn files_of(stream: &Stream, collection: &Collection) -> Vec<Place> {
+    let mut formats = vec![&rss::FORMAT, &atom::FORMAT, &json::FORMAT];
+    formats.extend(podcast_of(stream, collection).map(|_| &podcast::FORMAT));
+    let part = Part::Subscription { newest: None };
+    let at = |format: &Format| format.at(&stream.path(), part);
+    formats.into_iter().map(at).collect()
+}
+
+/// The files of the archive document of this number.
+#[must_use]
+pub fn archive_files(stream: &Stream, number: u32) -> [Place; 2] {
     let (older, newer) = (None, None);
     let part = Part::Archive {
         number,
         older,
         newer,
     };
-    [&rss::FORMAT, &atom::FORMAT].map(|format| format!("{}{}", stream.path(), format.place(part)))
+    [&rss::FORMAT, &atom::FORMAT].map(|format| format.at(&stream.path(), part))
 }
 
 /// The namespace of RFC 5005.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Where the list stands below `public/`.
-const FILE: &str = "feeds.opml";
+pub const FILE: &str = "feeds.opml";
 
 /// One feed of the list.
 struct Outline {

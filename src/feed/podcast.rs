@@ -25,9 +25,12 @@ use crate::{
     },
 };
 
+/// The file below the folder of its section.
+pub const FILE: &str = "podcast.xml";
+
 pub(super) const FORMAT: Format = Format {
-    name: "podcast RSS",
-    file: "podcast.xml",
+    name: "podcast",
+    file: FILE,
     media_type: "application/rss+xml",
 };
 

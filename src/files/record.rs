@@ -106,10 +106,15 @@ pub fn take_length(bytes: &mut &[u8]) -> Option<usize> {
     usize::try_from(u32::take(bytes)?).ok()
 }
 
+/// Appends bytes or text after their length.
+pub fn put_bytes(bytes: impl AsRef<[u8]>, out: &mut Vec<u8>) {
+    put_length(bytes.as_ref().len(), out);
+    out.extend_from_slice(bytes.as_ref());
+}
+
 impl Record for String {
     fn put(&self, out: &mut Vec<u8>) {
-        put_length(self.len(), out);
-        out.extend_from_slice(self.as_bytes());
+        put_bytes(self, out);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {

@@ -8,26 +8,24 @@ use std::collections::BTreeMap;
 use tera::{Context, Value};
 use url::Url;
 
-use super::{opening::opening, render::IssueInput, slot::Marks};
+use super::{
+    opening::opening,
+    pictures::{describe_hero, describe_logo},
+    render::IssueInput,
+    slot::Marks,
+};
 use crate::{
     config::settings::MailSettings,
     domain::{
-        article::{Article, Body, Picture, PictureType, SafeHtml},
+        article::{Article, Body, SafeHtml},
         language::{date_text, direction},
-        publication::{Author, Logo},
+        publication::Author,
         text::{cut, many_lines, one_line},
     },
 };
 
 /// The names at the top.
 pub(super) const NAMES: [&str; 5] = ["publication", "digest", "issue", "reader", "list"];
-
-/// Width of the text column: 600 less two margins of 24.
-const COLUMN: u32 = 552;
-/// Width of the small pictures beside shorter articles.
-const THUMB: u32 = 164;
-/// Width up to which a logo is shown.
-const LOGO: u32 = 240;
 
 /// What a template sees, but for the subject, which is rendered from this.
 pub(super) struct IssueContext {
@@ -95,7 +93,7 @@ impl IssueContext {
     }
 }
 
-fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
+pub(super) fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
     BTreeMap::from(entries).into()
 }
 
@@ -107,29 +105,21 @@ fn describe_publication(input: &IssueInput<'_>) -> Value {
         ("base_url", publication.base_url.as_str().into()),
         ("language", publication.language.as_str().into()),
         ("dir", direction(&publication.language).into()),
-        ("logo", publication.logo.as_ref().map(describe_logo).into()),
+        (
+            "logo",
+            publication
+                .logo
+                .as_ref()
+                .map(|logo| describe_logo(logo, input.pictures))
+                .into(),
+        ),
         ("rights", line(publication.rights.as_deref())),
-    ])
-}
-
-fn describe_logo(logo: &Logo) -> Value {
-    let (width, height) = scaled(logo.width, logo.height, LOGO).unzip();
-    map([
-        ("url", logo.url.as_str().into()),
-        ("width", logo.width.into()),
-        ("height", logo.height.into()),
-        ("mail_width", width.into()),
-        ("mail_height", height.into()),
     ])
 }
 
 fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> Value {
     let publication = input.publication;
     let authors: Vec<Value> = article.authors.iter().map(describe_author).collect();
-    let hero = article
-        .hero
-        .as_ref()
-        .filter(|hero| is_shown_by_mail_clients(hero.kind) && web(&hero.url).is_some());
     let url = web(&article.url).unwrap_or(publication.base_url.as_str());
     let language = article.language.as_ref().unwrap_or(&publication.language);
     let (opening_html, opening) = opening(body).map(|o| (o.html, o.text)).unzip();
@@ -137,13 +127,13 @@ fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> V
         ("title", one_line(&article.title).into()),
         ("kicker", line(article.kicker.as_deref())),
         ("standfirst", line(article.standfirst.as_deref())),
-        ("summary", one_line(&body.summary).into()),
+        ("summary", one_line(&article.summary).into()),
         ("url", url.into()),
         ("section", describe_section(article, input)),
         ("authors", authors.into()),
         ("authors_line", authors_line(&article.authors).into()),
         ("tags", describe_tags(article)),
-        ("hero", hero.map(describe_hero).into()),
+        ("hero", describe_hero(article.hero.as_ref(), input.pictures)),
         ("html", html(&body.html)),
         ("text", body.text.as_str().into()),
         ("opening_html", opening_html.as_ref().map(html).into()),
@@ -162,7 +152,7 @@ fn html(html: &SafeHtml) -> Value {
     Value::safe_string(html.as_str())
 }
 
-fn line(text: Option<&str>) -> Value {
+pub(super) fn line(text: Option<&str>) -> Value {
     text.map(one_line).into()
 }
 
@@ -196,45 +186,9 @@ fn describe_author(author: &Author) -> Value {
     map([("name", one_line(&author.name).into()), ("url", url.into())])
 }
 
-fn describe_hero(hero: &Picture) -> Value {
-    let (mail_width, mail_height) = scaled(hero.width, hero.height, COLUMN).unzip();
-    let (thumb_width, thumb_height) = scaled(hero.width, hero.height, THUMB).unzip();
-    map([
-        ("url", hero.url.as_str().into()),
-        ("alt", one_line(&hero.alt).into()),
-        ("caption", line(hero.caption.as_deref())),
-        ("credit", line(hero.credit.as_deref())),
-        ("width", hero.width.into()),
-        ("height", hero.height.into()),
-        ("mail_width", mail_width.into()),
-        ("mail_height", mail_height.into()),
-        ("thumb_width", thumb_width.into()),
-        ("thumb_height", thumb_height.into()),
-    ])
-}
-
 /// The URL, if it is one a mail may carry: never `javascript:` or `data:`.
-fn web(url: &Url) -> Option<&str> {
+pub(super) fn web(url: &Url) -> Option<&str> {
     matches!(url.scheme(), "https" | "http").then_some(url.as_str())
-}
-
-/// Vector pictures and AVIF show as a broken picture in most mail clients.
-fn is_shown_by_mail_clients(kind: PictureType) -> bool {
-    match kind {
-        PictureType::Jpeg | PictureType::Png | PictureType::Webp | PictureType::Gif => true,
-        PictureType::Avif | PictureType::Svg => false,
-    }
-}
-
-/// Whole pixels of a picture that is at most `widest` wide; `None` where
-/// nobody measured it.
-fn scaled(width: u32, height: u32, widest: u32) -> Option<(u32, u32)> {
-    if width == 0 || height == 0 {
-        return None;
-    }
-    let shown = width.min(widest);
-    let tall = (u64::from(height) * u64::from(shown) + u64::from(width) / 2) / u64::from(width);
-    Some((shown, u32::try_from(tall.max(1)).unwrap_or(u32::MAX)))
 }
 
 /// The line that mail clients show after the subject.
@@ -242,8 +196,8 @@ fn preheader(input: &IssueInput<'_>) -> String {
     input
         .articles
         .first()
-        .map_or_else(String::new, |(lead, body)| {
-            let text = lead.standfirst.as_ref().unwrap_or(&body.summary);
+        .map_or_else(String::new, |(lead, _)| {
+            let text = lead.standfirst.as_ref().unwrap_or(&lead.summary);
             cut(&one_line(text), 120)
         })
 }
@@ -264,14 +218,6 @@ fn authors_line(authors: &[Author]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_picture_is_scaled_to_whole_pixels_and_never_enlarged() {
-        assert_eq!(scaled(1600, 900, COLUMN), Some((552, 311)));
-        assert_eq!(scaled(300, 200, COLUMN), Some((300, 200)));
-        assert_eq!(scaled(5000, 1, THUMB), Some((164, 1)));
-        assert_eq!(scaled(0, 0, COLUMN), None);
-    }
 
     #[test]
     fn all_authors_are_named_in_one_line() {

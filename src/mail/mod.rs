@@ -10,6 +10,7 @@ mod edition;
 mod message;
 mod mime;
 mod opening;
+mod pictures;
 mod rehearsal;
 mod render;
 mod slot;
@@ -20,6 +21,7 @@ pub use self::{
     edition::{Edition, EditionError},
     message::{Addressed, Composer, Message},
     mime::WireError,
+    pictures::{Pictures, Role, Shown, fitted},
     rehearsal::check_templates,
     render::{IssueInput, RenderError, Rendered, render, subject_line},
     slot::{BrokenMark, Place, Slot, SlotUse},

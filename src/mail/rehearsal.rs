@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{
     context,
+    pictures::Pictures,
     render::{CONFIG, IssueInput, RenderError, render},
 };
 use crate::{
@@ -43,6 +44,7 @@ pub fn check_templates(
             sections: &BTreeMap::new(),
             number: 1,
             articles: vec![(article, Arc::clone(body)); count],
+            pictures: &Pictures::default(),
             date: article.published,
         };
         // The key is of no matter: nothing of this leaves the program.
@@ -141,6 +143,7 @@ pub(super) fn full_article() -> (Article, Arc<Body>) {
             kind: PictureType::Jpeg,
         }),
         language: Some("en-ZA".to_owned()),
+        summary: "A sentence under the headline.".to_owned(),
         ..sparse
     };
     let body = Body {
@@ -149,7 +152,6 @@ pub(super) fn full_article() -> (Article, Arc<Body>) {
         ),
         summary_html: None,
         text: "The first paragraph, with emphasis.\n\nA QUESTION?\n".to_owned(),
-        summary: "A sentence under the headline.".to_owned(),
     };
     (article, Arc::new(body))
 }

@@ -12,6 +12,7 @@ use super::{
     edition::{Edition, Facts, mailto_before_token},
     message::{Addressed, Composer, Reader},
     mime::{Content, WireError, check_wire, compose},
+    pictures::Pictures,
     slot::{BrokenMark, Marks, Part},
 };
 use crate::{
@@ -42,6 +43,8 @@ pub struct IssueInput<'a> {
     pub number: u32,
     /// What the issue carries, in order; the first is the lead.
     pub articles: Vec<(&'a Article, Arc<Body>)>,
+    /// The copies of their pictures.
+    pub pictures: &'a Pictures,
     /// The Date header and the date in the masthead: the same at every attempt.
     pub date: DateTime<FixedOffset>,
 }

@@ -16,7 +16,7 @@ mod sitemap;
 mod structured;
 mod trail;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset};
 use rayon::prelude::*;
@@ -47,8 +47,29 @@ pub struct Input<'a> {
     pub templates: &'a Templates,
     /// Issues that were sent, newest first.
     pub letters: &'a [Letter],
-    /// The feeds that there are, below the output folder: `food/rss.xml`.
-    pub feeds: &'a BTreeSet<String>,
+    /// The feeds that there are: pages announce no other.
+    pub feeds: &'a Feeds,
+}
+
+/// Feeds that pages announce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feeds {
+    /// The list of all of them, below the output folder.
+    pub list: String,
+    /// By the folder of their stream below the output folder: empty, or ends
+    /// in `/`.
+    pub files: BTreeMap<String, Vec<FeedFile>>,
+}
+
+/// A feed in one of its formats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedFile {
+    /// What people call the format.
+    pub label: &'static str,
+    /// Below the output folder.
+    pub path: String,
+    /// Media type.
+    pub media_type: &'static str,
 }
 
 /// Where pages go.
@@ -157,14 +178,14 @@ pub fn write<T: Target>(input: &Input<'_>, target: &T) -> Result<(), T::Error> {
         }
         let text = target.text(planned.article)?;
         article::complete(&mut draft, &site, planned.article, &text);
-        target.put(draft.render(recipe)?)
+        target.put(draft.render(Some(recipe))?)
     })?;
     // 3. Lists of them: home, sections, tags, authors.
     let make = |draft: Draft<'_>| {
         let recipe = draft.recipe();
         match target.keeps(draft.path(), recipe)? {
             true => Ok(()),
-            false => target.put(draft.render(recipe)?),
+            false => target.put(draft.render(Some(recipe))?),
         }
     };
     let lists = list::plan(&site, &mut claims);

@@ -1,11 +1,11 @@
 //! Templates of pages tried before there is anything to lose: `check` finds a
 //! misspelt name, `build` does not stop half way.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chrono::DateTime;
 
-use super::{Input, Letter, Page, PagesError, Target, write};
+use super::{FeedFile, Feeds, Input, Letter, Page, PagesError, Target, write};
 use crate::{
     domain::{
         article::{Article, SafeHtml, Slug},
@@ -28,7 +28,15 @@ pub fn check_templates(
     let sample: Vec<Article> = collection.articles().iter().take(2).cloned().collect();
     let sections = collection.sections().values().take(1).cloned();
     let sample = Collection::new(sample, sections, Vec::new());
-    let feeds = BTreeSet::from(["rss.xml".to_owned(), "feeds.opml".to_owned()]);
+    let rss = FeedFile {
+        label: "RSS",
+        path: "rss.xml".to_owned(),
+        media_type: "application/rss+xml",
+    };
+    let feeds = Feeds {
+        list: "feeds.opml".to_owned(),
+        files: BTreeMap::from([(String::new(), vec![rss])]),
+    };
     let input = Input {
         publication,
         collection: &sample,

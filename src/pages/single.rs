@@ -72,6 +72,5 @@ pub fn page_at<E: From<PagesError>>(
 }
 
 fn made<E: From<PagesError>>(draft: Draft<'_>) -> Result<Option<Page>, E> {
-    let recipe = draft.recipe();
-    Ok(Some(draft.render(recipe)?))
+    Ok(Some(draft.render(None)?))
 }

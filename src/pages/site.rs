@@ -28,14 +28,6 @@ pub(super) const STYLE_FILE: &str = "style.css";
 /// Shown where nothing stands.
 pub(super) const NOT_FOUND_FILE: &str = "404.html";
 
-/// Feeds of a stream: file, media type, what people call it.
-const FORMATS: [(&str, &str, &str); 4] = [
-    ("rss.xml", "application/rss+xml", "RSS"),
-    ("atom.xml", "application/atom+xml", "Atom"),
-    ("feed.json", "application/feed+json", "JSON Feed"),
-    ("podcast.xml", "application/rss+xml", "podcast"),
-];
-
 /// What all pages share.
 pub(super) struct Site<'a> {
     pub(super) input: &'a Input<'a>,
@@ -118,7 +110,6 @@ impl<'a> Site<'a> {
         // The style sheet may be cached for ever: its address follows its bytes.
         let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(style)[..4]);
         let whole = (String::new(), one_line(&input.publication.title));
-        let lists = input.feeds.get("feeds.opml").map(|file| site.path(file));
         site.site = map([
             (
                 "style_url",
@@ -127,7 +118,7 @@ impl<'a> Site<'a> {
             ("sections", site.sections().into()),
             ("letters", site.letters().into()),
             ("feeds", site.feeds(&[whole]).into()),
-            ("opml_url", lists.into()),
+            ("opml_url", site.path(&input.feeds.list).into()),
         ]);
         let templates = input.templates.fingerprint();
         site.shared = Fingerprint::of(&(templates, told(&site.publication), told(&site.site)));
@@ -269,17 +260,14 @@ impl<'a> Site<'a> {
     fn feeds(&self, streams: &[(String, String)]) -> Vec<Value> {
         let mut found = Vec::new();
         for (folder, title) in streams {
-            for (name, media_type, label) in FORMATS {
-                let file = format!("{folder}{name}");
-                if self.input.feeds.contains(&file) {
-                    found.push(map([
-                        ("url", self.absolute(&file).into()),
-                        ("path", self.path(&file).into()),
-                        ("media_type", media_type.into()),
-                        ("label", label.into()),
-                        ("title", format!("{title} ({label})").into()),
-                    ]));
-                }
+            for file in self.input.feeds.files.get(folder).into_iter().flatten() {
+                found.push(map([
+                    ("url", self.absolute(&file.path).into()),
+                    ("path", self.path(&file.path).into()),
+                    ("media_type", file.media_type.into()),
+                    ("label", file.label.into()),
+                    ("title", format!("{title} ({})", file.label).into()),
+                ]));
             }
         }
         found
@@ -323,8 +311,8 @@ impl Draft<'_> {
         self.own.push((name, value));
     }
 
-    /// The page, known by `recipe`.
-    pub(super) fn render(self, recipe: Fingerprint) -> Result<Page, PagesError> {
+    /// The page, known by `recipe` where it is kept.
+    pub(super) fn render(self, recipe: Option<Fingerprint>) -> Result<Page, PagesError> {
         let mut context = Context::new();
         context.insert_value("publication", self.site.publication.clone());
         context.insert_value("site", self.site.site.clone());
@@ -335,7 +323,7 @@ impl Draft<'_> {
         let html = templates.render_page(self.template, &context)?;
         Ok(Page {
             path: self.path,
-            recipe: Some(recipe),
+            recipe,
             bytes: tidy(&html).into_bytes(),
         })
     }

@@ -62,7 +62,8 @@ pub struct UncertainDelivery {
 
 /// The reason of deliveries that a run which died left under way.
 pub const CRASH: &str = "crash";
-/// The reason of deliveries that a restored backup held as queued.
+/// The reason of deliveries that a restored backup held as queued, under way or
+/// uncertain.
 pub const RESTORED: &str = "restored";
 
 /// What became of uncertain deliveries that are to be sent again.
@@ -81,7 +82,7 @@ pub(super) const RECOVERY: [&str; 3] = [
        FROM deliveries d INDEXED BY deliveries_inflight
        JOIN attempts a ON a.id = d.attempt_id
       WHERE d.state = 2",
-    "UPDATE attempts SET ended_at = ?1, outcome = 6, reply = 'crash'
+    "UPDATE attempts SET ended_at = ?1, outcome = 6, reply = ?2
       WHERE id IN (SELECT attempt_id FROM deliveries INDEXED BY deliveries_inflight
                     WHERE state = 2)",
     "UPDATE deliveries INDEXED BY deliveries_inflight
@@ -93,7 +94,7 @@ pub(super) const RECOVERY: [&str; 3] = [
 pub(super) fn recover(connection: &Connection, now: DateTime<Utc>) -> Result<Recovered, Fault> {
     let [when, end, doubt] = RECOVERY;
     let crashed = connection.query_row(when, [], |row| codes::time_if_any(row, 0))?;
-    connection.execute(end, [now.timestamp()])?;
+    connection.execute(end, params![now.timestamp(), CRASH])?;
     let uncertain = connection.execute(doubt, [])?;
     Ok(Recovered {
         uncertain: uncertain as u64,

@@ -7,7 +7,12 @@ use serde::Serialize;
 
 use crate::{
     domain::delivery::IssueId,
-    store::{codes, deliveries, error::Fault, issues},
+    store::{
+        codes,
+        deliveries::{self, RESTORED},
+        error::Fault,
+        issues,
+    },
 };
 
 /// So many runs in a row that died in an issue, and none lives on with it.
@@ -30,12 +35,12 @@ pub struct Guarded {
 /// three runs died, without settling one delivery of it, is paused instead.
 pub(super) fn set_out(connection: &Connection, run: i64) -> Result<Vec<Guarded>, Fault> {
     let mut paused = Vec::new();
-    for (issue, name, settled, queued) in under_way(connection)? {
-        if deaths(connection, run, issue, settled)? < MOST_DEATHS {
+    for (issue, name, queued) in under_way(connection)? {
+        if deaths(connection, run, issue)? < MOST_DEATHS {
             connection.execute(
-                "INSERT OR REPLACE INTO run_issues (run_id, issue_id, settled)
-                 VALUES (?1, ?2, ?3)",
-                [run, issue, settled],
+                "INSERT OR REPLACE INTO run_issues (run_id, issue_id, attempt)
+                 VALUES (?1, ?2, (SELECT coalesce(max(id), 0) FROM attempts))",
+                [run, issue],
             )?;
         } else {
             issues::pause(connection, issue, CRASH_LOOP)?;
@@ -52,45 +57,50 @@ const CRASH_LOOP: &str = "the last three runs died in it and settled none of its
                           why (memory, the system's log), then resume it";
 
 /// Issues that are being sent and have something queued: number, name, how
-/// many deliveries relays have settled, how many wait.
-fn under_way(connection: &Connection) -> Result<Vec<(IssueId, String, i64, u64)>, Fault> {
-    // Sent, rejected, failed: what delivering brings about.
+/// many deliveries wait.
+fn under_way(connection: &Connection) -> Result<Vec<(IssueId, String, u64)>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT i.id, i.digest || '/' || i.number,
-                (SELECT coalesce(sum(count), 0) FROM tallies
-                  WHERE issue_id = i.id AND state IN (3, 5, 6)),
-                (SELECT coalesce(sum(count), 0) FROM tallies
-                  WHERE issue_id = i.id AND state = 0)
-           FROM issues i WHERE i.state = 0",
+        "SELECT i.id, i.digest || '/' || i.number, t.count
+           FROM issues i JOIN tallies t ON t.issue_id = i.id AND t.state = 0
+          WHERE i.state = 0 AND t.count > 0",
     )?;
     let rows = select.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, row.get(2)?, codes::count(row, 3)?))
+        Ok((row.get(0)?, row.get(1)?, codes::count(row, 2)?))
     })?;
-    let mut found: Vec<(IssueId, String, i64, u64)> = rows.collect::<Result<_, _>>()?;
-    found.retain(|(_, _, _, queued)| *queued > 0);
-    Ok(found)
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// How many of the three runs before this one died in an issue that stood then
-/// where it stands now.
-fn deaths(connection: &Connection, run: i64, issue: IssueId, settled: i64) -> Result<i64, Fault> {
+/// Counts those of the three runs before this one that died in an issue, if no
+/// attempt since they set out has ended for good. What a policy or a person
+/// makes of uncertain deliveries says nothing of whether runs get on.
+pub(super) const DEATHS: &str = "
+    SELECT count(*)
+      FROM (SELECT id, ended_at FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?3) r
+      JOIN run_issues x ON x.run_id = r.id
+     WHERE x.issue_id = ?2 AND r.ended_at IS NULL
+       AND NOT EXISTS (SELECT 1 FROM attempts a JOIN deliveries d ON d.id = a.delivery_id
+                        WHERE a.id > x.attempt AND a.outcome IN (1, 4, 5) AND d.issue_id = ?2)";
+
+fn deaths(connection: &Connection, run: i64, issue: IssueId) -> Result<i64, Fault> {
     Ok(connection
-        .prepare_cached(
-            "SELECT count(*)
-               FROM (SELECT id, ended_at FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?4) r
-               JOIN run_issues x ON x.run_id = r.id
-              WHERE x.issue_id = ?2 AND x.settled = ?3 AND r.ended_at IS NULL",
-        )?
-        .query_row([run, issue, settled, MOST_DEATHS], |row| row.get(0))?)
+        .prepare_cached(DEATHS)?
+        .query_row([run, issue, MOST_DEATHS], |row| row.get(0))?)
 }
 
 /// Makes uncertain what an old copy of the ledger holds as queued: it may have
-/// been sent after the copy was made.
+/// been sent after the copy was made. The same holds for what it has as
+/// uncertain: that may have been settled, or sent again.
 pub(super) fn doubt_queued(
     connection: &Connection,
     now: DateTime<Utc>,
 ) -> Result<Vec<Guarded>, Fault> {
     deliveries::recover(connection, now)?;
+    connection.execute(
+        "UPDATE attempts SET ended_at = ?1, reply = ?2
+          WHERE id IN (SELECT attempt_id FROM deliveries INDEXED BY deliveries_uncertain
+                        WHERE state = 4)",
+        params![now.timestamp(), RESTORED],
+    )?;
     let found = doubtful(connection)?;
     let newest: i64 =
         connection.query_row("SELECT coalesce(max(id), 0) FROM attempts", [], |row| {
@@ -98,11 +108,11 @@ pub(super) fn doubt_queued(
         })?;
     connection.execute(
         "INSERT INTO attempts (delivery_id, previous_id, started_at, ended_at, outcome, reply)
-         SELECT d.id, d.attempt_id, ?1, ?1, 6, 'restored'
+         SELECT d.id, d.attempt_id, ?1, ?1, 6, ?2
            FROM issues i JOIN deliveries d ON d.issue_id = i.id AND d.state = 0
           WHERE i.state IN (0, 1)
           ORDER BY d.id",
-        [now.timestamp()],
+        params![now.timestamp(), RESTORED],
     )?;
     connection.execute(
         "UPDATE deliveries SET state = 4, attempts = attempts + 1, attempt_id = a.id

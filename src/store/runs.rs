@@ -61,22 +61,49 @@ fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Mark, Fau
     })
 }
 
-/// The last run that there was here, if the database is an old copy: it says so
-/// itself once that was found, since being doubted makes it newer.
-fn last_run(
+/// What is known of an old copy.
+struct OldCopy {
+    /// The last run that there was here.
+    last_run: i64,
+    /// Whether that was found before: then it is doubted already, and what a
+    /// person has settled since stays as it is.
+    is_doubted: bool,
+}
+
+/// Whether the database is an old copy: it says so itself once that was found,
+/// since being doubted makes it newer.
+fn old_copy(
     session: &mut Session,
     keeper: &Keeper,
     stands: &Mark,
-) -> Result<Option<i64>, StoreError> {
+) -> Result<Option<OldCopy>, StoreError> {
     let found: Option<i64> = session.transact(TransactionBehavior::Deferred, |tx| {
         let sql = "SELECT restored_after FROM installation";
         Ok(tx.query_row(sql, [], |row| row.get(0))?)
     })?;
-    let of_mark = || {
-        let last = keeper.mark().filter(|last| stands.is_older_than(last))?;
-        Some(last.run)
-    };
-    Ok(found.or_else(of_mark))
+    if let Some(last_run) = found {
+        return Ok(Some(OldCopy {
+            last_run,
+            is_doubted: true,
+        }));
+    }
+    let last = keeper.mark().filter(|last| stands.is_older_than(last));
+    Ok(last.map(|last| OldCopy {
+        last_run: last.run,
+        is_doubted: false,
+    }))
+}
+
+/// Doubts an old copy, unless that was done before.
+fn doubt(
+    connection: &Connection,
+    copy: &OldCopy,
+    now: DateTime<Utc>,
+) -> Result<Vec<Guarded>, Fault> {
+    match copy.is_doubted {
+        true => Ok(Vec::new()),
+        false => guards::doubt_queued(connection, now),
+    }
 }
 
 /// Begins a run. For the holder of the run lock only.
@@ -91,14 +118,17 @@ pub(super) fn begin(
     let mut mark = session.transact(TransactionBehavior::Deferred, |tx| {
         standing(tx, install_key)
     })?;
-    if let Some(last_run) = last_run(session, &keeper, &mark)? {
+    if let Some(copy) = old_copy(session, &keeper, &mark)? {
         let issues = session.transact(TransactionBehavior::Immediate, |tx| {
-            tx.execute("UPDATE installation SET restored_after = ?1", [last_run])?;
-            guards::doubt_queued(tx, now)
+            tx.execute(
+                "UPDATE installation SET restored_after = ?1",
+                [copy.last_run],
+            )?;
+            doubt(tx, &copy, now)
         })?;
         return Ok(Begun::Restored(Restored {
             run: mark.run,
-            last_run,
+            last_run: copy.last_run,
             issues,
         }));
     }
@@ -139,12 +169,12 @@ pub(super) fn accept(
     let stands = session.transact(TransactionBehavior::Deferred, |tx| {
         standing(tx, install_key)
     })?;
-    let Some(last_run) = last_run(session, &keeper, &stands)? else {
+    let Some(copy) = old_copy(session, &keeper, &stands)? else {
         return Ok(false);
     };
-    let number = last_run.max(stands.run) + 1;
+    let number = copy.last_run.max(stands.run) + 1;
     session.transact(TransactionBehavior::Immediate, |tx| {
-        guards::doubt_queued(tx, now)?;
+        doubt(tx, &copy, now)?;
         tx.execute("UPDATE installation SET restored_after = NULL", [])?;
         tx.execute(
             "INSERT INTO runs (id, started_at, pid, ended_at, exit_code, summary)

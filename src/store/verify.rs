@@ -74,7 +74,7 @@ fn check_attempts(connection: &Connection, findings: &mut Vec<String>) -> Result
           WHERE (d.attempt_id IS NOT NULL AND a.delivery_id IS NOT d.id)
              OR CASE d.state
                 WHEN 2 THEN a.id IS NULL OR a.outcome IS NOT NULL
-                WHEN 3 THEN a.id IS NULL OR a.outcome NOT IN (1, 6)
+                WHEN 3 THEN a.outcome IS NULL OR a.outcome NOT IN (1, 6)
                 WHEN 4 THEN a.outcome IS NOT 6
                 WHEN 5 THEN a.outcome IS NOT 4
                 WHEN 6 THEN a.outcome IS NOT 5

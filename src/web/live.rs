@@ -1,7 +1,7 @@
 //! Pages that reload themselves: one small script, known to browsers by its
 //! hash, and the events it listens to.
 
-use std::{convert::Infallible, fmt::Write as _, sync::LazyLock};
+use std::{convert::Infallible, sync::LazyLock};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use data_encoding::BASE64;
@@ -26,20 +26,8 @@ pub(super) fn hash() -> &'static str {
 /// The element that makes a page of this version reload when there is another.
 #[must_use]
 pub fn script(version: &str) -> String {
-    let mut element = String::from("<script data-version=\"");
-    for c in version.chars() {
-        match c {
-            'a'..='z' | 'A'..='Z' | '0'..='9' | '-' | '.' => element.push(c),
-            other => {
-                // Writing to a string does not fail.
-                let _ = write!(element, "&#{};", u32::from(other));
-            }
-        }
-    }
-    element.push_str("\">");
-    element.push_str(SCRIPT);
-    element.push_str("</script>");
-    element
+    let version = quick_xml::escape::escape(version);
+    format!("<script data-version=\"{version}\">{SCRIPT}</script>")
 }
 
 /// The version as it is, then each new one, until `stopping`.
@@ -71,7 +59,7 @@ mod tests {
     #[test]
     fn a_version_cannot_end_its_attribute() {
         let element = script("\"><b>");
-        assert!(element.starts_with("<script data-version=\"&#34;&#62;&#60;b&#62;\">"));
+        assert!(element.starts_with("<script data-version=\"&quot;&gt;&lt;b&gt;\">"));
         assert!(!SCRIPT.contains("</script"));
     }
 }

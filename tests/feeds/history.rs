@@ -182,6 +182,34 @@ fn a_walk_through_the_archive_meets_each_of_a_thousand_articles_once() {
 }
 
 #[test]
+fn a_document_that_lost_a_file_is_made_again_though_an_article_of_it_was_edited() {
+    let folder = Folder::new(BASE, "entries = 2\narchive_size = 3");
+    for n in 1..=6 {
+        folder.article(&format!("a{n}"), &format!("2026-11-0{n}"), "");
+    }
+    folder.build(FRIDAY);
+    folder.article("a1", "2026-11-01", "description = \"Now better.\"");
+    folder.build(SATURDAY);
+    let before = folder.bytes("archive/rss-0001.xml");
+    let text = String::from_utf8(before.clone()).unwrap();
+    assert!(
+        !text.contains("Now better."),
+        "complete documents stay as they are"
+    );
+
+    folder.remove("public/archive/atom-0001.xml");
+    assert_eq!(
+        folder.build(SUNDAY),
+        ["archive/atom-0001.xml", "archive/rss-0001.xml"]
+    );
+    for name in ["archive/atom-0001.xml", "archive/rss-0001.xml"] {
+        let text = String::from_utf8(folder.bytes(name)).unwrap();
+        assert!(text.contains("Now better."), "{name}: {text}");
+    }
+    assert_eq!(folder.build(SUNDAY), [""; 0]);
+}
+
+#[test]
 fn without_archives_a_feed_holds_the_newest_entries_only() {
     let folder = Folder::new(BASE, "entries = 3\narchive = false");
     for n in 1..=9 {

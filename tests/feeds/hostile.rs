@@ -11,7 +11,7 @@ use letterpress::domain::{
     fingerprint::Fingerprint,
     publication::{Author, FeedContent, FeedRules, Logo, Publication, parse_base_url},
 };
-use letterpress::feed::{Feed, File, Stream, select};
+use letterpress::feed::{Feed, File, Outline, Stream, select};
 use url::Url;
 
 /// Everything a feed is made of.
@@ -31,7 +31,7 @@ impl World {
     /// What the files of `stream` say.
     pub(crate) fn feed(&self, stream: &Stream) -> Feed<'_> {
         let articles = select(&self.collection, stream, &self.rules);
-        Feed::assemble(
+        Outline::assemble(
             &self.publication,
             &self.rules,
             &self.collection,
@@ -178,7 +178,7 @@ fn article(base: &Url, n: usize, title: &str, html: &str, summary: &str) -> (Art
         updated,
         aliases: Vec::new(),
         language: None,
-        summary: String::new(),
+        summary: summary.to_owned(),
         text_hash: [0; 32],
         text: Fingerprint::default(),
     };
@@ -186,7 +186,6 @@ fn article(base: &Url, n: usize, title: &str, html: &str, summary: &str) -> (Art
         html: SafeHtml::from_sanitiser(html.to_owned()),
         summary_html: None,
         text: summary.to_owned(),
-        summary: summary.to_owned(),
     };
     (article, body)
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime};
 
 use crate::press::Press;
 
@@ -250,4 +251,49 @@ fn builds_and_readers_at_the_same_time_leave_the_memory_whole() {
         .says("0 new files, 0 changed");
     let found = public(&press, "public");
     assert_eq!(found, cold(&press));
+}
+
+/// Everything was saved an hour ago: what was saved just now is read again.
+pub(crate) fn settle(press: &Press) {
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    for file in press.files("content") {
+        let file = fs::File::options().append(true).open(press.path(&file));
+        file.unwrap().set_modified(hour_ago).unwrap();
+    }
+}
+
+#[test]
+fn a_build_without_news_opens_no_article() {
+    let press = linked();
+    press.write(
+        "content/food/_index.md",
+        "+++\ntitle = \"Food\"\npodcast = true\ncategory = \"Arts / Food\"\nexplicit = false\n\
+         image = \"cover.png\"\nguid = \"917393e3-1b1e-5cef-ace4-edaa54e1f810\"\n\
+         owner = { name = \"Thandi\", email = \"talk@example.org\" }\n+++\n",
+    );
+    press.picture("food/cover.png", 1400, 1400);
+    edit(
+        &press,
+        "food/story-3.md",
+        "tags =",
+        "enclosure = { url = \"https://media.example.net/three.mp3\", length = 99 }\ntags =",
+    );
+    settle(&press);
+    press.run(&["build"]).succeeds();
+    assert!(press.path("public/sections/food/podcast.xml").exists());
+
+    let wrapper = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=openat"];
+    press.spawn_under(&wrapper, &["build"]).wait().succeeds();
+    let trace = press.read("trace");
+    assert!(trace.contains("letterpress.toml"), "{trace}");
+    // What a section says of itself is small and read each time.
+    let is_article = |line: &&str| line.contains(".md\"") && !line.contains("/_index.md");
+    let opened = trace.lines().filter(is_article);
+    assert_eq!(opened.collect::<Vec<_>>(), [""; 0]);
+
+    edit(&press, "food/_index.md", "Thandi", "Sipho");
+    press.run(&["build"]).succeeds();
+    let podcast = press.read("public/sections/food/podcast.xml");
+    assert!(podcast.contains("Sipho"), "{podcast}");
+    assert_eq!(public(&press, "public"), cold(&press));
 }

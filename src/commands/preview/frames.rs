@@ -33,7 +33,9 @@ impl Scheme {
 }
 
 /// Attributes that make a browser fetch something or go somewhere.
-const ADDRESSES: [&str; 4] = ["href", "src", "srcset", "poster"];
+const ADDRESSES: [&str; 3] = ["href", "src", "poster"];
+/// The attribute that names several files, one of which a browser fetches.
+const SET: &str = " srcset=\"";
 
 /// HTML whose addresses below `base` are paths, so that they lead here.
 pub(super) fn local(html: &str, base: &Url) -> String {
@@ -43,7 +45,42 @@ pub(super) fn local(html: &str, base: &Url) -> String {
         let here = format!(" {name}=\"{}", base.path());
         local = local.replace(&away, &here);
     }
-    local
+    let mut parts = local.split(SET);
+    let mut all = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (set, rest) = part.split_at(part.find('"').unwrap_or(0));
+        all.push_str(SET);
+        add_local_set(&mut all, set, base);
+        all.push_str(rest);
+    }
+    all
+}
+
+/// Adds the candidates of a `srcset` with local addresses. Each begins with its
+/// address, which a comma in it does not end (HTML, 4.8.4.2.1).
+fn add_local_set(html: &mut String, set: &str, base: &Url) {
+    let is_between = |c: char| c.is_ascii_whitespace() || c == ',';
+    let mut rest = set;
+    while !rest.is_empty() {
+        let (between, candidate) = split_before(rest, |c| !is_between(c));
+        html.push_str(between);
+        let (address, after) = split_before(candidate, |c| c.is_ascii_whitespace());
+        match address.strip_prefix(base.as_str()) {
+            Some(below) => {
+                html.push_str(base.path());
+                html.push_str(below);
+            }
+            None => html.push_str(address),
+        }
+        let has_size = !address.ends_with(',');
+        let (size, next) = split_before(after, |c| c == ',' || !has_size);
+        html.push_str(size);
+        rest = next;
+    }
+}
+
+fn split_before(text: &str, is_there: impl Fn(char) -> bool) -> (&str, &str) {
+    text.split_at(text.find(is_there).unwrap_or(text.len()))
 }
 
 /// The path of an address that lies below `base`, else the address.
@@ -124,6 +161,42 @@ mod tests {
             "<a href=\"/mag/a/\">https://example.org/mag/a/</a>\
              <img src=\"https://example.com/mag/x.png\">"
         );
+    }
+
+    #[test]
+    fn every_candidate_of_a_picture_leads_here() {
+        let base = Url::parse("https://example.org/mag/").unwrap();
+        let shown = |set: &str| local(&format!("<img srcset=\"{set}\"> \"b\""), &base);
+        for (set, here) in [
+            (
+                "https://example.org/mag/a.png 1x, https://example.org/mag/a@2x.png 2x",
+                "/mag/a.png 1x, /mag/a@2x.png 2x",
+            ),
+            (
+                "https://example.org/mag/a,b.png,https://example.org/mag/c.png",
+                "/mag/a,b.png,https://example.org/mag/c.png",
+            ),
+            (
+                "https://example.org/mag/a 20w,\nhttps://example.org/mag/b 40w",
+                "/mag/a 20w,\n/mag/b 40w",
+            ),
+            (
+                "https://example.org/mag/a 1x,https://example.org/mag/b 2x",
+                "/mag/a 1x,/mag/b 2x",
+            ),
+            (
+                "https://example.com/mag/a, https://example.org/mag/b",
+                "https://example.com/mag/a, /mag/b",
+            ),
+            ("", ""),
+            (", ", ", "),
+        ] {
+            assert_eq!(
+                shown(set),
+                format!("<img srcset=\"{here}\"> \"b\""),
+                "{set}"
+            );
+        }
     }
 
     #[test]

@@ -11,7 +11,11 @@ mod ui;
 mod views;
 mod watch;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{
+    io,
+    path::{self, Path},
+    sync::Arc,
+};
 
 use clap::Args;
 use serde::Serialize;
@@ -66,12 +70,14 @@ struct Open {
 pub async fn run(context: &Context, args: &Preview) -> Result<Exit, Failure> {
     let mut signals = Signals::listen();
     // 1. The publication as it is now; what is saved from here on is noticed.
-    let (config, _) = workspace::configuration(context)?;
-    let file = config_file(context)?;
+    let file = workspace::config_file(context)?;
+    // The preview stays with its publication.
+    let file = path::absolute(file).map_err(|error| Failure::of(Exit::NoInput, &error))?;
+    let read = workspace::configuration_in(context, &file)?;
     let mut watch = Watch::start();
-    watch.follow(&config, &file);
+    watch.follow(&read.0, &file);
     let series = context.clock.machine_time().timestamp_millis();
-    let first = Proof::first(context, &file, series).await?;
+    let first = Proof::first(context, read, series).await?;
     // 2. A place to be looked at.
     let listener = listen(args.port).await?;
     let address = listener.local_addr();
@@ -105,29 +111,15 @@ async fn listen(port: u16) -> Result<TcpListener, Failure> {
     })
 }
 
-/// The settings' file, found once: the preview stays with its publication.
-fn config_file(context: &Context) -> Result<PathBuf, Failure> {
-    let found = match &context.config {
-        Some(path) => Ok(path.clone()),
-        None => std::env::current_dir()
-            .map_err(|error| Failure::of(Exit::NoInput, &error))
-            .and_then(|here| {
-                crate::config::find(&here).map_err(|e| Failure::of(Exit::NoInput, &e))
-            }),
-    };
-    let path = found?;
-    std::path::absolute(path).map_err(|error| Failure::of(Exit::NoInput, &error))
-}
-
 async fn show(
     context: &Context,
     first: Proof,
     listener: TcpListener,
     mut watch: Watch,
-    file: &std::path::Path,
+    file: &Path,
     signals: &mut Signals,
 ) {
-    let (versions, new_versions) = channel::channel(first.version.clone());
+    let (versions, new_versions) = channel::channel(first.version());
     let (proofs, newest) = channel::channel(Arc::new(first));
     let (stop, mut stopped) = channel::channel(());
     let site: Arc<web::Site> = Arc::new(move |asked| {
@@ -151,7 +143,7 @@ async fn show(
         };
         watch.follow(&next.press.config, file);
         tell(context, &next, "read again");
-        let version = next.version.clone();
+        let version = next.version();
         proofs.send_replace(Arc::new(next));
         versions.send_replace(version);
     }

@@ -5,7 +5,7 @@ use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
 };
 
 use chrono::{DateTime, Utc};
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::{Config, ConfigError},
-    content::{Loaded, SetAside},
+    content::{Cache, Loaded, SetAside},
     domain::{
         article::{Article, Remembered, Slug},
         chronicle::Chronicle,
@@ -45,6 +45,8 @@ pub(super) struct Press {
     pub(super) known: BTreeMap<Slug, Known>,
     /// When it was read, by the clock of the command.
     pub(super) now: DateTime<Utc>,
+    /// What the next reading need not parse.
+    cache: Arc<Cache>,
     /// Our own files that are published, by path below the output folder.
     files: HashMap<String, PathBuf>,
     /// Media types that articles know better than file names.
@@ -65,25 +67,34 @@ type Read = (Press, Vec<Problem>);
 /// Reads the publication for the first time.
 ///
 /// # Errors
-/// When there are no settings or no content folder.
-pub(super) async fn first(context: &Context, file: &Path) -> Result<Read, Failure> {
-    let (config, problems) = Config::load(file).map_err(|e| Failure::of(Exit::Config, &e))?;
-    press(context, config, problems).await
+/// When there is no content folder.
+pub(super) async fn first(
+    context: &Context,
+    config: Config,
+    problems: Vec<Problem>,
+) -> Result<Read, Failure> {
+    let cache = Arc::new(workspace::kept_cache(&config));
+    press(context, config, problems, &cache).await
 }
 
-/// Reads the publication again.
+/// Reads the publication again; what has not changed since `before` is not
+/// parsed again.
 ///
 /// # Errors
 /// With everything that is wrong with the settings, or with why the content
 /// folder cannot be read.
-pub(super) async fn read(context: &Context, file: &Path) -> Result<Read, Vec<Problem>> {
+pub(super) async fn read(
+    context: &Context,
+    file: &Path,
+    before: &Press,
+) -> Result<Read, Vec<Problem>> {
     let name = file.file_name().map_or_else(|| file.into(), PathBuf::from);
     let (config, problems) = Config::load(file).map_err(|error| match error {
         ConfigError::Invalid(problems) => problems,
         other => vec![Failure::of(Exit::NoInput, &other).problem(&name)],
     })?;
     let dir = config.content_dir.clone();
-    let read = press(context, config, problems).await;
+    let read = press(context, config, problems, &before.cache).await;
     read.map_err(|failure| vec![failure.problem(&dir)])
 }
 
@@ -91,6 +102,7 @@ async fn press(
     context: &Context,
     config: Config,
     mut problems: Vec<Problem>,
+    cache: &Arc<Cache>,
 ) -> Result<Read, Failure> {
     let now = context.clock.now();
     // 1. What the ledger remembers; without it articles can still be looked at.
@@ -102,8 +114,12 @@ async fn press(
         }
     };
     // 2. Articles and templates: other tasks go on meanwhile.
-    let (loaded, templates, found) = tokio::task::block_in_place(|| {
-        let loaded = workspace::articles_at(context, &config, &remembered, now)?;
+    let (loaded, cache, templates, found) = tokio::task::block_in_place(|| {
+        let mut loaded = workspace::articles_from(context, &config, &remembered, now, cache)?;
+        let cache = match loaded.cache.take() {
+            Some(bytes) => Arc::new(Cache::read(bytes)),
+            None => Arc::clone(cache),
+        };
         let (templates, mut found) = workspace::templates(&config);
         if config.content.pages {
             let collection = &loaded.collection;
@@ -113,7 +129,7 @@ async fn press(
                 &templates,
             ));
         }
-        Ok::<_, Failure>((loaded, templates, found))
+        Ok::<_, Failure>((loaded, cache, templates, found))
     })?;
     problems.extend(loaded.problems.iter().cloned());
     problems.extend(found);
@@ -131,6 +147,7 @@ async fn press(
         letters: ledger.letters,
         known: ledger.known,
         now,
+        cache,
         files,
         media_types,
         everything: OnceLock::new(),
@@ -140,16 +157,18 @@ async fn press(
 
 async fn ledger(context: &Context, config: &Config) -> Result<(Ledger, Vec<Remembered>), Failure> {
     let mut ledger = Ledger::default();
+    let store = workspace::existing_ledger(context, config).await?;
+    let store = store.as_ref();
     for digest in &config.digests {
-        let known = workspace::known(context, config, digest).await?;
+        let known = workspace::known(config, store, digest).await?;
         ledger.known.insert(digest.name.clone(), known);
     }
-    let Some(store) = workspace::existing_ledger(context, config).await? else {
-        return Ok((ledger, Vec::new()));
+    let remembered = workspace::remembered(store).await?;
+    let Some(store) = store else {
+        return Ok((ledger, remembered));
     };
-    let remembered = store.remembered().await.map_err(workspace::store_failure)?;
     ledger.chronicle = store.chronicle().await.map_err(workspace::store_failure)?;
-    ledger.letters = website::letters(config, &store).await?;
+    ledger.letters = website::letters(config, store).await?;
     Ok((ledger, remembered))
 }
 
@@ -224,7 +243,7 @@ impl Press {
     pub(super) fn media_type_at(&self, path: &str) -> Cow<'_, str> {
         match self.media_types.get(path) {
             Some(known) => Cow::Borrowed(known),
-            None => Cow::Borrowed(media_type_of(path)),
+            None => media_type_of(path),
         }
     }
 }

@@ -13,12 +13,11 @@ use super::{
     super::{Context, exit::Failure},
     press::{self, Press},
 };
-use crate::domain::problem::Problem;
+use crate::{config::Config, domain::problem::Problem};
 
 /// What is looked at until the next save.
 pub(super) struct Proof {
-    /// Differs from that of every other proof, of earlier previews too.
-    pub(super) version: String,
+    /// Tells previews of different processes apart.
     series: i64,
     number: u64,
     /// The publication as far as it could be read.
@@ -33,16 +32,16 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    /// The first one; `series` tells previews of different processes apart.
+    /// The first one, by settings that were read; `series` tells previews of
+    /// different processes apart.
     pub(super) async fn first(
         context: &Context,
-        file: &Path,
+        (config, problems): (Config, Vec<Problem>),
         series: i64,
     ) -> Result<Self, Failure> {
         let since = Instant::now();
-        let (press, problems) = press::first(context, file).await?;
+        let (press, problems) = press::first(context, config, problems).await?;
         Ok(Self {
-            version: format!("{series}-1"),
             series,
             number: 1,
             press: Arc::new(press),
@@ -55,8 +54,7 @@ impl Proof {
     /// The one after `before`.
     pub(super) async fn next(context: &Context, file: &Path, before: &Self) -> Self {
         let since = Instant::now();
-        let number = before.number + 1;
-        let (press, problems, stale_since) = match press::read(context, file).await {
+        let (press, problems, stale_since) = match press::read(context, file, &before.press).await {
             Ok((press, problems)) => (Arc::new(press), problems, None),
             Err(problems) => {
                 let since = before.stale_since.unwrap_or_else(|| context.clock.now());
@@ -64,14 +62,18 @@ impl Proof {
             }
         };
         Self {
-            version: format!("{}-{number}", before.series),
             series: before.series,
-            number,
+            number: before.number + 1,
             press,
             problems,
             stale_since,
             took: since.elapsed(),
         }
+    }
+
+    /// Differs from that of every other proof, of earlier previews too.
+    pub(super) fn version(&self) -> String {
+        format!("{}-{}", self.series, self.number)
     }
 
     /// How many problems stop publishing.

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     content::{Changed, Renderer},
-    domain::{collection::Collection, problem::Problem, publication::plain_file},
+    domain::{collection::Collection, media_type, problem::Problem, publication::plain_file},
     feed::{self, File},
     pages::{self, Input, Page, PagesError},
     web::{Answer, Asked, Trust},
@@ -131,7 +131,7 @@ fn shown(proof: &Proof, page: Page, asked: &Asked) -> Answer {
     }
     // The page around a frame reloads it.
     if !asked.is_framed {
-        html = frames::reloading(&html, &proof.version);
+        html = frames::reloading(&html, &proof.version());
     }
     Answer::of(media_type, Trust::Page, html)
 }
@@ -147,7 +147,7 @@ enum NoPage {
 
 fn page_at(press: &Press, collection: &Collection, file: &str) -> Result<Option<Page>, NoPage> {
     let renderer = Renderer::new(Arc::clone(&press.loaded.site));
-    let feeds = website::feed_files(&press.loaded);
+    let feeds = website::feeds(&press.loaded);
     let input = Input {
         publication: &press.config.publication,
         collection,
@@ -162,7 +162,7 @@ fn page_at(press: &Press, collection: &Collection, file: &str) -> Result<Option<
 
 /// The feed, archive document or list of feeds at a path below the output folder.
 fn feed_file(press: &Press, path: &str) -> Result<Option<File>, Unmade> {
-    let is_list = path == "feeds.opml";
+    let is_list = path == feed::LIST;
     if !is_list && !path.ends_with(".xml") && !path.ends_with(".json") {
         return Ok(None);
     }
@@ -183,7 +183,7 @@ fn feed_file(press: &Press, path: &str) -> Result<Option<File>, Unmade> {
     };
     let files = match (number, name) {
         (Some(number), _) => maker.archive(stream, number)?,
-        (None, "podcast.xml") => maker.podcast(stream)?.into_iter().collect(),
+        (None, feed::PODCAST) => maker.podcast(stream)?.into_iter().collect(),
         (None, _) => maker.one(stream, |feed| feed.files())?,
     };
     Ok(files.into_iter().find(|file| file.path == path))
@@ -195,28 +195,19 @@ fn number_in(name: &str) -> Option<u32> {
     number.parse().ok()
 }
 
-/// The media type of what is at a path, by the end of its name.
-pub(super) fn media_type_of(path: &str) -> &'static str {
-    match path.rsplit_once('.').map_or("", |(_, end)| end) {
-        "html" | "htm" | "xhtml" | "php" => "text/html; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "xml" => "application/xml",
-        "txt" => "text/plain; charset=utf-8",
-        "json" => "application/json",
-        "jpg" | "jpeg" => "image/jpeg",
-        "png" => "image/png",
-        "webp" => "image/webp",
-        "gif" => "image/gif",
-        "avif" => "image/avif",
-        "svg" => "image/svg+xml",
-        "pdf" => "application/pdf",
-        "mp3" => "audio/mpeg",
-        "m4a" => "audio/mp4",
-        "ogg" | "oga" | "opus" => "audio/ogg",
-        "mp4" | "m4v" => "video/mp4",
-        "webm" => "video/webm",
-        "vtt" => "text/vtt; charset=utf-8",
-        _ => "application/octet-stream",
+/// The media type of what is at a path, by the end of its name. All of our own
+/// text is UTF-8, and so is what is taken for text.
+pub(super) fn media_type_of(path: &str) -> Cow<'static, str> {
+    // Old addresses may have the names of programs; what stands there is a page.
+    let is_page = [".php", ".xhtml"].iter().any(|end| path.ends_with(end));
+    let known = match is_page {
+        true => Some("text/html"),
+        false => media_type::of_name(path),
+    };
+    match known {
+        Some(text) if text.starts_with("text/") => format!("{text}; charset=utf-8").into(),
+        Some(other) => other.into(),
+        None => "application/octet-stream".into(),
     }
 }
 
@@ -233,5 +224,19 @@ mod tests {
     fn an_archive_document_has_the_number_of_its_name() {
         assert_eq!(number_in("rss-0012.xml"), Some(12));
         assert_eq!(number_in("rss.xml"), None);
+    }
+
+    #[test]
+    fn files_are_served_as_what_their_names_promise() {
+        for (path, media_type) in [
+            ("a/index.html", "text/html; charset=utf-8"),
+            ("old.php", "text/html; charset=utf-8"),
+            ("talks/One.FLAC", "audio/flac"),
+            ("book.epub", "application/epub+zip"),
+            ("one.vtt", "text/vtt; charset=utf-8"),
+            ("one", "application/octet-stream"),
+        ] {
+            assert_eq!(media_type_of(path), media_type, "{path}");
+        }
     }
 }

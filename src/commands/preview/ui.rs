@@ -9,6 +9,7 @@ use tera::{Context, Tera};
 
 use super::{super::talk::count, proof::Proof, routes::HOME, site};
 use crate::{
+    content::is_markdown,
     domain::problem::Problem,
     web::{self, Answer, Trust},
 };
@@ -110,7 +111,7 @@ fn file_url(proof: &Proof, file: &Path, line: Option<u32>) -> Option<String> {
     if !config.root.join(file).is_file() || file.is_absolute() {
         return None;
     }
-    let mut url = if is_source && file.extension().is_some_and(|end| end == "md") {
+    let mut url = if is_source && is_markdown(file) {
         format!("{}?view=source", address("article", file))
     } else {
         address("file", file)
@@ -177,7 +178,7 @@ pub(super) fn page(
         errors,
         health,
         stale_since: proof.stale_since.map(since),
-        script: web::script(&proof.version),
+        script: web::script(&proof.version()),
     };
     let mut context = Context::new();
     context.insert("shell", &shell);

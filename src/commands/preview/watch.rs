@@ -6,12 +6,12 @@ use std::{
     ffi::OsStr,
     fs,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use notify::{
     Config as Settings, Event, EventKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher,
-    event::{AccessKind, AccessMode},
+    event::{AccessKind, AccessMode, ModifyKind},
 };
 use tokio::{
     sync::mpsc,
@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use super::super::workspace;
-use crate::config::Config;
+use crate::{config::Config, files::Stamp};
 
 /// A save is over when nothing happened for so long.
 const QUIET: Duration = Duration::from_millis(40);
@@ -28,21 +28,22 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// How often to look where the system cannot tell.
 const POLL: Duration = Duration::from_secs(1);
 
-/// What a file is known by without reading it.
-type Stamp = Option<(SystemTime, u64)>;
-
 /// Watches the files of a publication.
 pub(super) struct Watch {
     watcher: Option<Box<dyn Watcher + Send>>,
     events: mpsc::UnboundedReceiver<Event>,
     sender: mpsc::UnboundedSender<Event>,
     is_polling: bool,
+    /// Folders as they were when their watching began: the system watches a
+    /// folder, not what has its name later.
     watched: BTreeSet<PathBuf>,
     folders: Vec<PathBuf>,
     files: Vec<PathBuf>,
     ledger: PathBuf,
     /// Of the ledger when it was read last: reading it may touch it.
-    ledger_stamp: Stamp,
+    ledger_stamp: Option<Stamp>,
+    /// What is above all of these, down from the publication's root.
+    above: BTreeSet<PathBuf>,
 }
 
 impl Watch {
@@ -60,6 +61,7 @@ impl Watch {
             files: Vec::new(),
             ledger: PathBuf::new(),
             ledger_stamp: None,
+            above: BTreeSet::new(),
         };
         if watch.watcher.is_none() {
             watch.poll();
@@ -80,19 +82,26 @@ impl Watch {
             .extend(artwork.map(|(file, _)| config.root.join(file)));
         self.ledger.clone_from(&config.store.path);
         self.ledger_stamp = stamp(&self.ledger);
-        let parents = self.files.iter().chain([&self.ledger]);
-        let parents = parents.filter_map(|file| file.parent()).map(Path::to_owned);
-        let parents: BTreeSet<PathBuf> = parents.collect();
+        let files = self.files.iter().chain([&self.ledger]);
+        let parents = files.clone().filter_map(|file| file.parent());
+        let ancestors = self.folders.iter().chain(files).flat_map(|path| {
+            let above = path.ancestors().skip(1);
+            above.take_while(|folder| folder.starts_with(&config.root))
+        });
+        self.above = parents.chain(ancestors).map(Path::to_owned).collect();
+        self.watch();
+    }
+
+    /// Watches all that is there and is not watched yet.
+    fn watch(&mut self) {
         let is_new =
             |path: &PathBuf, watched: &BTreeSet<PathBuf>| path.is_dir() && !watched.contains(path);
-        // A folder that was removed and made again is another folder.
-        self.watched.retain(|path| path.is_dir());
         for folder in self.folders.clone() {
             if is_new(&folder, &self.watched) {
                 self.add(folder, RecursiveMode::Recursive);
             }
         }
-        for folder in parents {
+        for folder in self.above.clone() {
             let is_inside = self.folders.iter().any(|known| folder.starts_with(known));
             if !is_inside && is_new(&folder, &self.watched) {
                 self.add(folder, RecursiveMode::NonRecursive);
@@ -128,23 +137,45 @@ impl Watch {
     }
 
     /// Waits until something was saved, and until the saving is over. What is
-    /// saved while nobody waits is told by the next call.
+    /// saved while nobody waits is told by the next call, also below a folder
+    /// that took the place of another one just now.
     pub(super) async fn changed(&mut self) {
         loop {
             let Some(event) = self.events.recv().await else {
                 return std::future::pending().await;
             };
+            self.forget_replaced(&event);
             if self.matters(&event) {
                 break;
             }
         }
         let end = Instant::now() + PATIENCE;
-        loop {
-            let quiet = end.min(Instant::now() + QUIET);
-            match timeout_at(quiet, self.events.recv()).await {
-                Ok(Some(_)) if Instant::now() < end => {}
-                _ => return,
+        let mut quiet = Instant::now() + QUIET;
+        while let Ok(Some(event)) = timeout_at(quiet, self.events.recv()).await {
+            self.forget_replaced(&event);
+            if Instant::now() >= end {
+                break;
             }
+            quiet = end.min(Instant::now() + QUIET);
+        }
+        self.watch();
+    }
+
+    /// What has the name of a watched folder may be another one now.
+    fn forget_replaced(&mut self, event: &Event) {
+        let is_any = event.need_rescan();
+        if !is_any && !replaces(event) {
+            return;
+        }
+        let is_old =
+            |known: &Path| is_any || event.paths.iter().any(|path| known.starts_with(path));
+        let watched = std::mem::take(&mut self.watched);
+        let (old, kept) = watched.into_iter().partition(|known| is_old(known));
+        self.watched = kept;
+        let old: BTreeSet<PathBuf> = old;
+        for known in old {
+            // An error says that nobody watches it any more.
+            let _ = self.watcher.as_mut().map(|w| w.unwatch(&known));
         }
     }
 
@@ -155,7 +186,9 @@ impl Watch {
             _ => false,
         };
         // Events were lost: anything may have changed.
-        event.need_rescan() || (!is_reading && event.paths.iter().any(|path| self.is_ours(path)))
+        event.need_rescan()
+            || (!is_reading && event.paths.iter().any(|path| self.is_ours(path)))
+            || (replaces(event) && event.paths.iter().any(|path| self.above.contains(path)))
     }
 
     fn is_ours(&self, path: &Path) -> bool {
@@ -166,6 +199,14 @@ impl Watch {
         let is_named = self.files.iter().any(|file| path == file);
         is_named || (self.folders.iter().any(is_in) && !is_scratch(path))
     }
+}
+
+/// Whether something came, went or has another name now.
+fn replaces(event: &Event) -> bool {
+    matches!(
+        event.kind,
+        EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))
+    )
 }
 
 fn handler(sender: mpsc::UnboundedSender<Event>) -> impl Fn(notify::Result<Event>) {
@@ -189,9 +230,8 @@ fn is_scratch(path: &Path) -> bool {
         || name == "4913"
 }
 
-fn stamp(path: &Path) -> Stamp {
-    let facts = fs::metadata(path).ok()?;
-    Some((facts.modified().ok()?, facts.len()))
+fn stamp(path: &Path) -> Option<Stamp> {
+    fs::metadata(path).ok().map(|facts| Stamp::of(&facts))
 }
 
 #[cfg(test)]

@@ -9,10 +9,9 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    Built, Exit, Failure, Noted, Progress, Publisher, Staged, compress, is_absence, known,
+    Built, Exit, Failure, Noted, Progress, Publisher, Staged, compress, hash, is_absence, known,
     unwritable,
 };
 use crate::{
@@ -270,9 +269,7 @@ impl Publisher<'_> {
         match fs::symlink_metadata(&place) {
             Err(error) if is_absence(&error) => Ok(None),
             Err(error) => Err(error),
-            Ok(facts) if facts.is_file() => {
-                Ok(Some(Some(Sha256::digest(fs::read(&place)?).into())))
-            }
+            Ok(facts) if facts.is_file() => Ok(Some(Some(hash(&fs::read(&place)?)))),
             Ok(_) => Ok(Some(None)),
         }
     }

@@ -136,16 +136,15 @@ impl Record for Noted {
             stamp,
             has_copies,
         } = self;
-        recipe.map(Fingerprint::bytes).put(out);
+        recipe.put(out);
         hash.put(out);
         stamp.put(out);
         has_copies.put(out);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
-        let recipe: Option<[u8; Fingerprint::LENGTH]> = Record::take(bytes)?;
         Some(Self {
-            recipe: recipe.map(Fingerprint::from_bytes),
+            recipe: Record::take(bytes)?,
             hash: Record::take(bytes)?,
             stamp: Record::take(bytes)?,
             has_copies: Record::take(bytes)?,

@@ -159,6 +159,14 @@ enum Difference {
     Foreign,
 }
 
+/// A file as an earlier build left it.
+enum Left {
+    /// As it was noted: its hash; what is noted now, of it and then its copies.
+    Noted([u8; 32], Vec<(String, Noted)>),
+    /// Its bytes, for what is not noted or looks otherwise.
+    Read(Vec<u8>),
+}
+
 impl<'a> Publisher<'a> {
     /// Reads what the ledger knows of the folder; nothing is written yet.
     ///
@@ -232,42 +240,99 @@ impl<'a> Publisher<'a> {
     /// # Errors
     /// When that cannot be told, or something else was put there in this build.
     pub fn keeps(&self, path: &str, recipe: Fingerprint) -> Result<bool, Failure> {
-        match self.memory.get(path) {
-            Some(noted) if noted.recipe == Some(recipe) => self.keep_noted(path, noted),
-            _ => Ok(false),
-        }
+        self.take_all(&[path], |path| self.made_of(path, recipe))
     }
 
-    /// Keeps a file of an earlier build as it is, for what never changes once
-    /// it is complete; `false` when it is not there any more or somebody else
-    /// changed it, so that it has to be made again.
+    /// Keeps files that belong together and were made of the same things by an
+    /// earlier build: all of them, or none.
+    ///
+    /// # Errors
+    /// As [`Publisher::keeps`].
+    pub fn keeps_all(
+        &self,
+        paths: &[impl AsRef<str>],
+        recipe: Fingerprint,
+    ) -> Result<bool, Failure> {
+        self.take_all(paths, |path| self.made_of(path, recipe))
+    }
+
+    /// Keeps files of an earlier build as they are, for what never changes once
+    /// it is complete; `false` when one of them is not there any more or
+    /// somebody else changed it, so that all have to be made again.
     ///
     /// # Errors
     /// As [`Publisher::put`].
-    pub fn keep(&self, path: &str) -> Result<bool, Failure> {
+    pub fn keep_all(&self, paths: &[impl AsRef<str>]) -> Result<bool, Failure> {
+        self.take_all(paths, |path| self.left(path))
+    }
+
+    /// Looks at all before one is taken: what has to be made again must not be
+    /// claimed with the bytes that it has.
+    fn take_all(
+        &self,
+        paths: &[impl AsRef<str>],
+        look: impl Fn(&str) -> Result<Option<Left>, Failure>,
+    ) -> Result<bool, Failure> {
+        let mut found = Vec::with_capacity(paths.len());
+        for path in paths {
+            match look(path.as_ref())? {
+                Some(left) => found.push((path.as_ref(), left)),
+                None => return Ok(false),
+            }
+        }
+        for (path, left) in found {
+            self.take(path, left)?;
+        }
+        Ok(true)
+    }
+
+    fn take(&self, path: &str, left: Left) -> Result<(), Failure> {
+        let (hash, all) = match left {
+            Left::Noted(hash, all) => (hash, all),
+            Left::Read(bytes) => return self.put(path, None, &bytes),
+        };
+        if !self.claim(path, &hash)? {
+            return Ok(());
+        }
+        for (copy, _) in &all[1..] {
+            self.claim(copy, &hash)?;
+        }
+        let mut progress = self.progress();
+        progress.built.unchanged += 1;
+        progress.noted.extend(all);
+        Ok(())
+    }
+
+    /// A file that was made of the same things.
+    fn made_of(&self, path: &str, recipe: Fingerprint) -> Result<Option<Left>, Failure> {
+        match self.memory.get(path) {
+            Some(noted) if noted.recipe == Some(recipe) => self.as_noted(path, noted),
+            _ => Ok(None),
+        }
+    }
+
+    /// A file that nobody changed since.
+    fn left(&self, path: &str) -> Result<Option<Left>, Failure> {
         if let Some(noted) = self.memory.get(path)
-            && self.keep_noted(path, noted)?
+            && let Some(left) = self.as_noted(path, noted)?
         {
-            return Ok(true);
+            return Ok(Some(left));
         }
         let place = self.destination.out.join(path);
         let bytes = match fs::read(&place) {
             Ok(bytes) => bytes,
-            Err(error) if is_absence(&error) => return Ok(false),
+            Err(error) if is_absence(&error) => return Ok(None),
             Err(source) => return Err(unwritable(&place, source)),
         };
         let hashes = self.known.hashes(path);
-        if !hashes.is_empty() && !hashes.contains(&hash(&bytes)) {
-            return Ok(false);
-        }
-        self.put(path, None, &bytes)?;
-        Ok(true)
+        let is_ours = hashes.is_empty() || hashes.contains(&hash(&bytes));
+        Ok(is_ours.then_some(Left::Read(bytes)))
     }
 
-    /// Keeps a file and its copies if all of them are as they were noted.
-    fn keep_noted(&self, path: &str, noted: &Noted) -> Result<bool, Failure> {
+    /// A file if it and its copies are as they were noted.
+    fn as_noted(&self, path: &str, noted: &Noted) -> Result<Option<Left>, Failure> {
         let Some(now) = self.still(path, noted)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let mut all = vec![(path.to_owned(), now)];
         for &compression in self.compressions.iter().filter(|_| noted.has_copies) {
@@ -275,19 +340,10 @@ impl<'a> Publisher<'a> {
             match self.memory.get(&copy).map(|noted| self.still(&copy, noted)) {
                 Some(Ok(Some(now))) => all.push((copy, now)),
                 Some(Err(failure)) => return Err(failure),
-                Some(Ok(None)) | None => return Ok(false),
+                Some(Ok(None)) | None => return Ok(None),
             }
         }
-        if !self.claim(path, &noted.hash)? {
-            return Ok(true);
-        }
-        for (copy, _) in &all[1..] {
-            self.claim(copy, &noted.hash)?;
-        }
-        let mut progress = self.progress();
-        progress.built.unchanged += 1;
-        progress.noted.extend(all);
-        Ok(true)
+        Ok(Some(Left::Noted(noted.hash, all)))
     }
 
     /// What is noted of a file that is still what it was; the ledger must know
@@ -572,19 +628,49 @@ mod tests {
         publisher.finish(now()).await.unwrap();
 
         let publisher = world.publisher().await;
-        assert!(publisher.keep("archive/1.xml").unwrap());
-        assert!(!publisher.keep("archive/2.xml").unwrap());
+        assert!(publisher.keep_all(&["archive/1.xml"]).unwrap());
+        assert!(!publisher.keep_all(&["archive/2.xml"]).unwrap());
         let built = publisher.finish(now()).await.unwrap();
         assert!(built.is_empty(), "{built:?}");
         assert!(world.place("archive/1.xml.gz").exists());
 
         fs::write(world.place("archive/1.xml"), "changed by hand").unwrap();
         let publisher = world.publisher().await;
-        assert!(!publisher.keep("archive/1.xml").unwrap());
+        assert!(!publisher.keep_all(&["archive/1.xml"]).unwrap());
         drop(publisher);
         world.publisher().await.finish(now()).await.unwrap();
         assert!(world.place("archive/1.xml").exists(), "it is not ours now");
         assert!(!world.place("archive/1.xml.gz").exists());
+    }
+
+    #[tokio::test]
+    async fn files_that_belong_together_are_kept_together_or_made_again() {
+        let world = World::new().await;
+        let recipe = Fingerprint::of(&"soup");
+        let both = ["1.xml", "2.xml"];
+        let publisher = world.publisher().await;
+        for path in both {
+            publisher.put(path, Some(recipe), b"old").unwrap();
+        }
+        publisher.finish(now()).await.unwrap();
+
+        let publisher = world.publisher().await;
+        assert!(publisher.keeps_all(&both, recipe).unwrap());
+        assert!(publisher.keep_all(&both).unwrap(), "and once more");
+        publisher.finish(now()).await.unwrap();
+
+        fs::remove_file(world.place("2.xml")).unwrap();
+        let publisher = world.publisher().await;
+        assert!(!publisher.keeps_all(&both, recipe).unwrap());
+        assert!(!publisher.keep_all(&both).unwrap());
+        for path in both {
+            publisher.put(path, None, b"new").unwrap();
+        }
+        let built = publisher.finish(now()).await.unwrap();
+        assert_eq!(
+            (built.created, built.changed),
+            (vec!["2.xml".to_owned()], vec!["1.xml".to_owned()])
+        );
     }
 
     #[tokio::test]

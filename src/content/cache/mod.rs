@@ -13,7 +13,7 @@ use crate::{
     domain::fingerprint::Fingerprint,
     files::{
         Stamp,
-        record::{Record, put_length, seal, split, take_length, unseal},
+        record::{Record, put_bytes, put_length, seal, split, take_length, unseal},
     },
 };
 
@@ -140,7 +140,7 @@ impl Cache {
             settings.put(&mut out);
             put_length(articles.len(), &mut out);
             for (name, kept) in articles {
-                put_bytes(name.as_bytes(), &mut out);
+                put_bytes(name, &mut out);
                 kept.known.put(&mut out);
                 put_bytes(self.record(&kept.record), &mut out);
             }
@@ -225,11 +225,6 @@ impl Kept {
             record: Kind::New(bytes),
         }
     }
-}
-
-fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
-    put_length(bytes.len(), out);
-    out.extend_from_slice(bytes);
 }
 
 /// The place in `all` of bytes that stand at the front of its end `bytes`,

@@ -19,7 +19,7 @@ use crate::{
         article::{ArticleId, PictureType, Slug, Tag},
         publication::Author,
     },
-    files::record::{Record, put_length},
+    files::record::{Record, put_bytes},
 };
 
 /// Implements [`Record`] for a struct: its fields, in the order given.
@@ -99,7 +99,7 @@ record!(Measure {
 
 impl Record for Anchors {
     fn put(&self, out: &mut Vec<u8>) {
-        put_text(self.lines(), out);
+        put_bytes(self.lines(), out);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
@@ -109,7 +109,7 @@ impl Record for Anchors {
 
 impl Record for Slug {
     fn put(&self, out: &mut Vec<u8>) {
-        put_text(self.as_str(), out);
+        put_bytes(self.as_str(), out);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
@@ -122,7 +122,7 @@ impl Record for Slug {
 
 impl Record for ArticleId {
     fn put(&self, out: &mut Vec<u8>) {
-        put_text(self.as_str(), out);
+        put_bytes(self.as_str(), out);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
@@ -137,7 +137,7 @@ impl Record for Place {
             Self::Absolute(url) => (1, url.as_str()),
         };
         kind.put(out);
-        put_text(text, out);
+        put_bytes(text, out);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
@@ -196,11 +196,6 @@ impl Record for PictureType {
     fn take(bytes: &mut &[u8]) -> Option<Self> {
         KINDS.get(usize::take(bytes)?).copied()
     }
-}
-
-fn put_text(text: &str, out: &mut Vec<u8>) {
-    put_length(text.len(), out);
-    out.extend_from_slice(text.as_bytes());
 }
 
 /// An article without what its file's name says.

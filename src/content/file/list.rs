@@ -81,12 +81,20 @@ impl Files {
             ));
             return;
         };
-        if path.ends_with(".md") || path.ends_with(".markdown") {
+        if is_markdown(Path::new(&path)) {
             self.markdown.push(path);
         } else {
             self.others.insert(path);
         }
     }
+}
+
+/// Whether a file of the content folder is an article, or the front page of a
+/// section.
+#[must_use]
+pub fn is_markdown(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|end| end == "md" || end == "markdown")
 }
 
 fn is_hidden(name: &str) -> bool {

@@ -9,6 +9,8 @@ mod media;
 pub(super) mod scan;
 mod values;
 
+pub use list::is_markdown;
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -187,7 +187,6 @@ fn render(article: &Article, markdown: &str, site: &Arc<Site>, has_text: bool) -
             true => text::of(&html, &article.url),
             false => String::new(),
         },
-        summary: article.summary.clone(),
         summary_html: teaser.map(|events| clean(to_html(events.into_iter(), Stage::Anywhere))),
         html,
     }
@@ -414,14 +413,14 @@ mod tests {
             ("", "", None),
         ] {
             let body = body(markdown);
-            assert_eq!(body.summary, summary, "{markdown}");
+            assert_eq!(article(markdown).summary, summary, "{markdown}");
             assert_eq!(
                 body.summary_html.as_ref().map(SafeHtml::as_str),
                 teaser,
                 "{markdown}"
             );
         }
-        assert!(body(&long).summary.chars().count() <= 400);
+        assert!(article(&long).summary.chars().count() <= 400);
         assert_eq!(summary::of(Some("All\nof it"), "Text", false), "All of it");
     }
 

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use crate::content::html;
+
 /// A piece of sanitised HTML. Attributes and text stay escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -22,11 +24,6 @@ pub(super) enum Token<'a> {
     Close(&'a str),
     /// Left out of what is written.
     Gone,
-}
-
-/// Elements that have no end tag, of those the sanitiser lets pass.
-fn is_void(name: &str) -> bool {
-    matches!(name, "br" | "col" | "hr" | "img" | "wbr")
 }
 
 /// Reads `html`; `None` if the sanitiser cannot have written it.
@@ -61,7 +58,7 @@ pub(super) fn read(html: &str) -> Option<Vec<Token<'_>>> {
             tokens.push(Token::Close(name));
         } else {
             let name = &inner[..inner.find(' ').unwrap_or(inner.len())];
-            if !is_void(name) {
+            if !html::is_void(name) {
                 open.push(at);
             }
             tokens.push(Token::Open {

@@ -114,6 +114,7 @@ impl World {
                 .iter()
                 .map(|(a, b)| (a, Arc::clone(b)))
                 .collect(),
+            pictures: &Pictures::default(),
             date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
         };
         render(&input, &self.templates, &self.settings, &self.signer, keys)

@@ -226,6 +226,7 @@ fn everything_a_template_sees_is_documented() {
             .iter()
             .map(|(a, b)| (a, Arc::clone(b)))
             .collect(),
+        pictures: &Pictures::default(),
         date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
     };
     let marks = super::slot::Marks::new("key");

@@ -1,5 +1,6 @@
-//! The schema's versions. Each is one script that only ever adds; a version is
-//! reached in one transaction, so a crash leaves the old one or the new one.
+//! The schema's versions. Each is one script that loses nothing of readers and
+//! their mail; a version is reached in one transaction, so a crash leaves the old
+//! one or the new one.
 
 use std::path::Path;
 
@@ -11,12 +12,13 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
     include_str!("../migrations/0004_guards.sql"),
     include_str!("../migrations/0005_relays.sql"),
+    include_str!("../migrations/0006_crash_loop.sql"),
 ];
 
 /// Version this program works with.

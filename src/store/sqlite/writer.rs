@@ -268,16 +268,19 @@ impl Session {
         }
     }
 
-    /// The disk is full: gives the ballast back and writes down what relays
-    /// have said. Nothing new is begun in the room that makes.
+    /// If the disk is full (or a quota: then a write fails), gives the ballast
+    /// back and writes down what relays have said. Nothing new is begun in the
+    /// room that makes.
     fn save(&mut self, error: &StoreError) {
-        if error.trouble().is_none() || !ballast::release(&self.path) {
+        let lacks_room = matches!(error.trouble(), Some(Trouble::DiskFull | Trouble::Write));
+        if !lacks_room || !ballast::release(&self.path) {
             return;
         }
         self.no_more_intents = Some(error.clone());
         let owed = std::mem::take(&mut self.owed);
-        if self.attempt(&owed).is_err() {
-            self.owed = owed;
+        match self.attempt(&owed) {
+            Ok(done) => self.note_late(&owed, &done),
+            Err(_) => self.owed = owed,
         }
     }
 

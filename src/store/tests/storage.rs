@@ -73,6 +73,73 @@ async fn no_intent_is_granted_that_the_disk_did_not_take() {
     world.adds_up().await;
 }
 
+/// Keeps the writer busy until the sender is dropped: what is asked meanwhile
+/// is one group.
+fn busy(world: &World) -> std::sync::mpsc::Sender<()> {
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let store = world.store.clone();
+    tokio::spawn(async move {
+        let held = store.session(move |_| {
+            let _ = wait.recv();
+            Ok(())
+        });
+        held.await.unwrap();
+    });
+    go_on
+}
+
+#[tokio::test]
+async fn a_second_copy_is_heard_of_on_a_full_disk_too() {
+    let (world, _) = frozen_world(2_000).await;
+    let mut due = world.due(now()).await;
+    let delivery = due.remove(0).id;
+    let first = world.granted(delivery).await;
+    world.store.recover(now()).await.unwrap();
+    world.store.resend(vec![delivery], now()).await.unwrap();
+    let second = world.granted(delivery).await;
+    let sent = world.store.outcome(second, Outcome::Sent(ok()), now());
+    sent.await.unwrap();
+
+    let ballast = world.folder.path().join("letterpress.db.ballast");
+    fs::write(&ballast, "room").unwrap();
+    world.meddle(FULL).await.unwrap();
+    let go_on = busy(&world);
+    tokio::task::yield_now().await;
+    // Too many intents for the pages that there are, and one that needs none.
+    let late = world.store.outcome(first, Outcome::Sent(ok()), now());
+    let intents: Vec<_> = due
+        .iter()
+        .map(|delivery| world.store.intent(delivery.id, now()))
+        .collect();
+    drop(go_on);
+    assert_eq!(late.await.unwrap_err().trouble(), Some(Trouble::DiskFull));
+    for intent in intents {
+        intent.await.unwrap_err();
+    }
+    assert!(!ballast.exists(), "the room is given back");
+    let late = world.store.late_accepts().await.unwrap();
+    assert_eq!(late.len(), 1);
+    assert_eq!((late[0].delivery, late[0].attempt), (delivery, first));
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn room_is_given_back_for_want_of_room_only() {
+    let (world, issue) = frozen_world(2).await;
+    let delivery = world.first_due().await;
+    let ballast = world.folder.path().join("letterpress.db.ballast");
+    fs::write(&ballast, "room").unwrap();
+    // A folder where a note of those who leave should be: no lack of room.
+    let leaving = world.folder.path().join("letterpress.db.leaving");
+    fs::create_dir_all(leaving.join("x")).unwrap();
+    let refused = world.store.intent(delivery, now()).await.unwrap_err();
+    assert_eq!(refused.class(), ErrorClass::Io);
+    assert!(ballast.exists(), "it is needed when the disk is full");
+    fs::remove_dir_all(&leaving).unwrap();
+    world.granted(delivery).await;
+    assert_eq!(world.count(issue, State::Inflight).await, 1);
+}
+
 #[tokio::test]
 async fn a_file_that_is_no_database_is_called_damaged() {
     let folder = tempfile::tempdir().unwrap();

@@ -64,6 +64,37 @@ fn a_backup_made_while_a_run_sends_is_refused_until_accepted_and_sends_nothing_t
 }
 
 #[test]
+fn no_standing_rule_settles_what_a_restored_backup_cannot_know() {
+    let (mut press, sink) = press();
+    press.set("mail.on_uncertain", "resend");
+    sink.hold_dots();
+    let run = press.spawn(&["run"]);
+    sink.wait_for_held(1);
+    press.run(&["store", "backup", "copy.db"]).succeeds();
+    sink.release();
+    run.wait().succeeds();
+    remove_database(&press);
+    fs::copy(press.path("copy.db"), press.database()).unwrap();
+    press.run(&["run"]).exits(78);
+    press
+        .run(&["store", "verify", "--accept-restored"])
+        .succeeds();
+    // What was under way in the copy is as old as the rest, and past any grace.
+    press.at("2026-11-27T09:00:00+02:00");
+    press
+        .run(&["run"])
+        .exits(3)
+        .says("30 uncertain deliveries held");
+    assert_eq!(sink.count(Fate::Accepted), READERS);
+    let list = press.run(&["--format", "json", "uncertain", "list"]);
+    for entry in list.succeeds().json().as_array().unwrap() {
+        assert_eq!(entry["reason"], "restored", "{entry}");
+        assert_eq!(entry["last_phase"], "backup", "{entry}");
+    }
+    assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
+}
+
+#[test]
 fn yesterdays_backup_is_named_with_both_runs() {
     let (press, sink) = press();
     press.run(&["run"]).succeeds();

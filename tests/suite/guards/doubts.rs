@@ -85,6 +85,22 @@ fn auto_sends_again_under_the_key_that_the_relay_knows() {
 }
 
 #[test]
+fn sending_by_hand_tells_of_what_is_held_also_when_there_is_nothing_to_send() {
+    let (press, sink) = one_uncertain(|_| {});
+    for _ in 0..2 {
+        press
+            .run(&["send", "weekly"])
+            .exits(3)
+            .says("nothing to send")
+            .says("1 uncertain delivery held");
+    }
+    press.run(&["uncertain", "mark-sent", "--all"]).succeeds();
+    press.run(&["send", "weekly"]).succeeds();
+    press.run(&["run"]).succeeds();
+    accepted(&sink, super::READERS);
+}
+
+#[test]
 fn an_uncertain_delivery_is_explained_in_one_line() {
     let (press, _sink) = one_uncertain(|_| {});
     press.run(&["run"]).exits(3);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use super::{READERS, libfaketime, press};
+use crate::harness::chaos::ChaosSink;
 use crate::harness::oracle::{Policy, assert_reconciled};
 use crate::harness::press::Press;
 use crate::harness::process::Running;
@@ -13,16 +14,7 @@ use crate::harness::receipt::Fate;
 #[test]
 fn three_runs_that_died_in_an_issue_pause_it_until_a_person_looks() {
     let (press, sink) = press();
-    sink.hold_dots();
-    for _ in 0..3 {
-        let run = press.spawn(&["run"]);
-        sink.wait_for_held(1);
-        assert_eq!(run.kill().killed_by(), Some(9));
-        // The sink notices that its client is gone.
-        sink.release();
-        sink.hold_dots();
-    }
-    sink.release();
+    three_deaths(&press, &sink, |_| {});
     press.run(&["run"]).exits(70).says(
         "issue weekly/1 is paused: the last three runs died in it and settled none of its \
          27 open deliveries",
@@ -42,6 +34,49 @@ fn three_runs_that_died_in_an_issue_pause_it_until_a_person_looks() {
     let ledger = press.ledger();
     assert_eq!(ledger.sums_hold().count("sent"), READERS - 3);
     assert_eq!(ledger.count("uncertain"), 3);
+    assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
+}
+
+/// Three runs that are killed while they wait for an answer; `between` happens
+/// after each.
+fn three_deaths(press: &Press, sink: &ChaosSink, between: impl Fn(&Press)) {
+    for _ in 0..3 {
+        sink.hold_dots();
+        let run = press.spawn(&["run"]);
+        sink.wait_for_held(1);
+        assert_eq!(run.kill().killed_by(), Some(9));
+        // The sink notices that its client is gone.
+        sink.release();
+        between(press);
+    }
+}
+
+#[test]
+fn a_policy_that_counts_as_sent_hides_no_loop() {
+    let (press, sink) = press();
+    press.set("mail.on_uncertain", "assume-sent");
+    three_deaths(&press, &sink, |_| {});
+    press
+        .run(&["run"])
+        .exits(70)
+        .says("the last three runs died in it and settled none of its 27 open deliveries");
+    let ledger = press.ledger();
+    assert_eq!(ledger.sums_hold().count("sent"), 3);
+    assert_eq!(ledger.issue_state(), "paused");
+    assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
+}
+
+#[test]
+fn a_person_who_counts_as_sent_hides_no_loop() {
+    let (press, sink) = press();
+    three_deaths(&press, &sink, |press| {
+        // What the run before this one left.
+        press.run(&["uncertain", "mark-sent", "--all"]).succeeds();
+    });
+    press.run(&["run"]).exits(70);
+    let ledger = press.ledger();
+    assert_eq!(ledger.sums_hold().count("sent"), 2);
+    assert_eq!(ledger.issue_state(), "paused");
     assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
 }
 

@@ -3,13 +3,18 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use url::Url;
 
 use crate::html::Html;
 use crate::press::Press;
 use crate::process::{Finished, Running};
+
+/// Nothing takes longer, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const ARGUMENTS: [&str; 3] = ["preview", "--port", "0"];
 
 /// A preview of a publication.
 pub(super) struct Preview {
@@ -39,7 +44,17 @@ impl Preview {
     /// Starts on any free port and waits for the address.
     #[track_caller]
     pub(super) fn of(press: &Press) -> Self {
-        let mut running = press.spawn(&["preview", "--port", "0"]);
+        Self::started(press.spawn(&ARGUMENTS))
+    }
+
+    /// Starts inside another program.
+    #[track_caller]
+    pub(super) fn under(wrapper: &[&str], press: &Press) -> Self {
+        Self::started(press.spawn_under(wrapper, &ARGUMENTS))
+    }
+
+    #[track_caller]
+    fn started(mut running: Running) -> Self {
         let home = running.first_line().parse().unwrap();
         Self { running, home }
     }
@@ -92,8 +107,7 @@ impl Preview {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.host()).unwrap();
-        let patience = Some(Duration::from_secs(30));
-        stream.set_read_timeout(patience).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream
     }
 
@@ -151,11 +165,11 @@ impl Preview {
 fn links(page: &Html) -> Vec<String> {
     let of = |element: &crate::html::Element| {
         let links = ["href", "src"].map(|name| element.attribute(name));
-        links
-            .into_iter()
-            .flatten()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
+        // None of our addresses holds a comma.
+        let set = element.attribute("srcset").unwrap_or_default().split(',');
+        let set = set.filter_map(|candidate| candidate.split_whitespace().next());
+        let links = links.into_iter().flatten().chain(set).map(str::to_owned);
+        links.collect::<Vec<_>>()
     };
     let links = page.elements.iter().flat_map(of);
     links.filter(|link| !link.starts_with("data:")).collect()
@@ -186,8 +200,12 @@ pub(super) struct Events {
 
 impl Events {
     /// The next version; `None` when the server has ended the stream.
+    #[track_caller]
     pub(super) fn next(&mut self) -> Option<String> {
+        let since = Instant::now();
         loop {
+            // The server says now and then that it is still there.
+            assert!(since.elapsed() < PATIENCE, "no new version");
             let mut line = String::new();
             if self.reader.read_line(&mut line).unwrap() == 0 {
                 return None;

@@ -3,6 +3,7 @@
 
 mod browser;
 mod client;
+mod following;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,6 +13,7 @@ use std::process::Command;
 use rustix::process::Signal;
 
 use self::client::Preview;
+use crate::caching::settle;
 use crate::html::Html;
 use crate::press::Press;
 use crate::tools::program;
@@ -38,8 +40,11 @@ fn every_link_of_a_preview_leads_somewhere_and_nothing_is_written() {
     press.run(&["run"]).succeeds();
     press.article(
         "garden/new.md",
-        "+++\ntitle = \"New\"\ndate = 2026-11-26\n+++\nText.\n",
+        "+++\ntitle = \"New\"\ndate = 2026-11-26\n+++\n\
+         Text.\n\n<img src=\"shade.png\" srcset=\"shade.png 1x, wide.png 2x\" alt=\"Shade\">\n\n\
+         ![Wide](wide.png)\n",
     );
+    press.picture("garden/wide.png", 80, 60);
     let before = everything(&press);
 
     let preview = Preview::of(&press);
@@ -77,6 +82,7 @@ fn every_link_of_a_preview_leads_somewhere_and_nothing_is_written() {
         "/sections/garden/feed.json",
         "/garden/shade/",
         "/garden/shade.png",
+        "/garden/wide.png",
         "/letters/weekly/1/",
         "/_preview/feed/tags/summer/?view=atom.xml",
         "/_preview/issue/weekly/?view=source",
@@ -88,6 +94,9 @@ fn every_link_of_a_preview_leads_somewhere_and_nothing_is_written() {
             "{wanted} is linked"
         );
     }
+    let new = preview.page("/garden/new/");
+    let set = "srcset=\"/garden/shade.png 1x, /garden/wide.png 2x\"";
+    assert!(new.contains(set), "{new}");
     preview.end(Signal::TERM).succeeds();
     assert!(
         everything(&press) == before,
@@ -192,6 +201,28 @@ fn drafts_and_future_articles_can_be_looked_at_and_are_in_no_feed() {
     let would_be = preview.get("/garden/secret/");
     let held_back = "/_preview/held-back/content/garden/secret.md";
     assert_eq!(would_be.headers["location"], held_back);
+}
+
+#[test]
+fn a_mistake_leads_to_its_line_whatever_the_name_of_the_article_ends_in() {
+    let press = Press::new();
+    for name in ["leeks.md", "herbs.markdown"] {
+        press.article(
+            &format!("garden/{name}"),
+            "+++\ntitel = \"Green\"\ndate = 2026-11-26\n+++\nText.\n",
+        );
+    }
+    let preview = Preview::of(&press);
+    let overview = preview.page("/_preview/");
+    for name in ["leeks.md", "herbs.markdown"] {
+        let source = format!("/_preview/article/content/garden/{name}?view=source");
+        assert!(
+            overview.contains(&format!("href=\"{source}#L2\"")),
+            "{overview}"
+        );
+        let shown = preview.page(&source);
+        assert!(shown.contains("<li id=\"L2\" class=\"is-marked\">"));
+    }
 }
 
 #[test]
@@ -435,6 +466,54 @@ fn a_signal_ends_a_preview_though_pages_are_open() {
         preview.end(signal).succeeds();
         events.end();
     }
+}
+
+#[test]
+fn a_save_has_only_the_saved_article_read_and_a_look_reads_nothing() {
+    let press = Press::new();
+    press.write(
+        "templates/weekly/note.txt",
+        "No template; the folder is there.",
+    );
+    settle(&press);
+    let wrapper = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=openat"];
+    let preview = Preview::under(&wrapper, &press);
+    let mut events = preview.listen();
+    events.next().unwrap();
+    let mut seen = 0;
+    let mut opened = || {
+        let trace = press.read("trace");
+        let new = trace[seen..].to_owned();
+        seen = trace.len();
+        new
+    };
+    let first = opened();
+    assert!(first.contains("food/apricots.md\""), "{first}");
+    assert!(first.contains("/templates\""), "{first}");
+
+    preview.page("/_preview/");
+    preview.page("/_preview/issue/");
+    let look = opened();
+    assert!(
+        !look.contains(".md\"") && !look.contains("/templates"),
+        "{look}"
+    );
+
+    let soup = press.read("content/food/apricots.md");
+    press.write(
+        "content/food/apricots.md",
+        &soup.replace("A bowl", "Two bowls"),
+    );
+    events.next().unwrap();
+    let save = opened();
+    let articles = save.lines().filter(|line| line.contains(".md\""));
+    // What a section says of itself is small and read each time.
+    let articles = articles.filter(|line| !line.contains("/_index.md"));
+    for line in articles.clone() {
+        assert!(line.contains("food/apricots.md"), "{line}");
+    }
+    assert!(articles.count() > 0, "{save}");
+    assert!(preview.page("/rss.xml").contains("Two bowls of apricots"));
 }
 
 #[test]

@@ -178,9 +178,8 @@ fn tabs(here: &str, way: Way) -> Vec<Tab> {
 }
 
 fn held_back(press: &Press, source: &Path) -> Option<String> {
-    let mut held = press.loaded.collection.held_back().iter();
-    let held = held.find(|held| held.source == source)?;
-    Some(reason(&held.reason, &press.config.publication.language))
+    let aside = press.set_aside(source)?;
+    Some(reason(&aside.reason, &press.config.publication.language))
 }
 
 fn body(press: &Press, article: &Article) -> Arc<Body> {
@@ -267,7 +266,7 @@ fn facts(press: &Press, article: &Article, body: &Body) -> Vec<Fact> {
     let minutes = words.div_ceil(WORDS_A_MINUTE).max(1);
     facts.push(Fact::of("Length", format!("{words} words, {minutes} min")));
     facts.push(Fact::of("HTML in feeds", size(body.html.as_str().len())));
-    facts.push(Fact::of("Summary", body.summary.as_str()));
+    facts.push(Fact::of("Summary", article.summary.as_str()));
     if let Some(hero) = &article.hero {
         facts.push(Fact::of("Picture", Shown::facts(hero)));
     }

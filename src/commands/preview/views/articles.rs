@@ -31,8 +31,8 @@ pub(in super::super) fn show(proof: &Proof, asked: &Asked) -> Answer {
     let press = &proof.press;
     let language = &press.config.publication.language;
     let collection = &press.loaded.collection;
-    let held = collection.held_back().iter().zip(&press.loaded.set_aside);
-    let held = held.map(|(held, aside)| (&aside.article, Some(reason(&held.reason, language))));
+    let held = press.loaded.set_aside.iter();
+    let held = held.map(|aside| (&aside.article, Some(reason(&aside.reason, language))));
     let published = collection.articles().iter().map(|article| (article, None));
     let all: Vec<_> = held.chain(published).collect();
     let of = all.len().div_ceil(PER_PAGE).max(1);

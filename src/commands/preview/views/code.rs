@@ -119,11 +119,7 @@ fn add(html: &mut String, class: Option<&'static str>, text: &str) {
     if text.is_empty() {
         return;
     }
-    let escaped = text
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('\r', "");
+    let escaped = quick_xml::escape::partial_escape(text).replace('\r', "");
     match class {
         None => html.push_str(&escaped),
         Some(class) => {

@@ -249,21 +249,14 @@ fn shown(press: &Press, entry: &Entry<'_>) -> Shows {
 fn archive(press: &Press, stream: &Stream, numbers: &[u32]) -> Vec<Document> {
     let base = press.config.publication.base_url.path();
     let both = numbers.iter().rev().flat_map(|&number| {
-        let paths = crate::feed::archive_paths(stream, number);
-        let kinds = [
-            ("RSS", "application/rss+xml"),
-            ("Atom", "application/atom+xml"),
-        ];
-        kinds
-            .into_iter()
-            .zip(paths)
-            .map(move |((kind, media_type), path)| Document {
-                label: format!("{kind}, document {number}"),
-                url: format!("{base}{path}"),
-                address: String::new(),
-                media_type,
-                size: String::new(),
-            })
+        let files = crate::feed::archive_files(stream, number).into_iter();
+        files.map(move |file| Document {
+            label: format!("{}, document {number}", file.label),
+            url: format!("{base}{}", file.path),
+            address: String::new(),
+            media_type: file.media_type,
+            size: String::new(),
+        })
     });
     both.collect()
 }

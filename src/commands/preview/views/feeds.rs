@@ -58,17 +58,10 @@ pub(super) fn name(stream: &Stream, press: &Press) -> (&'static str, String) {
 /// The files of a stream and what people call them.
 pub(super) fn files(stream: &Stream, press: &Press) -> Vec<(&'static str, String)> {
     let base = press.config.publication.base_url.path();
-    let path = stream.path();
-    let mut names = vec![
-        ("RSS", "rss.xml"),
-        ("Atom", "atom.xml"),
-        ("JSON", "feed.json"),
-    ];
-    if feed::podcast_of(stream, &press.loaded.collection).is_some() {
-        names.push(("Podcast", "podcast.xml"));
-    }
-    let place = |(label, name)| (label, format!("{base}{path}{name}"));
-    names.into_iter().map(place).collect()
+    let places = feed::files_of(stream, &press.loaded.collection).into_iter();
+    places
+        .map(|place| (place.label, format!("{base}{}", place.path)))
+        .collect()
 }
 
 /// The page.
@@ -96,7 +89,7 @@ pub(in super::super) fn show(proof: &Proof) -> Answer {
     groups.retain(|group| !group.feeds.is_empty());
     let view = View {
         groups,
-        opml: format!("{}feeds.opml", press.config.publication.base_url.path()),
+        opml: format!("{}{}", press.config.publication.base_url.path(), feed::LIST),
     };
     ui::page(proof, "feeds.html", (Some(Place::Feeds), "Feeds"), &view)
 }

@@ -82,7 +82,15 @@ impl Next {
             number: plan.number,
             subject: match plan.articles.is_empty() {
                 true => None,
-                false => freezing::subject(&press.config, &press.loaded, digest, &plan),
+                false => {
+                    let Press {
+                        config,
+                        loaded,
+                        templates,
+                        ..
+                    } = press;
+                    freezing::subject(config, loaded, templates, digest, &plan)
+                }
             },
             when,
             carries,
@@ -109,7 +117,7 @@ pub(in super::super) fn show(proof: &Proof) -> Answer {
     let press = &proof.press;
     let (publication, collection) = (&press.config.publication, &press.loaded.collection);
     let problems_of = |source| proof.problems_of(source).len();
-    let held = collection.held_back().iter().zip(&press.loaded.set_aside);
+    let held = press.loaded.set_aside.iter();
     let readers = press.known.values().map(|known| known.readers).max();
     let mut counts = vec![
         count(collection.articles().len(), "article"),
@@ -129,9 +137,10 @@ pub(in super::super) fn show(proof: &Proof) -> Answer {
         more: proof.problems.len() - shown.len(),
         findings: Finding::all(proof, shown),
         held_back: held
-            .map(|(held, aside)| {
-                let why = reason(&held.reason, &publication.language);
-                Row::of(&aside.article, press, problems_of(&held.source), Some(why))
+            .map(|aside| {
+                let (article, why) = (&aside.article, &aside.reason);
+                let why = reason(why, &publication.language);
+                Row::of(article, press, problems_of(&article.source), Some(why))
             })
             .collect(),
         newest: collection
