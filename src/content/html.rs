@@ -28,6 +28,17 @@ pub(super) enum Kind {
     Text(String),
 }
 
+/// The candidates of a `srcset`: what each leads to, and its width or density.
+pub(super) fn candidates(set: &str) -> impl Iterator<Item = (&str, &str)> {
+    set.split(", ").map(|candidate| {
+        let candidate = candidate.trim().trim_end_matches(',');
+        let (src, size) = candidate
+            .split_once(char::is_whitespace)
+            .unwrap_or((candidate, ""));
+        (src, size.trim())
+    })
+}
+
 /// Elements that have no end tag.
 pub(super) fn is_void(name: &str) -> bool {
     matches!(

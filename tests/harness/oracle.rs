@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use serde_json::Value;
+
+use crate::harness::process::Finished;
 use crate::harness::receipt::{Fate, Receipt};
 
 /// One delivery as the ledger tells it.
@@ -139,6 +142,24 @@ pub(crate) fn assert_reconciled(rows: &[LedgerRow], receipts: &[Receipt], policy
         found.join("\n  "),
         summary(rows, receipts)
     );
+}
+
+/// Asserts that `uncertain list`, run by `run`, names exactly the uncertain ones;
+/// what it says of each.
+#[track_caller]
+pub(crate) fn every_uncertain_one_is_listed(
+    rows: &[LedgerRow],
+    run: impl FnOnce(&[&str]) -> Finished,
+) -> Vec<Value> {
+    let uncertain = rows.iter().filter(|row| row.state == "uncertain");
+    let uncertain: BTreeSet<&str> = uncertain.map(|row| row.recipient.as_str()).collect();
+    let list = run(&["--format", "json", "uncertain", "list", "--full"]);
+    let entries = list.succeeds().json().as_array().unwrap().clone();
+    let listed = entries.iter().map(|entry| entry["address"].as_str());
+    let listed: BTreeSet<&str> = listed.map(Option::unwrap).collect();
+    assert_eq!(listed, uncertain, "{list}");
+    assert_eq!(entries.len(), uncertain.len(), "{list}");
+    entries
 }
 
 /// Counts of states and fates in one line, for messages and reports.

@@ -56,6 +56,8 @@ pub(crate) struct Delivered {
     pub(crate) recipient: String,
     /// The envelope sender, from `Return-Path`.
     pub(crate) sender: String,
+    /// What Postfix wrote on accepting it: queue id and time, among others.
+    acceptance: String,
     /// The whole file: Postfix's own trace headers, then the message.
     pub(crate) data: Vec<u8>,
 }
@@ -133,7 +135,16 @@ impl Postfix {
         assert!(up, "Postfix did not come back; its log:\n{}", self.log());
     }
 
-    /// Everything in the Maildirs, sorted by recipient.
+    /// Where new mail for everyone lies ([`Mailboxes::Everyone`]).
+    pub(crate) fn mailbox(&self) -> PathBuf {
+        self.path("mail/everyone/new")
+    }
+
+    /// Every message that it accepted and put into a Maildir, sorted by recipient.
+    ///
+    /// A Postfix that is killed when it has delivered and not yet said so to its
+    /// queue manager delivers once more. Such copies come from one acceptance, as
+    /// their trace shows, and count once; whatever it was handed twice counts twice.
     pub(crate) fn delivered(&self) -> Vec<Delivered> {
         let mut messages: Vec<Delivered> = walkdir::WalkDir::new(self.path("mail"))
             .into_iter()
@@ -147,7 +158,9 @@ impl Postfix {
             })
             .map(|entry| Delivered::from_file(fs::read(entry.path()).unwrap()))
             .collect();
-        messages.sort_by(|a, b| a.recipient.cmp(&b.recipient));
+        let key = |one: &Delivered| (one.recipient.clone(), one.acceptance.clone());
+        messages.sort_by_cached_key(key);
+        messages.dedup_by_key(|one| key(one));
         messages
     }
 
@@ -159,7 +172,7 @@ impl Postfix {
         self.delivered()
     }
 
-    /// One receipt per message in the Maildirs, for the oracle.
+    /// One receipt per message that it accepted and delivered, for the oracle.
     pub(crate) fn receipts(&self) -> Vec<Receipt> {
         self.all_delivered()
             .iter()
@@ -328,9 +341,20 @@ impl Delivered {
         Self {
             recipient: value("Delivered-To:"),
             sender: value("Return-Path:"),
+            acceptance: trace(&head),
             data,
         }
     }
+}
+
+/// The first `Received` of a message, in all its lines.
+fn trace(head: &str) -> String {
+    let mut lines = head
+        .lines()
+        .skip_while(|line| !line.starts_with("Received:"));
+    let first = lines.next().expect("Postfix leaves a trace");
+    let more = lines.take_while(|line| line.starts_with(['\t', ' ']));
+    std::iter::once(first).chain(more).collect()
 }
 
 /// A process, as `/proc/<pid>/stat` shows it.

@@ -192,6 +192,14 @@ impl Press {
         self.set("mail.relay", url)
     }
 
+    /// Has the ledger in `ledger/`, a folder that can be put on a disk of its
+    /// own. There is none yet: whoever was imported before is not in it.
+    pub(crate) fn ledger_apart(&self) -> &Self {
+        drop(fs::remove_file(self.database()));
+        fs::create_dir(self.path("ledger")).unwrap();
+        self.set("store.url", "sqlite:ledger/letterpress.db")
+    }
+
     /// Signs mail with two new keys, RSA and Ed25519.
     #[track_caller]
     pub(crate) fn signed(&self) -> &Self {
@@ -326,8 +334,8 @@ impl Press {
         Running::start(self.command(arguments), b"", self.limit)
     }
 
-    /// The command as [`Press::run`] would start it, for a test that wraps it
-    /// in another program (`prlimit`, `strace`).
+    /// The command as [`Press::run`] would start it, for a test that gives it a
+    /// further environment.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_letterpress"));
         command
@@ -348,18 +356,32 @@ impl Press {
     #[track_caller]
     pub(crate) fn spawn_under(&self, wrapper: &[&str], arguments: &[&str]) -> Running {
         let inner = self.command(arguments);
-        let (first, rest) = wrapper.split_first().unwrap();
+        let mut command = self.outer(wrapper, &inner);
+        command.arg(inner.get_program()).args(inner.get_args());
+        Running::start(command, b"", self.limit)
+    }
+
+    /// Starts a script of `sh -eu` as root of a mount namespace of its own, in
+    /// the publication's folder and with the program as `$LETTERPRESS`. What it
+    /// mounts is seen by nobody else and goes with it.
+    #[track_caller]
+    pub(crate) fn script_in_own_mounts(&self, script: &str) -> Running {
+        let inner = self.command(&[]);
+        let mut command = self.outer(&["unshare", "--mount", "--", "/bin/sh", "-euc"], &inner);
+        command.arg(script).env("LETTERPRESS", inner.get_program());
+        Running::start(command, b"", self.limit)
+    }
+
+    /// Another program in the folder and with the environment of ours.
+    #[track_caller]
+    fn outer(&self, words: &[&str], inner: &Command) -> Command {
+        let (first, rest) = words.split_first().unwrap();
         let mut command = Command::new(program(first));
-        command
-            .args(rest)
-            .arg(inner.get_program())
-            .args(inner.get_args())
-            .current_dir(self.dir())
-            .env_clear();
+        command.args(rest).current_dir(self.dir()).env_clear();
         for (name, value) in inner.get_envs() {
             command.env(name, value.unwrap_or_default());
         }
-        Running::start(command, b"", self.limit)
+        command
     }
 
     /// The directory of the publication.

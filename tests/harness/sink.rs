@@ -1,11 +1,13 @@
 //! Debian's `smtp-sink`: a real, fast server for volume and for faults that
 //! hit a whole phase (`-f`, `-r`, `-q`, `-Q`, `-M`, `-W`; see smtp-sink(1)).
 //!
-//! It stores a message before it decides on the answer. With `-f .`, `-r .`,
-//! `-q .` or `-Q .` a stored message was therefore *not* accepted; for those
-//! faults use [`crate::harness::chaos`], which journals its answers.
+//! It stores a message when it has read its last dot and before it decides on
+//! the answer. With `-f .`, `-r .`, `-q .` or `-Q .` a stored message was
+//! therefore *not* accepted; for those faults use [`crate::harness::chaos`],
+//! which journals its answers.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -16,6 +18,9 @@ use tempfile::TempDir;
 use crate::harness::net::{answers, free_port, holds_within};
 use crate::harness::receipt::{Fate, Receipt};
 use crate::harness::tools::program;
+
+/// Stands before every stored message, and in no mail.
+const START: u8 = 0o1;
 
 /// A running `smtp-sink`; stopped when dropped.
 pub(crate) struct SmtpSink {
@@ -81,8 +86,19 @@ impl SmtpSink {
     }
 
     /// Whether the process still runs (`-M n` ends it at the n-th message).
+    ///
+    /// # Panics
+    /// When it gave up for a reason of its own.
+    #[track_caller]
     pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        let Some(status) = self.child.try_wait().unwrap() else {
+            return true;
+        };
+        assert!(
+            status.success(),
+            "smtp-sink: {status}; its message is above"
+        );
+        false
     }
 
     /// The port on 127.0.0.1.
@@ -95,12 +111,16 @@ impl SmtpSink {
         format!("smtp://127.0.0.1:{}?tls=none", self.port)
     }
 
-    /// Everything stored so far. Read it when the client has ended: a
-    /// transaction in progress has a file too, which goes when it breaks off.
+    /// Everything stored so far, sorted by recipients.
     pub(crate) fn messages(&self) -> Vec<Stored> {
-        let mut messages: Vec<Stored> = fs::read_dir(self.world.path().join("dump"))
-            .unwrap()
-            .map(|entry| parse(&fs::read(entry.unwrap().path()).unwrap()))
+        let stored = match fs::read(self.world.path().join("dump/all")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            read => read.unwrap(),
+        };
+        let mut messages: Vec<Stored> = stored
+            .split(|byte| *byte == START)
+            .filter(|one| !one.is_empty())
+            .map(parse)
             .collect();
         messages.sort_by(|a, b| a.recipients.cmp(&b.recipients));
         messages
@@ -135,8 +155,11 @@ fn launch(world: &Path, port: u16, arguments: &[String]) -> Option<Child> {
     }
     let mut child = command
         .args(arguments)
-        .arg("-d")
-        .arg(world.join("dump/m."))
+        // `-D` appends whole messages only; files of `-d` are there from MAIL
+        // on, and stay as they are when the sink ends.
+        .arg("-D")
+        .arg(world.join("dump/all"))
+        .args(["-S", &format!("\\{START:03o}")])
         .arg(format!("127.0.0.1:{port}"))
         .arg("512")
         .current_dir(world)
@@ -178,8 +201,8 @@ fn parse(file: &[u8]) -> Stored {
         let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(0);
         rest = rest.get(end + 1..).unwrap_or_default();
     }
-    // The dump ends with one empty line of the sink's own.
-    message.data = rest.strip_suffix(b"\n").unwrap_or(rest).to_vec();
+    let data = rest.strip_suffix(b"\n");
+    message.data = data.expect("it ends with an empty line").to_vec();
     message
 }
 

@@ -4,11 +4,9 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::harness::press::Press;
 use crate::harness::process::{Finished, Running};
-use crate::harness::tools::program;
 
 /// Goes, with everything on it, when dropped.
 pub(crate) struct SmallDisk {
@@ -19,28 +17,20 @@ pub(crate) struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Whether this system lets us mount anything at all.
-    pub(crate) fn is_possible() -> bool {
-        let mut command = std::process::Command::new(program("unshare"));
-        command.args(["--mount", "--", "mount", "-t", "tmpfs", "probe", "/mnt"]);
-        let probe = Running::start(command, b"", Duration::from_secs(20)).wait();
-        probe.code() == Some(0)
-    }
-
     /// A file system of so many KiB over `folder` of the press, which must
     /// exist; what was in there is on it.
     #[track_caller]
     pub(crate) fn over(press: &Press, folder: &str, kilobytes: u64) -> Self {
-        let folder = press.path(folder);
-        let script = format!(
-            "mkdir {0}.kept && cp -a {0}/. {0}.kept/ && mount -t tmpfs -o size={kilobytes}k \
-             small {0} && cp -a {0}.kept/. {0}/ && echo ready >&2 && exec sleep 3600",
-            folder.display()
-        );
-        let mut command = std::process::Command::new(program("unshare"));
-        command.args(["--mount", "--", "/bin/sh", "-c", &script]);
-        let mut holder = Running::start(command, b"", Duration::from_secs(60));
+        let mut holder = press.script_in_own_mounts(&format!(
+            "mkdir {folder}.kept
+             cp -a {folder}/. {folder}.kept/
+             mount -t tmpfs -o size={kilobytes}k small {folder}
+             cp -a {folder}.kept/. {folder}/
+             echo ready >&2
+             exec sleep 3600"
+        ));
         holder.wait_for_stderr("ready\n");
+        let folder = press.path(folder);
         Self { holder, folder }
     }
 

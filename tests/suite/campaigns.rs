@@ -1,8 +1,7 @@
 //! Short selections of the campaigns (`tests/campaign/`, `docs/proof.md`): the
 //! same code, for seconds instead of hours, with new chances every time.
 
-use crate::harness::small_disk::SmallDisk;
-use crate::scenarios::{disk, kills, order, overlap, power, stops, syscalls};
+use crate::scenarios::{disk, kills, order, overlap, power, relay_deaths, stops, syscalls};
 
 /// A seed that is printed, and can be given again.
 fn seed() -> u64 {
@@ -51,6 +50,17 @@ fn when_the_power_fails_nobody_is_lost_and_nobody_has_two_messages() {
 }
 
 #[test]
+fn when_relays_die_and_come_back_nobody_is_lost_and_nobody_has_two_messages() {
+    let options = relay_deaths::Options {
+        deaths: 6,
+        relays: 3,
+        between: 20,
+        sessions: 8,
+    };
+    eprintln!("{}", relay_deaths::campaign(&options, seed()));
+}
+
+#[test]
 fn of_fifty_runs_at_once_one_freezes_and_sends_and_the_others_say_so() {
     let options = overlap::Options {
         runs: 50,
@@ -72,10 +82,6 @@ fn stopped_continued_and_told_to_end_a_run_loses_nobody() {
 
 #[test]
 fn wherever_the_disk_is_full_nobody_is_lost_and_nobody_has_two_messages() {
-    if !SmallDisk::is_possible() {
-        eprintln!("this system allows no mounts; the file size limit is tested all the same");
-        return;
-    }
     let options = disk::Options {
         levels: 2,
         readers: 150,

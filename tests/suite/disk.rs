@@ -1,17 +1,14 @@
 //! No room under the ledger: nothing is sent of which the ledger does not
 //! know, and with room again everybody gets the issue once.
 
-use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;
 use crate::oracle::{Policy, assert_reconciled};
 use crate::press::Press;
-use crate::process::{Finished, Running};
+use crate::process::Finished;
 use crate::receipt::Fate;
-use crate::tools::program;
 
 const READERS: usize = 300;
 
@@ -26,16 +23,10 @@ fn press() -> (Press, ChaosSink) {
 
 /// A run in which no file may grow beyond so many bytes.
 fn limited_run(press: &Press, bytes: u64) -> Finished {
-    let inner = press.command(&["run"]);
-    let mut command = Command::new(program("prlimit"));
-    command
-        .arg(format!("--fsize={bytes}"))
-        .arg("--")
-        .arg(inner.get_program())
-        .args(inner.get_args())
-        .current_dir(press.dir())
-        .env_clear();
-    Running::start(command, b"", Duration::from_secs(60)).wait()
+    let limit = format!("--fsize={bytes}");
+    press
+        .spawn_under(&["prlimit", &limit, "--"], &["run"])
+        .wait()
 }
 
 /// Asserts that the ledger is named, with the words for this kind of trouble.
@@ -93,35 +84,17 @@ fn a_file_size_limit_at_the_freeze_leaves_no_half_an_issue() {
     completes(&press, &sink);
 }
 
-/// Runs a script as root of a mount namespace of its own; `None` where the
-/// system does not allow one.
-fn in_own_mounts(press: &Press, script: &str) -> Option<Finished> {
-    let run = |arguments: &[&str]| {
-        let mut command = Command::new(program("unshare"));
-        command
-            .args(["--mount", "--"])
-            .args(arguments)
-            .current_dir(press.dir())
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .env("LETTERPRESS", env!("CARGO_BIN_EXE_letterpress"));
-        Running::start(command, b"", Duration::from_secs(100)).wait()
-    };
-    let probe = run(&["mount", "-t", "tmpfs", "probe", "/mnt"]);
-    (probe.code() == Some(0)).then(|| run(&["/bin/sh", "-c", script]))
-}
-
 /// A ledger on a file system of one megabyte; the run that finds it full; the
 /// run after it has grown; and the ledger brought out again.
 const SMALL_DISK: &str = r#"
-run() { "$LETTERPRESS" --at "$1" run 2>"$2"; echo "$2 $?"; }
-mkdir ledger kept
-mount -t tmpfs -o size=1m ledger ledger || exit 99
-"$LETTERPRESS" subscribers import subscribers.csv >/dev/null 2>&1 || exit 98
+run() { code=0; "$LETTERPRESS" --at "$1" run 2>"$2" || code=$?; echo "$2 $code"; }
+mkdir kept
+mount -t tmpfs -o size=1m ledger ledger
+"$LETTERPRESS" subscribers import subscribers.csv >&2
 run 2026-11-27T08:00:00+02:00 full
 cp ledger/letterpress.db* kept/
 mkdir full-ledger && mv kept/* full-ledger/
-mount -o remount,size=64m ledger || exit 97
+mount -o remount,size=64m ledger
 run 2026-11-27T08:05:00+02:00 roomy
 cp ledger/letterpress.db* kept/
 "#;
@@ -129,16 +102,13 @@ cp ledger/letterpress.db* kept/
 #[test]
 fn a_full_disk_stops_the_run_and_room_lets_it_go_on() {
     let sink = ChaosSink::start(Behaviour::default());
-    let press = Press::new();
+    let mut press = Press::new();
     press
+        .limit(Duration::from_secs(100))
         .subscribers(READERS)
         .relay(&sink.url())
-        .set("store.url", "sqlite:ledger/letterpress.db");
-    fs::remove_file(press.database()).unwrap();
-    let Some(end) = in_own_mounts(&press, SMALL_DISK) else {
-        eprintln!("this system allows no mounts; the file size limit is tested all the same");
-        return;
-    };
+        .ledger_apart();
+    let end = press.script_in_own_mounts(SMALL_DISK).wait();
     end.succeeds();
     let said = press.read("full");
     assert!(

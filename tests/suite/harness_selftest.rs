@@ -1,6 +1,8 @@
 //! Proof that the harness itself can be trusted: the servers are driven by a
 //! bare TCP dialogue that shares nothing with the program under test.
 
+use std::fs;
+use std::io::Write as _;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -235,6 +237,12 @@ fn smtp_sink_stores_an_accepted_message_exactly_once() {
 #[test]
 fn smtp_sink_loses_an_answer_and_comes_back() {
     let mut sink = SmtpSink::start(&["-M", "1"]);
+    let mut cut_off = Dialogue::open(sink.port());
+    cut_off.say("MAIL FROM:<bounce@example.org>");
+    cut_off.say("RCPT TO:<carla@example.net>");
+    assert_eq!(cut_off.say("DATA"), "354");
+    let all_but_the_dot = b"Subject: Hello\r\n\r\nThe last line.\r\n\r\n";
+    cut_off.into_inner().write_all(all_but_the_dot).unwrap();
     let mut client = Dialogue::open(sink.port());
     assert_eq!(
         client.deliver("anna@example.org")[3],
@@ -247,7 +255,10 @@ fn smtp_sink_loses_an_answer_and_comes_back() {
         Dialogue::open(sink.port()).deliver("ben@example.com"),
         TAKEN
     );
-    assert_eq!(sink.messages().len(), 2, "what it stored survives it");
+    let stored = sink.messages();
+    let readers: Vec<_> = stored.iter().flat_map(|one| &one.recipients).collect();
+    // What was whole survives it, and nothing else.
+    assert_eq!(readers, ["anna@example.org", "ben@example.com"]);
 }
 
 #[test]
@@ -309,6 +320,26 @@ fn postfix_knows_its_readers_and_survives_a_kill() {
         "only Maildirs receive mail: {}",
         postfix.log()
     );
+}
+
+#[test]
+fn postfix_counts_what_it_accepted_not_what_it_delivered() {
+    let postfix = Postfix::start(&Options::default());
+    let mut client = Dialogue::open(postfix.port());
+    assert_eq!(client.deliver("anna@example.org"), TAKEN);
+    let seen = postfix.all_delivered();
+    assert_eq!(seen.len(), 1);
+
+    // As after a kill at the wrong moment: the same message, delivered again.
+    let mailbox = postfix.mailbox();
+    fs::write(mailbox.join("again"), &seen[0].data).unwrap();
+    assert_eq!(postfix.receipts().len(), 1);
+
+    assert_eq!(client.deliver("anna@example.org"), TAKEN);
+    assert_eq!(postfix.receipts().len(), 2);
+    let rows = [row("anna@example.org", "sent")];
+    let found = violations(&rows, &postfix.receipts(), Policy::Once);
+    assert!(found[0].contains("up to 2 copies"), "{found:?}");
 }
 
 #[test]

@@ -150,7 +150,7 @@ fn a_postfix_with_a_rate_limit_is_left_alone_and_gets_the_rest_later() {
 /// A run that has handed over at least `number` messages and goes on slowly.
 #[track_caller]
 fn half_way(press: &Press, postfix: &Postfix, number: usize) -> Running {
-    press.set("mail.rate", "20/s");
+    press.set("mail.rate", "8/s");
     let mut run = press.spawn(&["run"]);
     let reached = holds_within(Duration::from_secs(40), || {
         postfix.log().matches("(queue active)").count() >= number || !run.is_running()

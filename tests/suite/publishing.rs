@@ -13,7 +13,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::press::Press;
-use crate::process::{Finished, Running};
+use crate::process::Running;
 
 /// Every file below a folder with its bytes.
 fn snapshot(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -248,17 +248,6 @@ fn a_publication_that_moves_still_knows_its_files() {
     assert!(press.path("public/sections/garden/rss.xml").exists());
 }
 
-/// A shell in a mount namespace of its own, with the program as `$letterpress`.
-fn in_namespace(press: &Press, script: &str) -> Finished {
-    let program = press.command(&[]);
-    let mut command = Command::new("unshare");
-    command
-        .args(["--map-root-user", "--mount", "sh", "-euc", script, "sh"])
-        .current_dir(press.dir())
-        .env("letterpress", program.get_program());
-    Running::start(command, b"", Duration::from_secs(60)).wait()
-}
-
 fn grow(press: &Press, kilobytes: usize) {
     // Text that compresses badly, so that the copies grow, too.
     let words: Vec<String> = (0..kilobytes * 1024 / 40)
@@ -284,14 +273,14 @@ fn a_disk_that_is_full_leaves_what_was_published_complete() {
     // Whatever is left on the disk.
     let script = "
         mount -t tmpfs -o size=64m none public
-        \"$letterpress\" --at 2026-11-27T08:00:00+02:00 build >&2
+        \"$LETTERPRESS\" --at 2026-11-27T08:00:00+02:00 build >&2
         before=$(find public -type f | sort | xargs sha256sum)
         used=$(df -k --output=used public | tail -1)
         cp long.md content/food/long.md
         for room in 0 12 100 350 800 1500; do
             mount -o remount,size=$((used + room))k public
             set +e
-            \"$letterpress\" --at 2026-11-27T09:00:00+02:00 build
+            \"$LETTERPRESS\" --at 2026-11-27T09:00:00+02:00 build
             echo \"$room: exit $?\"
             set -e
             after=$(find public -type f | sort | xargs sha256sum)
@@ -299,11 +288,11 @@ fn a_disk_that_is_full_leaves_what_was_published_complete() {
             ls -A public | grep -c letterpress || true
         done
         mount -o remount,size=64m public
-        \"$letterpress\" --at 2026-11-27T09:00:00+02:00 build >&2
+        \"$LETTERPRESS\" --at 2026-11-27T09:00:00+02:00 build >&2
         rm content/food/long.md
-        \"$letterpress\" --at 2026-11-27T10:00:00+02:00 build >&2
+        \"$LETTERPRESS\" --at 2026-11-27T10:00:00+02:00 build >&2
     ";
-    let told = in_namespace(&press, script);
+    let told = press.script_in_own_mounts(script).wait();
     told.succeeds()
         .says("No space left on device")
         .says("public/")
@@ -319,14 +308,9 @@ fn a_file_size_limit_leaves_what_was_published_complete() {
     press.run(&["build"]).succeeds();
     let before = public(&press);
     grow(&press, 450);
-    let program = press.command(&["build"]);
-    let mut command = Command::new("prlimit");
-    command
-        .arg("--fsize=400000")
-        .arg(program.get_program())
-        .args(program.get_args())
-        .current_dir(press.dir());
-    let limited = Running::start(command, b"", Duration::from_secs(60)).wait();
+    let limited = press
+        .spawn_under(&["prlimit", "--fsize=400000", "--"], &["build"])
+        .wait();
     limited.exits(74).says("File too large").says("public/");
     assert_eq!(public(&press), before);
     press.run(&["build"]).succeeds().prints("changed  rss.xml");
@@ -340,8 +324,10 @@ fn a_folder_that_cannot_be_written_is_named() {
     refused.exits(74).says("/public cannot be written");
     fs::remove_file(press.path("public")).unwrap();
     fs::create_dir(press.path("public")).unwrap();
-    let script = "mount -t tmpfs -o ro none public; \"$letterpress\" build";
-    in_namespace(&press, script)
+    let script = "mount -t tmpfs -o ro none public; \"$LETTERPRESS\" build";
+    press
+        .script_in_own_mounts(script)
+        .wait()
         .exits(74)
         .says("public/")
         .says("Read-only file system");

@@ -1,4 +1,5 @@
 //! The README is true: its commands are run, and what it shows is what one sees.
+//! Of the other documents, links lead somewhere and commands exist.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -184,15 +185,95 @@ fn the_tour_works_as_shown() {
     );
 }
 
+/// README, CHANGELOG and everything in `docs/`, with their texts.
+fn documents() -> Vec<(PathBuf, String)> {
+    let docs = fs::read_dir(root().join("docs")).unwrap();
+    let docs = docs.map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+    ["README.md", "CHANGELOG.md"]
+        .map(|name| root().join(name))
+        .into_iter()
+        .chain(docs)
+        .map(|path| (path.clone(), fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+/// The names under which a reader's browser finds the headings of a document.
+fn headings(text: &str) -> BTreeSet<String> {
+    let name = |heading: &str| {
+        heading
+            .trim()
+            .to_lowercase()
+            .chars()
+            .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter))
+            .map(|letter| if letter == ' ' { '-' } else { letter })
+            .collect()
+    };
+    let lines = text.lines().filter(|line| line.starts_with('#'));
+    lines
+        .map(|line| name(line.trim_start_matches('#')))
+        .collect()
+}
+
 #[test]
-fn what_the_readme_links_to_is_there() {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    for link in readme.split("](").skip(1) {
-        let target = link.split(')').next().unwrap();
-        if !target.contains("://") {
-            assert!(root().join(target).exists(), "README.md links to {target}");
+fn what_the_documents_link_to_is_there() {
+    let mut links = 0;
+    for (path, text) in documents() {
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            if link.contains("://") {
+                continue;
+            }
+            links += 1;
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap().join(file),
+            };
+            assert!(target.exists(), "{} links to {link}", path.display());
+            if !heading.is_empty() {
+                let there = headings(&fs::read_to_string(target).unwrap());
+                assert!(there.contains(heading), "{}: {link}", path.display());
+            }
         }
     }
+    assert!(links > 20, "{links} links were found");
+}
+
+/// Lines of fenced blocks that run the program, without it and without what is
+/// said about them, two spaces further on.
+fn shown_commands(text: &str) -> Vec<String> {
+    let blocks = text.split("\n```").skip(1).step_by(2);
+    blocks
+        .flat_map(str::lines)
+        .filter_map(|line| line.strip_prefix("letterpress "))
+        .map(|line| line.split("  ").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_command_that_the_documents_show_exists_with_its_flags() {
+    let press = Press::empty();
+    let mut commands = 0;
+    for (path, text) in documents() {
+        for line in shown_commands(&text) {
+            commands += 1;
+            let words = line.split_whitespace();
+            // Its names, and whatever word follows: the help is shown all the same.
+            let is_name = |word: &&str| word.chars().all(|letter| letter.is_ascii_lowercase());
+            let asked: Vec<&str> = words
+                .clone()
+                .take_while(is_name)
+                .chain(["--help"])
+                .collect();
+            let help = press.run(&asked);
+            assert_eq!(help.code(), Some(0), "{}: {line}\n{help}", path.display());
+            for flag in words.filter(|word| word.starts_with("--")) {
+                help.prints(flag);
+            }
+        }
+    }
+    assert!(commands > 20, "{commands} commands were found");
 }
 
 #[test]

@@ -65,8 +65,9 @@ fn let_time_pass(postfix: &Postfix) {
     assert!(answers(postfix.port()));
 }
 
-/// Kills the sender, the relay, or both, while messages are under way.
-fn kill_something(press: &Press, postfix: &Postfix, first: bool, dice: &mut Dice) {
+/// Kills the sender, the relay, or both, while messages are under way; false
+/// when the run had nothing left to send and was at its end before.
+fn kill_something(press: &Press, postfix: &Postfix, first: bool, dice: &mut Dice) -> bool {
     let before = postfix.log().matches("(queue active)").count();
     let verb: &[&str] = if first { &["send", "weekly"] } else { &["run"] };
     let mut run = press.spawn(verb);
@@ -79,6 +80,7 @@ fn kill_something(press: &Press, postfix: &Postfix, first: bool, dice: &mut Dice
         thread::sleep(Duration::from_millis(1));
     }
     thread::sleep(Duration::from_micros(dice.below(4_000)));
+    let is_under_way = run.is_running();
     match dice.below(3) {
         0 => drop(run.kill()),
         1 => {
@@ -92,18 +94,29 @@ fn kill_something(press: &Press, postfix: &Postfix, first: bool, dice: &mut Dice
             postfix.restart();
         }
     }
+    is_under_way
 }
 
-/// One issue under several kills, then settled by the log; says how many were
-/// uncertain, and how many of those had been sent.
-fn trial(seed: u64) -> (usize, usize) {
+/// What came of trials.
+#[derive(Default)]
+struct Outcome {
+    /// Kills that struck a run under way.
+    struck: usize,
+    uncertain: usize,
+    /// How many of the uncertain had been sent.
+    sent: usize,
+}
+
+/// One issue under several kills, then settled by the log.
+fn trial(seed: u64) -> Outcome {
     eprintln!("LETTERPRESS_TEST_SEED={seed}");
     let mut dice = Dice::of(seed);
     let postfix = Postfix::start(&Options::default());
     let press = press(&postfix);
-    for kill in 0..KILLS {
-        kill_something(&press, &postfix, kill == 0, &mut dice);
-    }
+    let struck = (0..KILLS)
+        .filter(|kill| kill_something(&press, &postfix, *kill == 0, &mut dice))
+        .count();
+    assert!(struck > 0, "every run was over before its kill");
     press.run(&["run"]);
     let ledger = press.ledger();
     let uncertain = ledger.sums_hold().count("uncertain");
@@ -152,25 +165,40 @@ fn trial(seed: u64) -> (usize, usize) {
         .filter(|row| row["decision"] == "sent")
         .count();
     eprintln!(
-        "{uncertain} uncertain, {sent} of them sent; {}",
+        "{struck} kills struck; {uncertain} uncertain, {sent} of them sent; {}",
         summary(&ledger.rows(), &receipts)
     );
-    (uncertain, sent)
+    Outcome {
+        struck,
+        uncertain,
+        sent,
+    }
 }
+
+/// Trials beyond those asked for, until one leaves something to settle.
+const MORE: u64 = 10;
 
 #[test]
 fn a_postfix_log_settles_every_uncertain_delivery_rightly() {
     let seed = number("LETTERPRESS_TEST_SEED").unwrap_or_else(|| getrandom::u64().unwrap());
-    let trials = number("LETTERPRESS_TEST_TRIALS").unwrap_or(1);
-    let (mut uncertain, mut sent) = (0, 0);
-    for number in 0..trials {
-        let (all, taken) = trial(seed.wrapping_add(number));
-        uncertain += all;
-        sent += taken;
+    let wanted = number("LETTERPRESS_TEST_TRIALS").unwrap_or(1);
+    let (mut trials, mut all) = (0, Outcome::default());
+    while trials < wanted || (all.uncertain == 0 && trials < wanted + MORE) {
+        let one = trial(seed.wrapping_add(trials));
+        trials += 1;
+        all.struck += one.struck;
+        all.uncertain += one.uncertain;
+        all.sent += one.sent;
     }
+    let Outcome {
+        struck,
+        uncertain,
+        sent,
+    } = all;
+    assert!(uncertain > 0, "{trials} trials left nothing to settle");
     eprintln!(
-        "{trials} trials with {KILLS} kills each: {uncertain} uncertain, {sent} of them sent and \
-         {} not, all settled rightly",
+        "{trials} trials, {struck} kills of runs under way: {uncertain} uncertain, {sent} of them \
+         sent and {} not, all settled rightly",
         uncertain - sent
     );
 }

@@ -5,16 +5,22 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::chaos::ChaosSink;
+use data_encoding::BASE64;
+
 use crate::chaos::behaviour::{Behaviour, Encryption};
+use crate::chaos::{ChaosSink, Heard};
 use crate::press::Press;
 use crate::receipt::Fate;
 
 const PASSWORD: &str = "canary-vermilion-5521";
 const READER: &str = "zinnia.canary@example.org";
-/// `PASSWORD` and the login as AUTH PLAIN sends them, in part: base64 of
-/// `\0press\0canary-vermilion-5521` without what the padding may change.
-const PASSWORD_ON_THE_WIRE: &str = "AHByZXNzAGNhbmFyeS12ZXJtaWxpb24tNTUy";
+/// The login and a password as AUTH PLAIN (RFC 4616) sends them, up to where
+/// the padding may change them.
+fn on_the_wire(password: &str) -> String {
+    let plain = format!("\0press\0{password}");
+    let whole_groups = plain.len() / 3 * 3;
+    BASE64.encode(&plain.as_bytes()[..whole_groups])
+}
 
 fn press_at(sink: &ChaosSink, password: &str) -> Press {
     let press = Press::new();
@@ -45,7 +51,7 @@ fn sink() -> ChaosSink {
 fn files_with(press: &Press, canary: &[u8]) -> Vec<String> {
     walkdir::WalkDir::new(press.dir())
         .into_iter()
-        .filter_map(Result::ok)
+        .map(Result::unwrap)
         .filter(|entry| entry.file_type().is_file())
         .filter(|entry| {
             !["relay-password", "dkim.pem"]
@@ -58,7 +64,7 @@ fn files_with(press: &Press, canary: &[u8]) -> Vec<String> {
 }
 
 fn holds(path: &Path, canary: &[u8]) -> bool {
-    let bytes = fs::read(path).unwrap_or_default();
+    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     bytes.windows(canary.len()).any(|window| window == canary)
 }
 
@@ -73,8 +79,9 @@ fn key_in_hexadecimal(press: &Press) -> String {
 
 #[test]
 fn no_secret_leaves_its_place_whatever_is_asked_and_however_it_goes() {
-    for password in [PASSWORD, "canary-cobalt-1188"] {
+    for (password, exit, accepted) in [(PASSWORD, 0, 2), ("canary-cobalt-1188", 77, 0)] {
         let sink = sink();
+        let on_the_wire = on_the_wire(password);
         let press = press_at(&sink, password);
         let key = key_in_hexadecimal(&press);
         let asked: [&[&str]; 9] = [
@@ -89,13 +96,16 @@ fn no_secret_leaves_its_place_whatever_is_asked_and_however_it_goes() {
             &["-v", "why", READER],
         ];
         for arguments in asked {
-            press
-                .run(arguments)
-                .conceals(password)
-                .conceals(PASSWORD_ON_THE_WIRE)
-                .conceals(&key);
+            let run = press.run(arguments);
+            if arguments.contains(&"run") {
+                run.exits(exit);
+            }
+            run.conceals(password).conceals(&on_the_wire).conceals(&key);
         }
-        for canary in [password, PASSWORD_ON_THE_WIRE, key.as_str()] {
+        assert_eq!(sink.count(Fate::Accepted), accepted);
+        let shows_it = |heard: &Heard| heard.line.contains(&on_the_wire);
+        assert!(sink.commands().iter().any(shows_it), "not how it was sent");
+        for canary in [password, &on_the_wire, &key] {
             let found = files_with(&press, canary.as_bytes());
             assert!(found.is_empty(), "{canary} stands in {found:?}");
         }

@@ -216,17 +216,29 @@ impl Scanner<'_> {
             self.deepest();
         }
         let mut src = None;
+        let mut set = None;
         let mut has_alt = false;
         for (key, value) in attributes {
             match (name, key.as_str()) {
                 ("a", "href") => self.found.links.push((value, line)),
                 ("img", "src") => src = Some(value),
+                ("img", "srcset") => set = Some(value),
                 // An empty `alt` says that the picture is decoration.
                 ("img", "alt") => has_alt = true,
                 (_, "id") | ("a", "name") => self.anchor(anchor_key(&value), &value),
                 _ => {}
             }
         }
+        // Other sizes of the picture, whose `alt` is looked at once.
+        let set = set.unwrap_or_default();
+        let others = html::candidates(&set).filter(|(other, _)| !other.is_empty());
+        let others = others.filter(|(other, _)| Some(*other) != src.as_deref());
+        let others = others.map(|(other, _)| PictureRef {
+            src: other.to_owned(),
+            has_alt: true,
+            line,
+        });
+        self.found.pictures.extend(others);
         self.found
             .pictures
             .extend(src.map(|src| PictureRef { src, has_alt, line }));
@@ -306,7 +318,7 @@ mod tests {
     fn links_and_pictures_are_found_in_markdown_and_html() {
         let found = scan(
             "# A *b*! {#own}\n\n[x](a.md) ![](p.png) ![alt](q.png)\n\n\
-             <figure>\n<img\n src=\"r.png\" alt=\"\"></figure>\n\n\
+             <figure>\n<img\n src=\"r.png\" srcset=\"r.png 1x, r2.png 2x\" alt=\"\"></figure>\n\n\
              Text <a href=\"/y/\" id=\"z-1\">y</a> <img src=s.png> <me@example.org>\n\n[r]\n\n[r]: b.md\n",
         );
         assert_eq!(
@@ -327,6 +339,7 @@ mod tests {
             [
                 ("p.png", false, 2),
                 ("q.png", true, 2),
+                ("r2.png", true, 6),
                 ("r.png", true, 6),
                 ("s.png", false, 8)
             ]

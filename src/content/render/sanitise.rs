@@ -13,7 +13,7 @@ use url::{Position, Url};
 
 use crate::{
     content::{
-        anchors,
+        anchors, html,
         render::model,
         site::{Lead, Origin, Site},
         urls,
@@ -282,12 +282,7 @@ impl Place<'_> {
     /// `a.jpg 1x, b.jpg 2x` with full addresses; candidates without one are
     /// left out.
     fn source_set(self, raw: &str) -> Option<String> {
-        let candidates = raw.split(", ").filter_map(|candidate| {
-            let candidate = candidate.trim().trim_end_matches(',');
-            let (src, descriptor) = candidate
-                .split_once(char::is_whitespace)
-                .unwrap_or((candidate, ""));
-            let descriptor = descriptor.trim();
+        let candidates = html::candidates(raw).filter_map(|(src, descriptor)| {
             let number = descriptor.strip_suffix(['x', 'w']).unwrap_or(descriptor);
             let is_sound = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
             let url = self.address(src).filter(|_| !src.is_empty() && is_sound)?;

@@ -15,7 +15,7 @@ use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
 use crate::harness::net::holds_within;
-use crate::harness::oracle::{Policy, assert_reconciled};
+use crate::harness::oracle::{Policy, assert_reconciled, every_uncertain_one_is_listed};
 use crate::harness::press::Press;
 use crate::harness::process::Finished;
 use crate::harness::receipt::Fate;
@@ -90,9 +90,8 @@ struct Case {
 impl World {
     fn new(options: &Options, seed: u64) -> Self {
         let template = Press::new();
-        std::fs::create_dir(template.path("ledger")).unwrap();
         template
-            .set("store.url", "sqlite:ledger/letterpress.db")
+            .ledger_apart()
             .set("mail.connections", options.sessions as i64);
         template.subscribers(options.readers);
         // Feeds and pages are there already: only the ledger needs room.
@@ -220,7 +219,9 @@ impl World {
         assert!(uncertain <= self.options.sessions, "{uncertain}\n{end}");
         assert_eq!(ledger.issues(), 1, "{end}");
         assert_eq!(ledger.count("sent") + uncertain, self.options.readers);
-        assert_reconciled(&ledger.rows(), &case.sink.receipts(), Policy::Once);
+        let rows = ledger.rows();
+        assert_reconciled(&rows, &case.sink.receipts(), Policy::Once);
+        every_uncertain_one_is_listed(&rows, |list| case.disk.run(&case.press, list));
         self.uncertain += uncertain;
     }
 }

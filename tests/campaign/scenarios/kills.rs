@@ -1,7 +1,7 @@
 //! SIGKILL at random moments: while the issue is frozen, while a run starts,
 //! and while it sends, until everybody was served.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use super::figures::{Figures, Histogram, spread, thousands};
@@ -9,7 +9,7 @@ use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
 use crate::harness::net::{free_port, holds_within};
-use crate::harness::oracle::{Evidence, LedgerRow, Policy, broken};
+use crate::harness::oracle::{Evidence, LedgerRow, Policy, broken, every_uncertain_one_is_listed};
 use crate::harness::press::{Press, reader_address};
 use crate::harness::process::{Finished, Running};
 use crate::harness::receipt::Fate;
@@ -289,7 +289,7 @@ impl World {
             self.count("sent") + uncertain + absent,
             self.options.readers
         );
-        every_uncertain_one_is_listed(&self.press, &self.rows);
+        every_uncertain_one_is_listed(&self.rows, |list| self.press.run(list));
         self.all_retries_were_compared();
         let arrived = self.uncertain_that_arrived();
         let before = self.handled();
@@ -368,23 +368,4 @@ fn spin(moment: Duration) {
     while begin.elapsed() < moment {
         std::hint::spin_loop();
     }
-}
-
-/// Asserts that `uncertain list` names exactly the uncertain ones.
-#[track_caller]
-pub(crate) fn every_uncertain_one_is_listed(press: &Press, rows: &[LedgerRow]) {
-    let uncertain: BTreeSet<&str> = rows
-        .iter()
-        .filter(|row| row.state == "uncertain")
-        .map(|row| row.recipient.as_str())
-        .collect();
-    let list = press.run(&["--format", "json", "uncertain", "list", "--full"]);
-    let json = list.json();
-    let listed: BTreeSet<&str> = json
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry["address"].as_str().unwrap())
-        .collect();
-    assert_eq!(listed, uncertain);
 }

@@ -15,3 +15,23 @@ mod recording;
 pub(crate) mod relay_deaths;
 pub(crate) mod stops;
 pub(crate) mod syscalls;
+
+use std::time::Duration;
+
+use crate::harness::chaos::ChaosSink;
+use crate::harness::chaos::behaviour::Behaviour;
+use crate::harness::press::Press;
+
+/// A press with so many readers that sends to this sink in so many sessions; a
+/// run may take `limit`.
+#[track_caller]
+fn at_volume(readers: usize, sessions: usize, limit: Duration) -> (Press, ChaosSink) {
+    let sink = ChaosSink::start(Behaviour::for_volume());
+    let mut press = Press::new();
+    press
+        .limit(limit)
+        .subscribers(readers)
+        .relay(&sink.url())
+        .set("mail.connections", sessions as i64);
+    (press, sink)
+}

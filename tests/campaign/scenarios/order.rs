@@ -9,10 +9,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use super::at_volume;
 use super::figures::{Figures, thousands};
 use super::recording::{Event, Machine, Moment, Recording, events};
-use crate::harness::chaos::ChaosSink;
-use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
 use crate::harness::ledger::Ledger;
 use crate::harness::oracle::{Policy, assert_reconciled};
@@ -41,10 +40,7 @@ pub(crate) fn campaign(options: &Options, seed: u64) -> Figures {
     // disk lied from some sync on; and a run on a disk that does lie.
     let lies_from = Dice::of(seed).below(proof.syncs as u64 * 9 / 10) as usize;
     let mutant = world.check(lies_from);
-    assert!(
-        !mutant.violations.is_empty(),
-        "syncs dropped, nothing found"
-    );
+    mutant.finds_what_the_lie_took(options.sessions);
     let few = Options {
         messages: options.messages.min(200),
         ..options.clone()
@@ -84,19 +80,16 @@ struct World {
 #[derive(Default)]
 struct Proof {
     messages: usize,
+    /// Those whose dot came after the first sync that was a lie.
+    after_the_lie: usize,
     syncs: usize,
     violations: Vec<String>,
 }
 
 impl World {
     fn recorded(options: &Options, inject: Option<&str>) -> Self {
-        let sink = ChaosSink::start(Behaviour::for_volume());
-        let mut press = Press::new();
-        press.limit(Duration::from_secs(1_800));
-        press
-            .subscribers(options.messages)
-            .relay(&sink.url())
-            .set("mail.connections", options.sessions as i64);
+        let limit = Duration::from_secs(1_800);
+        let (press, sink) = at_volume(options.messages, options.sessions, limit);
         let (recording, end) = Recording::of(&press, inject);
         end.succeeds();
         let rows = press.ledger().sums_hold().rows();
@@ -125,6 +118,7 @@ impl World {
             if event.moment == Moment::Enters {
                 for dot in machine.about_to_complete(event) {
                     proof.messages += 1;
+                    proof.after_the_lie += usize::from(machine.log_syncs > lies_from);
                     let id = &dot.receipt.message_id;
                     let delivery = self.deliveries[id];
                     let needed = dots.entry(delivery).or_default();
@@ -140,6 +134,19 @@ impl World {
         });
         proof.syncs = machine.log_syncs;
         proof
+    }
+}
+
+impl Proof {
+    /// Asserts that every message after the lie was found, but for those whose
+    /// intent was synced just before it: in each session one at most.
+    fn finds_what_the_lie_took(&self, sessions: usize) {
+        let (found, after) = (self.violations.len(), self.after_the_lie);
+        assert!(after > sessions, "nothing came after the lie");
+        assert!(
+            found <= after && after - found <= sessions,
+            "{found} found of {after} dots after a sync that was a lie"
+        );
     }
 }
 

@@ -10,12 +10,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
+use super::at_volume;
 use super::figures::{Figures, Histogram, thousands};
 use super::recording::{Image, Machine, Recording, events};
 use crate::harness::chaos::ChaosSink;
-use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
-use crate::harness::oracle::{Policy, violations};
+use crate::harness::oracle::{Policy, every_uncertain_one_is_listed, violations};
 use crate::harness::press::Press;
 use crate::harness::receipt::Receipt;
 
@@ -87,13 +87,8 @@ struct Aftermath {
 
 impl World {
     fn recorded(options: &Options, seed: u64) -> Self {
-        let sink = ChaosSink::start(Behaviour::for_volume());
-        let mut press = Press::new();
-        press.limit(Duration::from_secs(600));
-        press
-            .subscribers(options.readers)
-            .relay(&sink.url())
-            .set("mail.connections", options.sessions as i64);
+        let limit = Duration::from_secs(600);
+        let (press, sink) = at_volume(options.readers, options.sessions, limit);
         let (recording, end) = Recording::of(&press, None);
         end.succeeds();
         let mut place = 0;
@@ -184,7 +179,9 @@ impl World {
         self.uncertain.count(uncertain);
         let mut receipts = self.sink.receipts_since(&mut self.place);
         receipts.extend_from_slice(&aftermath.received);
-        violations(&ledger.rows(), &receipts, Policy::Once)
+        let rows = ledger.rows();
+        every_uncertain_one_is_listed(&rows, |list| self.press.run(list));
+        violations(&rows, &receipts, Policy::Once)
     }
 
     /// A check that cannot fail proves nothing: the same cut, had no sync of

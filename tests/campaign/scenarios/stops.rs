@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::at_volume;
 use super::figures::{Figures, Histogram, thousands};
 use crate::harness::chaos::ChaosSink;
-use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
-use crate::harness::oracle::{Evidence, Policy, broken};
+use crate::harness::oracle::{Evidence, Policy, broken, every_uncertain_one_is_listed};
 use crate::harness::press::Press;
 use crate::harness::process::Running;
 use crate::harness::receipt::Fate;
@@ -31,12 +31,10 @@ pub(crate) struct Options {
 pub(crate) fn campaign(options: &Options, seed: u64) -> Figures {
     let mut world = World::new(options, seed);
     for number in 0..options.count {
-        if !world.disturb(number) {
-            assert_eq!(
-                number, options.count,
-                "the issue ended before the last stop"
-            );
-        }
+        assert!(
+            world.disturb(number),
+            "the issue ended before stop {number}: take more readers"
+        );
     }
     world.finish()
 }
@@ -58,13 +56,8 @@ struct World {
 
 impl World {
     fn new(options: &Options, seed: u64) -> Self {
-        let sink = ChaosSink::start(Behaviour::for_volume());
-        let mut press = Press::new();
-        press.limit(Duration::from_secs(600));
-        press
-            .subscribers(options.readers)
-            .relay(&sink.url())
-            .set("mail.connections", options.sessions as i64);
+        let limit = Duration::from_secs(600);
+        let (press, sink) = at_volume(options.readers, options.sessions, limit);
         Self {
             options: options.clone(),
             dice: Dice::of(seed),
@@ -163,6 +156,7 @@ impl World {
         assert_eq!(uncertain, self.uncertain.sum());
         assert_eq!(ledger.count("sent") + uncertain, self.options.readers);
         self.reconcile();
+        every_uncertain_one_is_listed(&ledger.rows(), |list| self.press.run(list));
         let mut figures = Figures::default();
         figures
             .add("runs", self.options.count)

@@ -16,7 +16,7 @@ use super::figures::{Figures, thousands};
 use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
-use crate::harness::oracle::{Policy, assert_reconciled};
+use crate::harness::oracle::{Policy, assert_reconciled, every_uncertain_one_is_listed};
 use crate::harness::press::Press;
 
 /// Calls that end a thread, or that were made before our first instruction.
@@ -203,7 +203,9 @@ fn kill_at(
     assert_eq!(end.code(), Some(expected), "{point:?}\n{end}");
     assert_eq!(ledger.issues(), 1, "{point:?}");
     assert_eq!(ledger.count("sent") + uncertain, readers, "{point:?}");
-    assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
+    let rows = ledger.rows();
+    assert_reconciled(&rows, &sink.receipts(), Policy::Once);
+    every_uncertain_one_is_listed(&rows, |list| press.run(list));
 
     let mut found = found.lock().unwrap();
     if was_killed {

@@ -11,7 +11,6 @@ mod storage;
 mod time;
 
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -19,8 +18,6 @@ use rusqlite::Connection;
 use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::press::Press;
-use crate::harness::process::Running;
-use crate::harness::tools::program;
 
 const READERS: usize = 30;
 
@@ -31,20 +28,6 @@ fn press() -> (Press, ChaosSink) {
     press.subscribers(READERS).relay(&sink.url());
     press.set("content.pages", false);
     (press, sink)
-}
-
-/// The press's program, run inside another one with these arguments.
-fn inside(press: &Press, outer: &str, options: &[&str], arguments: &[&str]) -> Running {
-    let inner = press.command(arguments);
-    let mut command = Command::new(program(outer));
-    command
-        .args(options)
-        .arg(inner.get_program())
-        .args(inner.get_args())
-        .current_dir(press.dir())
-        .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    Running::start(command, b"", Duration::from_secs(60))
 }
 
 /// The ledger, opened by other hands.

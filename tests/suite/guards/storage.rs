@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{READERS, inside, other_hands, press};
+use super::{READERS, other_hands, press};
 use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::ledger::Ledger;
@@ -14,34 +14,23 @@ use crate::harness::process::Running;
 use crate::harness::receipt::Fate;
 use crate::harness::tools::program;
 
-/// Starts a script as root of a mount namespace of its own.
-fn in_own_mounts(press: &Press, script: &str) -> Running {
-    let mut command = Command::new(program("unshare"));
-    command
-        .args(["--mount", "--", "/bin/sh", "-c", script])
-        .current_dir(press.dir())
-        .env_clear()
-        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-        .env("LETTERPRESS", env!("CARGO_BIN_EXE_letterpress"));
-    Running::start(command, b"", Duration::from_secs(100))
-}
-
 /// Fills the ledger's disk to its last block while a dot waits for its answer.
 const FILLED: &str = r#"
-run() { "$LETTERPRESS" --at 2026-11-27T08:00:00+02:00 run; }
-mkdir ledger full kept
-mount -t tmpfs -o size=24m ledger ledger || exit 99
-"$LETTERPRESS" subscribers import subscribers.csv >/dev/null 2>&1 || exit 98
-run 2>said & pid=$!
+run() { "$LETTERPRESS" --at 2026-11-27T08:00:00+02:00 run 2>>said; }
+mkdir full kept
+mount -t tmpfs -o size=24m ledger ledger
+"$LETTERPRESS" subscribers import subscribers.csv >&2
+run & pid=$!
 while [ ! -e held ]; do sleep 0.05; done
-test -s ledger/letterpress.db.ballast || exit 97
-cat /dev/zero > ledger/filler 2>/dev/null
+test -s ledger/letterpress.db.ballast
+cat /dev/zero > ledger/filler || true
 touch filled
-wait $pid; echo "full $?"
-cp ledger/letterpress.db ledger/letterpress.db-wal full/ 2>/dev/null
+code=0; wait $pid || code=$?; echo "full $code"
+cp ledger/letterpress.db full/
+test ! -e ledger/letterpress.db-wal || cp ledger/letterpress.db-wal full/
 ls ledger > left
 rm ledger/filler
-run 2>>said; echo "roomy $?"
+code=0; run || code=$?; echo "roomy $code"
 ls ledger > after
 cp ledger/letterpress.db* kept/
 "#;
@@ -49,14 +38,14 @@ cp ledger/letterpress.db* kept/
 #[test]
 fn what_the_relay_said_is_kept_on_a_full_disk_and_nothing_new_is_sent() {
     let sink = ChaosSink::start(Behaviour::default());
-    let press = Press::new();
+    let mut press = Press::new();
     press
+        .limit(Duration::from_secs(100))
         .subscribers(READERS)
         .relay(&sink.url())
-        .set("store.url", "sqlite:ledger/letterpress.db");
-    fs::remove_file(press.database()).unwrap();
+        .ledger_apart();
     sink.hold_dots();
-    let script = in_own_mounts(&press, FILLED);
+    let script = press.script_in_own_mounts(FILLED);
     sink.wait_for_held(1);
     press.write("held", "");
     let is_filled = || press.path("filled").exists();
@@ -98,8 +87,8 @@ fn after_a_failed_sync_the_file_handle_is_not_trusted_again() {
     let log = press.path("letterpress.db-wal");
     let log = log.to_string_lossy();
     let inject = "--inject=fdatasync,fsync:error=EIO:when=15+";
-    let options = ["-f", "-o", "/dev/null", "-P", &log, inject];
-    let end = inside(&press, "strace", &options, &["run"]).wait();
+    let strace = ["strace", "-f", "-o", "/dev/null", "-P", &log, inject];
+    let end = press.spawn_under(&strace, &["run"]).wait();
     end.exits(74)
         .says("error: the ledger cannot be written (stable storage failed on ")
         .says("letterpress.db, not trusting this file handle)");
@@ -120,18 +109,17 @@ fn after_a_failed_sync_the_file_handle_is_not_trusted_again() {
 }
 
 const READ_ONLY: &str = r#"
-mkdir ledger
-mount -t tmpfs -o size=8m ledger ledger || exit 99
-"$LETTERPRESS" subscribers import subscribers.csv >/dev/null 2>&1 || exit 98
-mount -o remount,ro ledger || exit 97
+mount -t tmpfs -o size=8m ledger ledger
+"$LETTERPRESS" subscribers import subscribers.csv >/dev/null
+mount -o remount,ro ledger
 "$LETTERPRESS" --at 2026-11-27T08:00:00+02:00 run
 "#;
 
 #[test]
 fn a_read_only_disk_is_named_before_anything_is_sent() {
     let (press, sink) = press();
-    press.set("store.url", "sqlite:ledger/letterpress.db");
-    let end = in_own_mounts(&press, READ_ONLY).wait();
+    press.ledger_apart();
+    let end = press.script_in_own_mounts(READ_ONLY).wait();
     end.exits(74)
         .says("error: the ledger cannot be written (read-only: ")
         .says("ledger/letterpress.db");
@@ -224,17 +212,24 @@ fn a_network_file_system_is_refused_unless_it_is_allowed() {
     let (press, sink) = press();
     // The kernel's answer to statfs says NFS (0x6969).
     let inject = "--inject=statfs:poke_exit=@arg2=6969000000000000";
-    let options = ["-f", "-o", "/dev/null", "-e", "trace=statfs", inject];
-    inside(&press, "strace", &options, &["run"])
+    let strace = [
+        "strace",
+        "-f",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=statfs",
+        inject,
+    ];
+    press
+        .spawn_under(&strace, &["run"])
         .wait()
         .exits(78)
         .says("letterpress.db is on a network file system (NFS)")
         .says("set `store.allow_network_file_system = true`");
     assert_eq!(sink.connections(), 0);
     press.set("store.allow_network_file_system", true);
-    inside(&press, "strace", &options, &["run"])
-        .wait()
-        .succeeds();
+    press.spawn_under(&strace, &["run"]).wait().succeeds();
     assert_eq!(press.ledger().sums_hold().count("sent"), READERS);
     assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
 }
@@ -316,9 +311,9 @@ fn a_migration_that_is_killed_is_resumed() {
         let log = press.path("letterpress.db-wal");
         let log = log.to_string_lossy();
         let inject = format!("--inject=pwrite64,fdatasync:signal=KILL:when={when}");
-        let options = ["-f", "-o", "/dev/null", "-P", &log, &inject];
+        let strace = ["strace", "-f", "-o", "/dev/null", "-P", &log, &inject];
         let arguments = ["subscribers", "add", "anna@example.org"];
-        let end = inside(&press, "strace", &options, &arguments).wait();
+        let end = press.spawn_under(&strace, &arguments).wait();
         killed += usize::from(end.killed_by().is_some());
         press.run(&arguments).succeeds();
         press.run(&["store", "verify"]).succeeds();

@@ -1,6 +1,7 @@
 """Does in a browser what lines on standard input say: JSON arrays, each
 answered with one line of JSON."""
 
+import itertools
 import json
 import shutil
 import sys
@@ -12,6 +13,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 PATIENCE = 10
 WIDTHS = (1280, 375)
+SCHEMES = ("light", "dark")
 
 
 def start(browser, driver, profile):
@@ -37,10 +39,10 @@ def wait_for_heading(page, text):
 
 
 def look(page, url):
-    """The page on a desk and on a phone, in light and dark."""
-    wide = []
+    """The page on a desk and on a phone, each in light and dark."""
+    wide, broken, titles = [], [], set()
     page.get_log("browser")
-    for width, scheme in zip(WIDTHS, ("light", "dark")):
+    for width, scheme in itertools.product(WIDTHS, SCHEMES):
         page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
             "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
         page.execute_cdp_cmd("Emulation.setEmulatedMedia", {
@@ -48,15 +50,18 @@ def look(page, url):
         page.get(url)
         across = page.execute_script("return document.documentElement.scrollWidth")
         if across > width:
-            wide.append([width, across])
-    broken = broken_pictures(page)
-    for frame in page.find_elements(By.TAG_NAME, "iframe"):
-        if frame.is_displayed():
+            wide.append([width, scheme, across])
+        broken += broken_pictures(page)
+        titles.add(page.title)
+        for frame in page.find_elements(By.TAG_NAME, "iframe"):
+            is_displayed = frame.is_displayed()
             page.switch_to.frame(frame)
-            broken += broken_pictures(page)
+            titles.add(page.execute_script("return document.title"))
+            if is_displayed:
+                broken += broken_pictures(page)
             page.switch_to.default_content()
     console = [entry["message"] for entry in page.get_log("browser")]
-    return {"wide": wide, "broken": broken, "console": console, "title": page.title}
+    return {"wide": wide, "broken": broken, "console": console, "titles": sorted(titles)}
 
 
 def broken_pictures(page):

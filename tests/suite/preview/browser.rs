@@ -81,11 +81,13 @@ fn an_open_page_follows_a_save_and_no_page_troubles_a_browser() {
     }
 
     // Every view on a phone and on a desk, in both colours: nothing is wider
-    // than the screen, the console is empty, pictures are there.
+    // than the screen, the console is empty, pictures are there, and no script
+    // of an article gave a page or a frame another title.
     for path in [
         "/",
         "/articles/",
         "/article/content/garden/hostile.md",
+        "/article/content/garden/hostile.md?view=page",
         "/article/content/garden/hostile.md?view=source",
         "/article/content/garden/shade.md?view=page&scheme=dark",
         "/feeds/",
@@ -100,6 +102,10 @@ fn an_open_page_follows_a_save_and_no_page_troubles_a_browser() {
         assert_eq!(seen["wide"], serde_json::json!([]), "{path}: {seen}");
         assert_eq!(seen["console"], serde_json::json!([]), "{path}: {seen}");
         assert_eq!(seen["broken"], serde_json::json!([]), "{path}: {seen}");
-        assert_ne!(seen["title"], "ran", "{path}: {seen}");
+        let titles = seen["titles"].as_array().unwrap();
+        assert!(!titles.is_empty(), "{path}: {seen}");
+        for planted in ["x", "ran"] {
+            assert!(!titles.contains(&planted.into()), "{path}: {seen}");
+        }
     }
 }

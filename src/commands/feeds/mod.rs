@@ -1,0 +1,64 @@
+//! The feeds of a build: the ledger learns what is shown, then every stream's
+//! documents are made, many at a time, and handed to the publisher.
+
+mod archives;
+mod history;
+mod maker;
+
+pub(super) use self::{
+    history::foresee,
+    maker::{Maker, Unmade},
+};
+use super::{Context, exit::Failure, publisher::Publisher, workspace};
+use crate::{config::Config, content::Loaded, feed, store::Store};
+
+/// What new archive documents were made of. The ledger may know it once they
+/// stand in their places, not before.
+#[must_use]
+pub struct Made {
+    folder: String,
+    files: Vec<(String, String)>,
+}
+
+impl Made {
+    /// Tells the ledger; for when the publisher has finished.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written; then the next build makes the same
+    /// documents again.
+    pub async fn note(self, store: &Store) -> Result<(), Failure> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        let noting = store.note_archive_files(&self.folder, self.files).await;
+        noting.map_err(workspace::store_failure)
+    }
+}
+
+/// Makes every feed.
+///
+/// # Errors
+/// When the ledger or a file cannot be written.
+pub async fn publish(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    loaded: &Loaded,
+    publisher: &Publisher<'_>,
+) -> Result<Made, Failure> {
+    // 1. What readers are shown from now on.
+    let chronicle = history::record(context, config, store, loaded).await?;
+    // 2. What they subscribe to.
+    let maker = Maker::new(config, loaded, &chronicle);
+    maker.subscriptions(context, publisher)?;
+    maker.podcasts(publisher)?;
+    let list = feed::opml(&config.publication, &loaded.collection, maker.streams());
+    let list = list.map_err(|error| maker::broken(&error))?;
+    publisher.put(&list.path, None, &list.bytes)?;
+    // 3. What stays as it is once it is there.
+    let folder = publisher.folder().to_owned();
+    let known = store.archive_files(&folder).await;
+    let known = known.map_err(workspace::store_failure)?;
+    let files = maker.archives(context, &known, publisher)?;
+    Ok(Made { folder, files })
+}
