@@ -18,6 +18,21 @@ use crate::domain::{
     subscriber::SubscriberId,
 };
 
+/// What begins every token.
+const VERSION: &str = "v1";
+
+/// What stands before the token in an envelope sender.
+const BOUNCE: &str = "bounce+";
+
+/// Whether a local part looks like that of an envelope sender of ours; only
+/// its token proves it.
+#[must_use]
+pub fn is_bounce_local(local: &str) -> bool {
+    let token = local.strip_prefix(BOUNCE);
+    let rest = token.and_then(|token| token.strip_prefix(VERSION));
+    rest.is_some_and(|rest| rest.starts_with('.'))
+}
+
 /// What a token is good for. Each purpose has its own key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
@@ -136,6 +151,13 @@ impl Signer {
         }
     }
 
+    /// The local part of the envelope sender that knows its delivery.
+    #[must_use]
+    pub fn bounce_local(&self, delivery: DeliveryId) -> String {
+        let token = self.token(Purpose::Bounce, &Payload::Delivery(delivery));
+        format!("{BOUNCE}{token}")
+    }
+
     /// The token that says `payload` for `purpose`. A bounce token is lower
     /// case and at most 48 characters, so that `bounce+TOKEN` is a local part.
     #[must_use]
@@ -144,7 +166,7 @@ impl Signer {
         let mac = mac(self.key(purpose), &[self.kid.as_bytes(), b".", &bytes]);
         let encoding = purpose.encoding();
         let token = format!(
-            "v1.{}.{}.{}",
+            "{VERSION}.{}.{}.{}",
             self.kid,
             encoding.encode(&bytes),
             encoding.encode(&mac[..MAC_BYTES])
@@ -169,7 +191,7 @@ impl Signer {
         let mut parts = token.split('.');
         let (version, kid) = (parts.next()?, parts.next()?);
         let (payload, given) = (parts.next()?, parts.next()?);
-        if version != "v1" || kid != self.kid || parts.next().is_some() {
+        if version != VERSION || kid != self.kid || parts.next().is_some() {
             return None;
         }
         let decode = |part: &str| match purpose {
@@ -306,7 +328,7 @@ mod tests {
         let signer = Signer::new(&[1; 32]);
         let token = signer.token(Purpose::Bounce, &Payload::Delivery(42));
         assert_eq!(token, token.to_ascii_lowercase());
-        assert!("bounce+".len() + token.len() <= 64, "{token}");
+        assert!(BOUNCE.len() + token.len() <= 64, "{token}");
         assert_eq!(
             signer.verify(Purpose::Bounce, &token.to_ascii_uppercase()),
             Some(Payload::Delivery(42))

@@ -23,7 +23,7 @@ use crate::{
     config::Config,
     domain::delivery::DeliveryId,
     inbound::postfix_log::{Asked, Evidence, PostfixLog},
-    links::{Payload, Purpose, Signer},
+    links::Signer,
     store::{RESTORED, Store, UncertainDelivery},
 };
 
@@ -115,12 +115,9 @@ fn judge<Z: TimeZone>(
         // The log compares what comes before the domain, which is unique.
         signer.message_id(delivery.issue, delivery.id, delivery.number, "")
     };
-    let asked = uncertain.iter().map(|delivery| {
-        let token = signer.token(Purpose::Bounce, &Payload::Delivery(delivery.id));
-        Asked {
-            message_id: message_id(delivery),
-            sender: format!("bounce+{token}"),
-        }
+    let asked = uncertain.iter().map(|delivery| Asked {
+        message_id: message_id(delivery),
+        sender: signer.bounce_local(delivery.id),
     });
     let mut log = PostfixLog::new(asked, zone, context.clock.now());
     for lines in in_order(&args.files, context.clock.now())? {

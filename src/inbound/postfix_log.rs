@@ -13,8 +13,8 @@ use std::{
 
 use chrono::{DateTime, Datelike, NaiveDateTime, TimeZone, Utc};
 
-/// How envelope senders with a token of their own begin.
-const OWN_SENDER: &str = "bounce+v1.";
+use crate::links::is_bounce_local;
+
 /// Longer lines are cut: syslog lines are not.
 const LONGEST_LINE: u64 = 16 * 1024;
 
@@ -175,7 +175,7 @@ impl<Z: TimeZone> PostfixLog<Z> {
                 self.taken.entry(message_id).or_insert(taken);
             }
             // Somebody else's sender tells that it is none of those.
-            None if !self.queued.contains_key(key) && !sender.starts_with(OWN_SENDER) => {
+            None if !self.queued.contains_key(key) && !is_bounce_local(sender) => {
                 self.nameless.push(at);
             }
             None => {}

@@ -232,7 +232,15 @@ impl Edition {
         assembly.fixed("\r\nMessage-ID: ");
         assembly.header_slot(Slot::MessageId);
         assembly.fixed("\r\nSubject: Soups\r\n\r\n.Five of them.\r\n");
-        assembly.finish(Facts {
+        assembly.finish(Facts::sample())
+    }
+}
+
+#[cfg(test)]
+impl Facts {
+    /// Facts of a short unsigned letter.
+    pub(super) fn sample() -> Self {
+        Self {
             subject: "Soups".to_owned(),
             sender: "letters@magazine.example.org".to_owned(),
             bounce_domain: None,
@@ -242,7 +250,7 @@ impl Edition {
             dkim: None,
             html_bytes: 0,
             text_bytes: 0,
-        })
+        }
     }
 }
 

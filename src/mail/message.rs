@@ -57,7 +57,6 @@ pub struct Message {
     signatures: String,
     /// The encoded value of each of the edition's slots.
     values: Vec<String>,
-    message_id: String,
 }
 
 /// Makes the messages of one edition, on any number of threads.
@@ -88,12 +87,6 @@ impl Composer {
         })
     }
 
-    /// Whether its messages are signed, which takes much longer than all else.
-    #[must_use]
-    pub fn signs(&self) -> bool {
-        self.signing.is_some()
-    }
-
     /// Fills the slots for one reader, and signs.
     ///
     /// # Errors
@@ -111,13 +104,12 @@ impl Composer {
             .map(|used| reader.encoded(used))
             .collect();
         let signatures = match &self.signing {
-            Some(signing) => signing.sign(edition, &values)?,
+            Some(signing) => signing.sign(&values)?,
             None => String::new(),
         };
         Ok(Message {
             signatures,
             values,
-            message_id: reader.message_id,
             edition: Arc::clone(edition),
         })
     }
@@ -135,18 +127,11 @@ impl Composer {
         if self.edition.facts.bounce_domain.is_none() {
             return Ok(bounces.clone());
         }
-        let token = signer.token(Purpose::Bounce, &Payload::Delivery(delivery));
-        bounces.with_local(&format!("bounce+{token}"))
+        bounces.with_local(&signer.bounce_local(delivery))
     }
 }
 
 impl Message {
-    /// The Message-ID, in angle brackets.
-    #[must_use]
-    pub fn message_id(&self) -> &str {
-        &self.message_id
-    }
-
     /// The message in order, header and body, as pieces of an edition that
     /// stays where it is. CRLF line ends throughout, the last one included.
     pub fn pieces(&self) -> impl Iterator<Item = &[u8]> {
@@ -226,9 +211,9 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn value(&self, slot: &Slot) -> Cow<'_, str> {
+    fn value<'v>(&'v self, slot: &'v Slot) -> Cow<'v, str> {
         match slot {
-            Slot::Name(fallback) => self.name.clone().unwrap_or_else(|| fallback.clone()).into(),
+            Slot::Name(fallback) => self.name.as_deref().unwrap_or(fallback).into(),
             Slot::Address => self.address.into(),
             Slot::UnsubscribeUrl => match &self.edition.unsubscribe_page {
                 Some(page) => format!("{page}{}", self.token).into(),

@@ -2,14 +2,18 @@
 //! sessions with one relay, and remembered for the next run.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep, sleep_until},
+};
 
-use super::{Now, fleet::Fleet};
+use super::{Now, fleet::Fleet, locked};
 use crate::{
     config::settings::{Rate, RelaySettings},
     domain::delivery::DeliveryId,
@@ -71,6 +75,8 @@ pub(super) struct Control {
     rate: Option<Rate>,
     now: Now,
     state: Mutex<State>,
+    /// Something changed that a waiting session of this relay may want to know.
+    changed: Notify,
 }
 
 struct State {
@@ -169,9 +175,15 @@ impl Control {
                 is_out: false,
                 quiet: memory.and_then(|memory| memory.quiet),
             }),
+            changed: Notify::new(),
             seat,
             now,
         }
+    }
+
+    /// The numbers of its sessions.
+    pub(super) fn sessions(&self) -> Range<usize> {
+        self.seat.first..self.seat.first + self.most
     }
 
     /// What to call the relay.
@@ -182,18 +194,21 @@ impl Control {
     /// Waits until session number `worker` may start a message.
     pub(super) async fn admit(&self, worker: usize) -> Admission {
         loop {
-            let changed = self.seat.fleet.changed.notified();
-            let wait_until = match self.look(worker) {
+            // Before the look, so that nothing is missed that follows it.
+            let changed = self.changed.notified();
+            let turn = self.seat.fleet.turn(self.seat.me);
+            match self.look(worker) {
                 Look::Decided(admission) => return admission,
-                Look::Until(moment) => Some(moment),
-                Look::Change => None,
-            };
-            match wait_until {
-                Some(moment) => tokio::select! {
+                Look::Until(moment) => tokio::select! {
                     () = sleep_until(moment) => {}
                     () = changed => {}
                 },
-                None => changed.await,
+                Look::Turn => tokio::select! {
+                    () = turn => {}
+                    () = sleep(TURN) => {}
+                    () = changed => {}
+                },
+                Look::Change => changed.await,
             }
         }
     }
@@ -218,7 +233,7 @@ impl Control {
             }
             None if !is_within => Look::Change,
             None if self.seat.fleet.take(self.seat.me) => Look::Decided(Admission::Go),
-            None => Look::Until(now + TURN),
+            None => Look::Turn,
         }
     }
 
@@ -393,7 +408,9 @@ impl Control {
     /// Nothing more through this relay in this run. True when no other serves.
     pub(super) fn take_out(&self) -> bool {
         self.lock().is_out = true;
-        self.seat.fleet.take_out(self.seat.me)
+        let is_last = self.seat.fleet.take_out(self.seat.me);
+        self.changed();
+        is_last
     }
 
     /// Nothing more through this relay until `until`, in later runs neither.
@@ -448,23 +465,31 @@ impl Control {
     }
 
     fn changed(&self) {
-        self.seat.fleet.changed.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half-way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }
 
 enum Look {
     Decided(Admission),
+    /// The breaker's pause ends then.
     Until(Instant),
+    /// The other relays go first, but who stalls is not waited for.
+    Turn,
     Change,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::pin,
+        sync::atomic::{AtomicUsize, Ordering},
+        task::{Context, Wake, Waker},
+    };
+
     use chrono::TimeDelta;
 
     use super::*;
@@ -472,6 +497,14 @@ mod tests {
 
     fn morning() -> DateTime<Utc> {
         "2026-11-27T05:00:00Z".parse().unwrap()
+    }
+
+    fn seated(fleet: &Arc<Fleet>, me: usize) -> Control {
+        let control = made(600, None, None);
+        let fleet = Arc::clone(fleet);
+        let first = me * control.most;
+        let seat = Seat { fleet, me, first };
+        Control { seat, ..control }
     }
 
     fn made(patience: u64, rate: Option<Rate>, memory: Option<RelayMemory>) -> Control {
@@ -642,6 +675,47 @@ mod tests {
             !control.no_room(0, 7, "452 4.3.1"),
             "it took one in between"
         );
+    }
+
+    /// Counts how often a waiting session is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_wakes_only_who_may_go_on_because_of_it() {
+        let fleet = Arc::new(Fleet::new([1, 1]));
+        let [first, second] = [0, 1].map(|me| seated(&fleet, me));
+        assert_eq!(first.admit(0).await, Admission::Go);
+        let woken = [(); 2].map(|()| Arc::<Woken>::default());
+        let [turn, limit] = woken.clone().map(Waker::from);
+        let mut waits_for_its_turn = pin!(first.admit(0));
+        let mut is_one_too_many = pin!(second.admit(5));
+        assert!(
+            waits_for_its_turn
+                .as_mut()
+                .poll(&mut Context::from_waker(&turn))
+                .is_pending()
+        );
+        assert!(
+            is_one_too_many
+                .as_mut()
+                .poll(&mut Context::from_waker(&limit))
+                .is_pending()
+        );
+        assert_eq!(second.admit(4).await, Admission::Go);
+        let counts = woken.clone().map(|woken| woken.0.load(Ordering::Relaxed));
+        assert_eq!(counts, [1, 0]);
+        assert_eq!(waits_for_its_turn.await, Admission::Go);
+        for _ in 0..SUCCESSES_PER_SESSION {
+            second.took();
+        }
+        assert_eq!(woken[1].0.load(Ordering::Relaxed), 1, "it earned a session");
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,12 +2,12 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use tokio::sync::Notify;
 
-use super::Now;
+use super::{Now, locked};
 use crate::{
     domain::delivery::{DeliveryId, DueDelivery},
     store::{Store, StoreError},
@@ -161,7 +161,6 @@ impl Feed {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics half-way through a change.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 }

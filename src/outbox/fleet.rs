@@ -2,11 +2,16 @@
 //! and the share of one that fails goes to the others until it serves again.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, futures::Notified},
+    time::Instant,
+};
+
+use super::locked;
 
 /// A relay that finished nothing for so long is not waited for.
 const STALLED: Duration = Duration::from_secs(2);
@@ -14,8 +19,8 @@ const STALLED: Duration = Duration::from_secs(2);
 /// What the relays know of each other.
 pub(super) struct Fleet {
     members: Mutex<Vec<Member>>,
-    /// Something changed that a waiting session may want to know.
-    pub(super) changed: Notify,
+    /// By member: it may be its turn, because of what became of another one.
+    turns: Vec<Notify>,
 }
 
 struct Member {
@@ -52,9 +57,10 @@ impl Fleet {
             held_until: now,
             last_progress: now,
         };
+        let members: Vec<Member> = weights.into_iter().map(member).collect();
         Self {
-            members: Mutex::new(weights.into_iter().map(member).collect()),
-            changed: Notify::new(),
+            turns: members.iter().map(|_| Notify::new()).collect(),
+            members: Mutex::new(members),
         }
     }
 
@@ -81,8 +87,21 @@ impl Fleet {
         }
         member.rounds += step;
         drop(members);
-        self.changed.notify_waiters();
+        self.wake_others(me);
         true
+    }
+
+    /// Ends when it may have become the turn of relay `me`.
+    pub(super) fn turn(&self, me: usize) -> Notified<'_> {
+        self.turns[me].notified()
+    }
+
+    fn wake_others(&self, me: usize) {
+        for (other, turn) in self.turns.iter().enumerate() {
+            if other != me {
+                turn.notify_waiters();
+            }
+        }
     }
 
     /// Relay `me` finished with a message, one way or another.
@@ -105,6 +124,8 @@ impl Fleet {
         if serves {
             members[me].has_hope = true;
         }
+        drop(members);
+        self.wake_others(me);
     }
 
     /// Relay `me` was waited for as long as one run does; true when no other
@@ -121,13 +142,12 @@ impl Fleet {
         members[me].is_out = true;
         let hopeless = is_hopeless(&members);
         drop(members);
-        self.changed.notify_waiters();
+        self.wake_others(me);
         hopeless
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Member>> {
-        // Nothing in here panics half-way through a change.
-        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.members)
     }
 }
 

@@ -37,7 +37,6 @@ use tokio::{
 
 use self::{
     bounces::Bounces,
-    compose::Compose,
     control::{Control, Seat},
     feed::Feed,
     fleet::Fleet,
@@ -150,7 +149,7 @@ enum Way {
 struct Shared {
     store: Store,
     settings: Arc<MailSettings>,
-    compose: Arc<Compose>,
+    signer: Arc<Signer>,
     now: Now,
     zone: Tz,
     chance: Chance,
@@ -171,7 +170,6 @@ struct Shared {
 pub struct Drain {
     /// One for each relay, never none.
     relays: Vec<Arc<Shared>>,
-    connections: Vec<usize>,
     stop: watch::Receiver<Stop>,
 }
 
@@ -219,7 +217,7 @@ impl Drain {
         let memories = outbox.store.relays().await?;
         let feed = Arc::new(Feed::new(outbox.store.clone(), Arc::clone(&outbox.now)));
         let issues = Arc::new(Issues::new(outbox.store.clone(), outbox.keys));
-        let compose = Arc::new(Compose::new(outbox.signer));
+        let signer = Arc::new(outbox.signer);
         let (tally, halt) = (Arc::default(), Arc::default());
         let (unlucky, bounces) = (Arc::default(), Arc::default());
         let mut relays = Vec::new();
@@ -230,10 +228,13 @@ impl Drain {
             let fleet = Arc::clone(&fleet);
             let seat = Seat { fleet, me, first };
             let now = Arc::clone(&outbox.now);
+            let patience = settings.relay_patience;
+            let control = Control::new(relay, patience, seat, memory, Arc::clone(&now));
+            first = control.sessions().end;
             relays.push(Arc::new(Shared {
                 store: outbox.store.clone(),
-                compose: Arc::clone(&compose),
-                now: Arc::clone(&now),
+                signer: Arc::clone(&signer),
+                now,
                 zone: outbox.zone,
                 chance: Arc::clone(&outbox.chance),
                 feed: Arc::clone(&feed),
@@ -243,18 +244,12 @@ impl Drain {
                 tally: Arc::clone(&tally),
                 halt: Arc::clone(&halt),
                 way: way(relay, &settings)?,
-                control: Control::new(relay, settings.relay_patience, seat, memory, now),
+                control,
                 refusals: Mutex::default(),
                 settings: Arc::clone(&settings),
             }));
-            first += relay.connections;
         }
         Ok(Self {
-            connections: settings
-                .relays
-                .iter()
-                .map(|relay| relay.connections)
-                .collect(),
             relays,
             stop: outbox.stop,
         })
@@ -279,12 +274,10 @@ impl Drain {
             places: HashMap::new(),
         };
         endings::keep_quiet(&self.relays);
-        let mut first = 0;
-        for (relay, connections) in self.relays.iter().zip(&self.connections) {
-            for index in first..first + connections {
+        for relay in &self.relays {
+            for index in relay.control.sessions() {
                 sessions.start(Arc::clone(relay), index);
             }
-            first += connections;
         }
         let result = sessions.finish().await;
         if result.is_ok() {

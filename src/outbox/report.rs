@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, PoisonError,
+        Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -209,7 +209,7 @@ impl Halt {
     /// Ends the drain; the first reason given is the one reported.
     pub(super) fn now(&self, ending: Option<Ending>) {
         if let Some(ending) = ending {
-            let mut first = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut first = locked(&self.ending);
             first.get_or_insert(ending);
         }
         self.over.send_replace(true);
@@ -225,14 +225,14 @@ impl Halt {
 
     /// One of several relays takes no further part.
     pub(super) fn dropped(&self, ending: Ending) {
-        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut dropped = locked(&self.dropped);
         if !dropped.contains(&ending) {
             dropped.push(ending);
         }
     }
 
     pub(super) fn paused(&self, issue: PausedIssue) {
-        let mut paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paused = locked(&self.paused);
         if !paused.iter().any(|known| known.issue == issue.issue) {
             paused.push(issue);
         }
@@ -277,21 +277,9 @@ impl Halt {
             suppressed: tally.suppressed(),
             failed: tally.failed(),
             uncertain: tally.uncertain(),
-            paused: self
-                .paused
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-            ending: self
-                .ending
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-            dropped: self
-                .dropped
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            paused: locked(&self.paused).clone(),
+            ending: locked(&self.ending).clone(),
+            dropped: locked(&self.dropped).clone(),
             relays: Vec::new(),
             late: Vec::new(),
             next_due: None,

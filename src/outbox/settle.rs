@@ -14,7 +14,7 @@ use super::{
     locked,
     refusals::Universal,
     report::{Ending, PausedIssue, Why},
-    sender,
+    sender::{self, Fault},
     verdict::{self, Blame, Verdict},
 };
 use crate::{
@@ -109,19 +109,14 @@ pub(super) async fn troubled(
     let closes = closes_session(&trouble);
     // Before it was named, no reader can be what the session was lost over.
     let is_named = matches!(trouble.phase(), Some(Phase::Rcpt | Phase::Data));
-    let requeued = Outcome::Requeued {
-        reason: trouble.to_string(),
-    };
     let last_words = match &trouble {
-        Trouble::Refused { reply, .. } => Some(reply.clone()),
+        Trouble::Refused { reply, .. } => Some(reply),
         _ => None,
     };
-    if let Some(reply) = &last_words {
-        blame_sender(shared, reply);
-    }
+    let fault = last_words.and_then(|reply| blame_sender(shared, reply));
     // An answer about this reader, and whether the address does not exist.
     let mut is_hard = None;
-    let outcome = match verdict::of(trouble) {
+    let outcome = match verdict::of(&trouble) {
         Verdict::Defer(reply) => {
             if closes {
                 shared.control.slow_down(worker, &reply.to_string());
@@ -145,7 +140,7 @@ pub(super) async fn troubled(
         }
         Verdict::RejectUnclear { phase, reply } => {
             shared.control.serves();
-            return unclear(case, attempt, phase, reply).await;
+            return unclear(case, attempt, phase, reply, fault).await;
         }
         Verdict::Fail(reason) => {
             shared.control.unused(worker);
@@ -157,13 +152,15 @@ pub(super) async fn troubled(
         }
         Verdict::Requeue(blame) => {
             let is_session = closes || matches!(blame, Blame::Session(_) | Blame::Protocol(_));
-            let is_lone = blamed(case, blame).await?;
+            let is_lone = blamed(case, blame, fault).await?;
             let is_suspect = (is_session && is_named) || is_lone;
             if is_suspect && shared.feed.is_poisonous(delivery.id) {
                 let reply = Reply::new(451, "4.4.2 the session was lost again");
-                deferred(shared, delivery, last_words.unwrap_or(reply))
+                deferred(shared, delivery, last_words.cloned().unwrap_or(reply))
             } else {
-                requeued
+                Outcome::Requeued {
+                    reason: trouble.to_string(),
+                }
             }
         }
     };
@@ -206,6 +203,7 @@ async fn unclear(
     attempt: Option<AttemptId>,
     phase: Phase,
     reply: Reply,
+    fault: Option<Fault>,
 ) -> Result<(), OutboxError> {
     let Case {
         shared, delivery, ..
@@ -223,7 +221,6 @@ async fn unclear(
     if is_bare {
         locked(&shared.unlucky).insert(delivery.id);
     }
-    let fault = sender::fault(&reply);
     let universal = {
         let mut refusals = locked(&shared.refusals);
         match fault {
@@ -265,12 +262,12 @@ async fn unclear(
     }
 }
 
-/// Notes an answer that is about us.
-fn blame_sender(shared: &Shared, reply: &Reply) {
-    if let Some(fault) = sender::fault(reply) {
-        let remedy = || fault.remedy(sender_domain(shared));
-        shared.halt.blamed(fault, reply, remedy);
-    }
+/// Notes an answer that is about us, and says what it holds against us.
+fn blame_sender(shared: &Shared, reply: &Reply) -> Option<Fault> {
+    let fault = sender::fault(reply)?;
+    let remedy = || fault.remedy(sender_domain(shared));
+    shared.halt.blamed(fault, reply, remedy);
+    Some(fault)
 }
 
 fn sender_domain(shared: &Shared) -> &str {
@@ -288,7 +285,7 @@ fn megabytes(bytes: usize) -> String {
 
 /// What a requeued attempt means for issue, relay and run. True when it may be
 /// about this reader all the same.
-async fn blamed(case: Case<'_>, blame: Blame) -> Result<bool, OutboxError> {
+async fn blamed(case: Case<'_>, blame: Blame, fault: Option<Fault>) -> Result<bool, OutboxError> {
     let Case { shared, worker, .. } = case;
     let control = &shared.control;
     match blame {
@@ -322,9 +319,8 @@ async fn blamed(case: Case<'_>, blame: Blame) -> Result<bool, OutboxError> {
                 Some(domain) => format!("bounce+…@{domain}"),
                 None => shared.settings.from.address.expose().to_owned(),
             };
-            let remedy = sender::fault(&reply).map(|fault| fault.remedy(sender_domain(shared)));
-            let remedy = remedy
-                .map(|remedy| format!(": {remedy}"))
+            let remedy = fault
+                .map(|fault| format!(": {}", fault.remedy(sender_domain(shared))))
                 .unwrap_or_default();
             let text = format!("sender {sender} refused: `{reply}`{remedy}");
             pause(case, Why::Sender, text).await?;

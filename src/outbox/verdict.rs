@@ -70,7 +70,7 @@ pub(super) enum Blame {
 
 /// What `trouble` would end a run with, for a message sent outside the ledger.
 pub(super) fn why(trouble: &Trouble) -> Why {
-    match of(trouble.clone()) {
+    match of(trouble) {
         Verdict::Requeue(Blame::Quota(_)) => Why::Quota,
         Verdict::Requeue(Blame::Protocol(_)) => Why::Protocol,
         Verdict::Requeue(Blame::Identity(_) | Blame::Login(_)) => Why::Refused,
@@ -99,24 +99,27 @@ const TOO_BIG: [(u8, u16, u16); 2] = [(5, 3, 4), (5, 2, 3)];
 const NO_ROOM: [(u8, u16, u16); 2] = [(4, 3, 1), (4, 5, 3)];
 
 /// What `trouble` means.
-pub(super) fn of(trouble: Trouble) -> Verdict {
+pub(super) fn of(trouble: &Trouble) -> Verdict {
     match trouble {
-        Trouble::Refused { phase, reply } => refused(phase, reply),
-        Trouble::Unanswered { reason } => Verdict::Uncertain(reason),
-        Trouble::Address(reason) => Verdict::Fail(reason),
+        Trouble::Refused { phase, reply } => refused(*phase, reply.clone()),
+        Trouble::Unanswered { reason } => Verdict::Uncertain(reason.clone()),
+        Trouble::Address(reason) => Verdict::Fail(reason.clone()),
         Trouble::Identity(reason) => {
             Verdict::Requeue(Blame::Identity(format!("TLS identity: {reason}")))
         }
         Trouble::NoLogin(reason) => {
             Verdict::Requeue(Blame::Identity(format!("it offers no login: {reason}")))
         }
-        Trouble::TooBig { size, most } => Verdict::Requeue(Blame::TooBig { size, most }),
+        Trouble::TooBig { size, most } => Verdict::Requeue(Blame::TooBig {
+            size: *size,
+            most: *most,
+        }),
         Trouble::Protocol { phase, reason } => {
             Verdict::Requeue(Blame::Protocol(format!("at {phase}: {reason}")))
         }
         Trouble::Lost { phase, reason } => Verdict::Requeue(match phase {
-            Phase::Connect | Phase::Tls | Phase::Auth => Blame::Unreachable(reason),
-            _ => Blame::Session(reason),
+            Phase::Connect | Phase::Tls | Phase::Auth => Blame::Unreachable(reason.clone()),
+            _ => Blame::Session(reason.clone()),
         }),
     }
 }
@@ -219,7 +222,7 @@ mod tests {
     use super::*;
 
     fn verdict(phase: Phase, code: u16, text: &str) -> Verdict {
-        of(Trouble::Refused {
+        of(&Trouble::Refused {
             phase,
             reply: Reply::new(code, text),
         })
@@ -307,7 +310,7 @@ mod tests {
 
     #[test]
     fn what_happens_after_the_dot_without_an_answer_is_uncertain() {
-        let found = of(Trouble::Unanswered {
+        let found = of(&Trouble::Unanswered {
             reason: "gone".to_owned(),
         });
         assert_eq!(found, Verdict::Uncertain("gone".to_owned()));
@@ -316,7 +319,7 @@ mod tests {
     #[test]
     fn what_is_lost_before_the_dot_is_nobodys_fault() {
         for phase in [Phase::Mail, Phase::Rcpt, Phase::Data] {
-            let found = of(Trouble::Lost {
+            let found = of(&Trouble::Lost {
                 phase,
                 reason: "reset".to_owned(),
             });

@@ -3,15 +3,16 @@
 //! in groups, the next delivery's addresses travel with the end of the message
 //! before, so that a message costs one round trip.
 
-use std::{panic, path::Path, sync::Arc, time::Duration};
-
-use tokio::{
-    sync::watch,
-    task::{self, JoinHandle},
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
+use tokio::sync::watch;
+
 use super::{
-    OutboxError, Shared, Stop, Way,
+    OutboxError, Shared, Stop, Way, compose,
     control::Admission,
     endings, folder,
     issues::Ready,
@@ -22,6 +23,7 @@ use crate::{
     domain::delivery::{AttemptId, DueDelivery, Intent, Phase, Reply},
     mail::{
         Message,
+        dkim::CryptoError,
         smtp::{Dialer, Envelope, Session, Trouble},
     },
 };
@@ -50,36 +52,25 @@ struct Item {
     delivery: DueDelivery,
     ready: Arc<Ready>,
     /// Or why there can be none.
-    envelope: Result<Envelope, String>,
-    /// The message, where making it takes so long that it should be under way
-    /// while the relay is busy with the one before.
-    making: Option<JoinHandle<Result<Message, OutboxError>>>,
+    envelope: OnceLock<Result<Envelope, String>>,
 }
 
 impl Item {
-    async fn new(shared: &Arc<Shared>, delivery: DueDelivery) -> Result<Self, OutboxError> {
-        let ready = shared.issues.get(delivery.issue).await?;
+    async fn new(shared: &Shared, delivery: DueDelivery) -> Result<Self, OutboxError> {
         Ok(Self {
-            envelope: shared.compose.envelope(&ready, &delivery),
-            making: ready.composer.signs().then(|| {
-                let (shared, ready) = (Arc::clone(shared), Arc::clone(&ready));
-                let delivery = delivery.clone();
-                task::spawn(async move { shared.compose.message(&ready, &delivery).await })
-            }),
+            ready: shared.issues.get(delivery.issue).await?,
             delivery,
-            ready,
+            envelope: OnceLock::new(),
         })
     }
 
-    async fn message(&mut self, shared: &Shared) -> Result<Message, OutboxError> {
-        match self.making.take() {
-            None => shared.compose.message(&self.ready, &self.delivery).await,
-            Some(making) => match making.await {
-                Ok(message) => message,
-                // It costs the session that asked, as if it had made it itself.
-                Err(ended) => panic::resume_unwind(ended.into_panic()),
-            },
-        }
+    fn envelope(&self, shared: &Shared) -> Result<&Envelope, &String> {
+        let made = || compose::envelope(&self.ready, &self.delivery, &shared.signer);
+        self.envelope.get_or_init(made).as_ref()
+    }
+
+    fn message(&self, shared: &Shared) -> Result<Message, CryptoError> {
+        compose::message(&self.ready, &self.delivery, &shared.signer)
     }
 }
 
@@ -117,8 +108,8 @@ impl<'s> Worker<'s> {
     }
 
     async fn run(&mut self) -> Result<(), OutboxError> {
-        while let Some(mut item) = self.next().await? {
-            let result = self.attempt(&mut item).await;
+        while let Some(item) = self.next().await? {
+            let result = self.attempt(&item).await;
             self.shared.feed.release(self.index, item.delivery.id);
             result?;
         }
@@ -151,25 +142,19 @@ impl<'s> Worker<'s> {
         }
     }
 
-    async fn attempt(&mut self, item: &mut Item) -> Result<(), OutboxError> {
-        let shared = self.shared;
-        match (&shared.way, item.envelope.clone()) {
-            (Way::Folder(folder), _) => {
-                let message = item.message(shared).await?;
-                by_folder(self.case(item), folder, &message).await
-            }
-            (Way::Smtp(_), Err(reason)) => settle::failed(self.case(item), reason).await,
-            (Way::Smtp(dialer), Ok(envelope)) => self.by_relay(dialer, item, &envelope).await,
+    async fn attempt(&mut self, item: &Item) -> Result<(), OutboxError> {
+        match &self.shared.way {
+            Way::Folder(folder) => by_folder(self.case(item), folder, item).await,
+            Way::Smtp(dialer) => self.by_relay(dialer, item).await,
         }
     }
 
-    async fn by_relay(
-        &mut self,
-        dialer: &Dialer,
-        item: &mut Item,
-        envelope: &Envelope,
-    ) -> Result<(), OutboxError> {
+    async fn by_relay(&mut self, dialer: &Dialer, item: &Item) -> Result<(), OutboxError> {
         let shared = self.shared;
+        let envelope = match item.envelope(shared) {
+            Ok(envelope) => envelope,
+            Err(reason) => return settle::failed(self.case(item), reason.clone()).await,
+        };
         if let Err(trouble) = self.open(dialer, envelope).await {
             let Some(trouble) = trouble else {
                 return Ok(());
@@ -228,20 +213,18 @@ impl<'s> Worker<'s> {
     /// Text, intent, dot. The intent is asked for when the relay has nothing
     /// left to refuse but the message, and its commit takes the outcome of the
     /// message before with it; the dot waits until it is durable.
-    async fn hand_over(&mut self, item: &mut Item) -> Result<Handed, OutboxError> {
+    async fn hand_over(&mut self, item: &Item) -> Result<Handed, OutboxError> {
         let shared = self.shared;
         let may_look_ahead = self.may_look_ahead();
-        let Some(session) = &mut self.session else {
-            return Ok(Handed::Withdrawn);
-        };
-        let message = item.message(shared).await?;
+        let session = self.session.as_mut().expect("it was opened for this item");
+        let message = item.message(shared)?;
+        let size = message.size();
         if let Some(most) = session.largest()
-            && message.size() > most
+            && size > most
         {
-            let size = message.size();
             return Ok(Handed::Refused(Trouble::TooBig { size, most }));
         }
-        if let Err(trouble) = session.awaits(message.size()) {
+        if let Err(trouble) = session.awaits(size) {
             return Ok(Handed::Refused(trouble));
         }
         let intent = shared.store.intent(item.delivery.id, (shared.now)());
@@ -252,7 +235,7 @@ impl<'s> Worker<'s> {
         {
             self.ahead = look_ahead(shared, self.index).await?;
         }
-        let (text, intent) = tokio::join!(session.text(message.pieces(), message.size()), intent);
+        let (text, intent) = tokio::join!(session.text(message.pieces(), size), intent);
         let Intent::Granted(attempt) = intent? else {
             return Ok(Handed::Withdrawn);
         };
@@ -261,7 +244,7 @@ impl<'s> Worker<'s> {
         }
         let ahead = self.ahead.as_ref();
         let next = ahead
-            .and_then(|item| item.envelope.as_ref().ok())
+            .and_then(|item| item.envelope(shared).ok())
             .filter(|envelope| session.carries(envelope));
         Ok(Handed::Tried(attempt, session.end(next).await))
     }
@@ -324,7 +307,7 @@ async fn stopped(stop: &mut watch::Receiver<Stop>) {
 }
 
 /// The relay's leave, then a delivery, then the rate's leave.
-async fn admitted(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, OutboxError> {
+async fn admitted(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxError> {
     match shared.control.admit(index).await {
         Admission::Go => {}
         Admission::Out => return Ok(None),
@@ -345,7 +328,7 @@ async fn admitted(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, Ou
 }
 
 /// A delivery that is at hand, for the commands that travel ahead of it.
-async fn look_ahead(shared: &Arc<Shared>, index: usize) -> Result<Option<Item>, OutboxError> {
+async fn look_ahead(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxError> {
     match shared.feed.at_hand(index) {
         Some(delivery) => Item::new(shared, delivery).await.map(Some),
         None => Ok(None),
@@ -361,19 +344,20 @@ fn is_worth_it(shared: &Shared, session: &Session) -> bool {
         && session.age() < OLDEST_SESSION
 }
 
-async fn by_folder(case: Case<'_>, folder: &Path, message: &Message) -> Result<(), OutboxError> {
+async fn by_folder(case: Case<'_>, folder: &Path, item: &Item) -> Result<(), OutboxError> {
     let Case {
         shared,
         delivery,
         ready,
         ..
     } = case;
+    let message = item.message(shared)?;
     let name = folder::file_name(&ready.digest, ready.number, delivery.id);
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
         settle::withdrawn(shared);
         return Ok(());
     };
-    match folder::deliver(folder, &name, message) {
+    match folder::deliver(folder, &name, &message) {
         Ok(reply) => settle::sent(case, attempt, reply).await,
         Err(error) => {
             settle::folder_failed(shared, attempt, &folder.join(name), &error);

@@ -1,6 +1,8 @@
 //! Relaxed canonicalisation (RFC 6376 3.4.2 and 3.4.4), for messages that
 //! come in pieces: no piece need end where a line or a word ends.
 
+use std::ops::Range;
+
 use aws_lc_rs::digest::{Context, Digest, SHA256};
 
 /// What was read and not yet passed on, because what follows decides whether
@@ -181,8 +183,8 @@ pub(super) fn relaxed_field(field: &[u8], into: &mut Vec<u8>) {
     }
 }
 
-/// The fields of a header block, each without its last line end.
-pub(super) fn fields(block: &[u8]) -> Vec<&[u8]> {
+/// Where the fields of a header block are, each without its last line end.
+pub(super) fn fields(block: &[u8]) -> Vec<Range<usize>> {
     let mut fields = Vec::with_capacity(24);
     let mut start = 0;
     let mut at = 0;
@@ -191,12 +193,12 @@ pub(super) fn fields(block: &[u8]) -> Vec<&[u8]> {
         at = end + 2;
         let is_folded = matches!(block.get(at), Some(b' ' | b'\t'));
         if !is_folded {
-            fields.push(&block[start..end]);
+            fields.push(start..end);
             start = at;
         }
     }
     if start < block.len() {
-        fields.push(&block[start..]);
+        fields.push(start..block.len());
     }
     fields
 }
@@ -296,7 +298,7 @@ mod tests {
             .into_iter()
             .map(|field| {
                 let mut relaxed = Vec::new();
-                relaxed_field(field, &mut relaxed);
+                relaxed_field(&block[field], &mut relaxed);
                 String::from_utf8(relaxed).unwrap()
             })
             .collect();

@@ -6,6 +6,7 @@
 //! signature. The body before the first slot is hashed once per edition.
 
 mod canonical;
+mod header;
 mod key;
 mod record;
 mod signing;

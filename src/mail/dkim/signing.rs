@@ -1,6 +1,6 @@
-//! Signs the messages of one edition. What they share is done once: the hash
-//! of the body before its first slot, the rest of the body in relaxed form,
-//! and all of the signature field but the hash and the signature.
+//! Signs the messages of one edition. What they share is done once: the fields
+//! without a slot and the rest of the body in relaxed form, the hash of the body
+//! before its first slot, and the signature field but for hash and signature.
 
 use std::sync::Arc;
 
@@ -9,36 +9,10 @@ use data_encoding::BASE64;
 
 use super::{
     CryptoError, Frozen, Key, Keys, Mismatch,
-    canonical::{BodyHash, Prepared, fields, name_of, relaxed_field},
+    canonical::{BodyHash, Prepared, relaxed_field},
+    header::Header,
 };
 use crate::mail::edition::{Edition, Piece};
-
-/// Signed once more than they occur, so that nobody can add one: what readers
-/// see, what replies and unsubscribing go by, and how the body is read
-/// (RFC 6376 8.15).
-const OVERSIGNED: [&str; 12] = [
-    "From",
-    "Reply-To",
-    "To",
-    "Cc",
-    "Subject",
-    "Date",
-    "Message-ID",
-    "MIME-Version",
-    "Content-Type",
-    "List-Id",
-    "List-Unsubscribe",
-    "List-Unsubscribe-Post",
-];
-
-/// Signed where they occur.
-const SIGNED: [&str; 5] = [
-    "List-Archive",
-    "Feedback-ID",
-    "Precedence",
-    "Auto-Submitted",
-    "Content-Language",
-];
 
 /// Where a line of the signature field is folded.
 const LINE: usize = 76;
@@ -46,12 +20,7 @@ const LINE: usize = 76;
 /// What signs the messages of one edition, on any number of threads.
 pub(in crate::mail) struct Signing {
     seals: Vec<Seal>,
-    /// Which fields are hashed, in this order.
-    chosen: Vec<usize>,
-    /// How many fields a message has.
-    fields: usize,
-    /// The first piece that has body in it, and where in it that begins.
-    body: (usize, usize),
+    header: Header,
     /// The hash of the body up to the first slot.
     start: BodyHash,
     /// The pieces from there on.
@@ -62,6 +31,21 @@ pub(in crate::mail) struct Signing {
 struct Seal {
     key: Arc<Key>,
     field: String,
+    /// The same in relaxed form.
+    relaxed: Vec<u8>,
+}
+
+impl Seal {
+    fn new(frozen: &Frozen, selector: &str, key: Arc<Key>, listed: &[&str]) -> Self {
+        let field = opening(frozen, selector, &key, listed);
+        let mut relaxed = Vec::with_capacity(field.len());
+        relaxed_field(field.as_bytes(), &mut relaxed);
+        Self {
+            key,
+            field,
+            relaxed,
+        }
+    }
 }
 
 enum Tail {
@@ -90,23 +74,15 @@ impl Signing {
         };
         let found = frozen.find(keys)?;
         let body = body_of(edition);
-        let empty = vec![String::new(); edition.slots.len()];
-        let head = head(edition, &empty, body);
-        let names: Vec<&[u8]> = fields(&head).into_iter().map(name_of).collect();
-        let (listed, chosen) = choose(&names);
+        let (header, listed) = Header::new(edition, body);
         let (start, tail) = split_body(edition, body);
         Ok(Some(Self {
             seals: found
                 .into_iter()
                 .zip(&frozen.keys)
-                .map(|(key, named)| Seal {
-                    field: opening(frozen, &named.selector, &key, &listed),
-                    key,
-                })
+                .map(|(key, named)| Seal::new(frozen, &named.selector, key, &listed))
                 .collect(),
-            chosen,
-            fields: names.len(),
-            body,
+            header,
             start,
             tail,
         }))
@@ -117,22 +93,20 @@ impl Signing {
     ///
     /// # Errors
     /// When the cryptography fails.
-    pub(in crate::mail) fn sign(
-        &self,
-        edition: &Edition,
-        values: &[String],
-    ) -> Result<String, CryptoError> {
+    pub(in crate::mail) fn sign(&self, values: &[String]) -> Result<String, CryptoError> {
         let body_hash = BASE64.encode(self.body_hash(values).as_ref());
-        let header = self.header_hash(edition, values);
+        let mut header = Context::new(&SHA256);
+        self.header.relaxed(values, |bytes| header.update(bytes));
         let mut signatures = String::with_capacity(self.seals.len() * 1200);
         for seal in &self.seals {
-            let unsigned = format!("{}{body_hash};\r\n b=", seal.field);
-            let mut relaxed = Vec::with_capacity(unsigned.len());
-            relaxed_field(unsigned.as_bytes(), &mut relaxed);
             let mut hash = header.clone();
-            hash.update(&relaxed);
+            hash.update(&seal.relaxed);
+            hash.update(body_hash.as_bytes());
+            hash.update(b"; b=");
             let signature = BASE64.encode(&seal.key.sign(&hash.finish())?);
-            signatures.push_str(&unsigned);
+            signatures.push_str(&seal.field);
+            signatures.push_str(&body_hash);
+            signatures.push_str(";\r\n b=");
             push_folded(&mut signatures, &signature);
         }
         Ok(signatures)
@@ -148,42 +122,6 @@ impl Signing {
         }
         hash.finish()
     }
-
-    /// The hash of the chosen fields, to which a signature adds its own.
-    fn header_hash(&self, edition: &Edition, values: &[String]) -> Context {
-        let head = head(edition, values, self.body);
-        let fields = fields(&head);
-        // No slot's value can add a field: names are cleaned, the rest is ours.
-        debug_assert_eq!(fields.len(), self.fields, "a slot added a header field");
-        let mut relaxed = Vec::with_capacity(head.len());
-        for index in &self.chosen {
-            relaxed_field(fields[*index], &mut relaxed);
-            relaxed.extend_from_slice(b"\r\n");
-        }
-        let mut context = Context::new(&SHA256);
-        context.update(&relaxed);
-        context
-    }
-}
-
-/// The names for `h=`, and the fields they stand for, in the same order. Of
-/// several fields of one name the last comes first (RFC 6376 5.4.2).
-fn choose(names: &[&[u8]]) -> (Vec<&'static str>, Vec<usize>) {
-    let mut listed = Vec::new();
-    let mut chosen = Vec::new();
-    for name in OVERSIGNED.iter().chain(&SIGNED) {
-        let found = (0..names.len())
-            .rev()
-            .filter(|index| names[*index].eq_ignore_ascii_case(name.as_bytes()));
-        for index in found {
-            listed.push(*name);
-            chosen.push(index);
-        }
-        if OVERSIGNED.contains(name) {
-            listed.push(*name);
-        }
-    }
-    (listed, chosen)
 }
 
 /// A signature field up to the value of its body hash.
@@ -240,7 +178,7 @@ fn push_folded(out: &mut String, signature: &str) {
 }
 
 /// Where the body begins: the piece and the place in it, after the empty line.
-fn body_of(edition: &Edition) -> (usize, usize) {
+pub(super) fn body_of(edition: &Edition) -> (usize, usize) {
     for (index, piece) in edition.pieces.iter().enumerate() {
         if let Piece::Fixed(range) = piece {
             let bytes = &edition.fixed[range.clone()];
@@ -251,22 +189,6 @@ fn body_of(edition: &Edition) -> (usize, usize) {
     }
     // All header and no body.
     (edition.pieces.len(), 0)
-}
-
-/// The header fields of a message, the line end of the last one included.
-fn head(edition: &Edition, values: &[String], body: (usize, usize)) -> Vec<u8> {
-    let mut head = Vec::with_capacity(2048);
-    for piece in &edition.pieces[..body.0] {
-        match piece {
-            Piece::Fixed(range) => head.extend_from_slice(&edition.fixed[range.clone()]),
-            Piece::Slot(index) => head.extend_from_slice(values[*index].as_bytes()),
-        }
-    }
-    if let Some(Piece::Fixed(range)) = edition.pieces.get(body.0) {
-        let bytes = &edition.fixed[range.clone()];
-        head.extend_from_slice(&bytes[..body.1 - 2]);
-    }
-    head
 }
 
 /// The body: hashed up to the first slot, prepared from there on.

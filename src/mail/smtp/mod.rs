@@ -7,15 +7,19 @@
 //! something failed, and that decides between "again" and "uncertain".
 
 mod dial;
+mod envelope;
+mod features;
 mod moment;
 mod session;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod text;
 mod trouble;
 
 pub use self::{
     dial::{Dialer, DialerError},
-    session::{Envelope, Session},
+    envelope::Envelope,
+    session::Session,
     trouble::Trouble,
 };

@@ -6,14 +6,20 @@ use std::{ops::Add, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// A moment by `CLOCK_BOOTTIME`.
+/// The clock that counts a suspend, where there is one.
+#[cfg(target_os = "linux")]
+const CLOCK: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const CLOCK: ClockId = ClockId::Monotonic;
+
+/// A moment by `CLOCK_BOOTTIME` or, elsewhere than on Linux, `CLOCK_MONOTONIC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Moment(Duration);
 
 impl Moment {
     pub(super) fn now() -> Self {
         // Never negative: it counts from the start of the machine.
-        Self(Duration::try_from(clock_gettime(ClockId::Boottime)).unwrap_or_default())
+        Self(Duration::try_from(clock_gettime(CLOCK)).unwrap_or_default())
     }
 
     pub(super) fn elapsed(self) -> Duration {

@@ -4,66 +4,19 @@
 
 use std::time::Duration;
 
-use lettre::{
-    Address,
-    transport::smtp::{
-        client::AsyncSmtpConnection,
-        commands::{Mail, Quit, Rcpt},
-        extension::{MailBodyParameter, MailParameter},
-        response::Response,
-    },
-};
+use lettre::transport::smtp::{client::AsyncSmtpConnection, commands::Quit, response::Response};
 use tokio::{pin, time::timeout};
 
 use super::{
-    Trouble,
+    Envelope, Trouble,
     moment::Moment,
     stream::{OVERDUE, RelayStream},
     trouble::{cause, reply_of},
 };
 use crate::{
     config::settings::Timeouts,
-    domain::{
-        address::EmailAddress,
-        delivery::{Phase, Reply},
-    },
+    domain::delivery::{Phase, Reply},
 };
-
-/// MAIL and RCPT of one message, as they are sent.
-#[derive(Debug, Clone)]
-pub struct Envelope {
-    mail: String,
-    rcpt: String,
-    /// The relay must offer SMTPUTF8 (RFC 6531).
-    is_international: bool,
-}
-
-impl Envelope {
-    /// From whom, to whom.
-    ///
-    /// # Errors
-    /// [`Trouble::Address`] when the SMTP library refuses one of them.
-    pub fn new(from: &EmailAddress, to: &EmailAddress) -> Result<Self, Trouble> {
-        let from = Some(wire_address(from)?);
-        if to.is_international() {
-            // The SMTP library knows few letters; ours is the stricter check.
-            let parameters = vec![
-                MailParameter::Body(MailBodyParameter::EightBitMime),
-                MailParameter::SmtpUtfEight,
-            ];
-            return Ok(Self {
-                mail: Mail::new(from, parameters).to_string(),
-                rcpt: format!("RCPT TO:<{}>\r\n", to.expose()),
-                is_international: true,
-            });
-        }
-        Ok(Self {
-            mail: Mail::new(from, Vec::new()).to_string(),
-            rcpt: Rcpt::new(wire_address(to)?, Vec::new()).to_string(),
-            is_international: false,
-        })
-    }
-}
 
 /// What opens a transaction, in order.
 const STEPS: [Phase; 3] = [Phase::Mail, Phase::Rcpt, Phase::Data];
@@ -480,13 +433,6 @@ fn lost_idle(reply: &Reply) -> Trouble {
         phase: Phase::Mail,
         reason: format!("RSET was answered with {reply}"),
     }
-}
-
-/// lettre's address of ours; ours is the stricter one, so a refusal is a fault
-/// to be seen, not to be hidden by the unchecked constructor.
-fn wire_address(address: &EmailAddress) -> Result<Address, Trouble> {
-    Address::new(address.local(), address.domain())
-        .map_err(|error| Trouble::Address(error.to_string()))
 }
 
 fn as_reply(response: &Response) -> Reply {

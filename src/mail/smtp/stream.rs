@@ -15,21 +15,18 @@ use std::{
 };
 
 use lettre::transport::smtp::client::AsyncTokioStream;
-use memchr::memmem;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
 };
 use tokio_rustls::client::TlsStream;
 
-use super::moment::Moment;
+use super::{features::Features, moment::Moment, text::Text};
 
 /// Written through when this much waits.
 const WRITE_CHUNK: usize = 64 * 1024;
 /// More than this without a new command is no SMTP reply.
 const MOST_REPLY_BYTES: usize = 64 * 1024;
-/// No capability's name is longer (RFC 5321 4.1.1.1 has them short).
-const LONGEST_KEYWORD: usize = 32;
 /// What is said of a session that was held up by ourselves.
 pub(super) const OVERDUE: &str = "this process stood still for longer than the session may wait";
 
@@ -52,13 +49,9 @@ struct Bytes {
     incoming: Vec<u8>,
     delivered: usize,
     since_command: usize,
-    /// What comes is the answer to EHLO. It tells what the relay offers, and
-    /// lettre panics on blank lines in it (RUSTSEC-2026-0562).
+    /// What comes is the answer to EHLO.
     hears_features: bool,
-    line: ReplyLine,
-    pipelining: bool,
-    /// The largest message it takes, if it says (SIZE, RFC 1870).
-    largest: Option<usize>,
+    features: Features,
     outgoing: Vec<u8>,
     written: usize,
     text: Text,
@@ -68,8 +61,6 @@ struct Bytes {
     dot_left: bool,
     /// After this the dot must not leave any more.
     dot_by: Moment,
-    /// The relay takes addresses beyond ASCII (SMTPUTF8, RFC 6531).
-    international: bool,
 }
 
 impl RelayStream {
@@ -83,32 +74,29 @@ impl RelayStream {
             delivered: 0,
             since_command: 0,
             hears_features: false,
-            line: ReplyLine::default(),
-            pipelining: false,
-            largest: None,
+            features: Features::default(),
             outgoing: Vec::with_capacity(4096),
             written: 0,
             text: Text::default(),
             dot_end: None,
             dot_left: false,
             dot_by: Moment::now(),
-            international: false,
         })))
     }
 
     /// Whether the relay takes commands in groups (RFC 2920).
     pub(super) fn offers_pipelining(&self) -> bool {
-        self.lock().pipelining
+        self.lock().features.pipelining
     }
 
     /// The largest message the relay takes, in bytes, if it says.
     pub(super) fn largest(&self) -> Option<usize> {
-        self.lock().largest
+        self.lock().features.largest
     }
 
     /// Whether the relay takes addresses beyond ASCII (RFC 6531).
     pub(super) fn offers_smtputf8(&self) -> bool {
-        self.lock().international
+        self.lock().features.international
     }
 
     /// Whether more was received than has been read.
@@ -178,7 +166,7 @@ impl Bytes {
     fn asks(&mut self, hears_features: bool) {
         self.since_command = 0;
         self.hears_features = hears_features;
-        self.line = ReplyLine::default();
+        self.features.begin();
     }
 
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -223,16 +211,7 @@ impl Bytes {
             .map_or(waiting.len(), |end| end + 1)
             .min(buffer.remaining());
         if self.hears_features {
-            match self.line.take(&waiting[..line]) {
-                Some(Feature::Blank) => {
-                    let error = "a line of its answer to EHLO is blank";
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
-                }
-                Some(Feature::Pipelining) => self.pipelining = true,
-                Some(Feature::Size(most)) => self.largest = Some(most),
-                Some(Feature::International) => self.international = true,
-                Some(Feature::Other) | None => {}
-            }
+            self.features.hear(&waiting[..line])?;
         }
         buffer.put_slice(&waiting[..line]);
         self.delivered += line;
@@ -274,115 +253,6 @@ impl Bytes {
             Wire::Plain(wire) => Pin::new(wire).poll_flush(cx),
             Wire::Tls(wire) => Pin::new(wire.as_mut()).poll_flush(cx),
         }
-    }
-}
-
-/// The text of a message on its way out: dots at the beginning of a line are
-/// doubled (RFC 5321 4.5.2), wherever one piece ends and the next begins.
-#[derive(Debug)]
-struct Text {
-    /// The last two bytes.
-    end: [u8; 2],
-}
-
-impl Default for Text {
-    fn default() -> Self {
-        Self { end: *b"\r\n" }
-    }
-}
-
-impl Text {
-    fn put(&mut self, piece: &[u8], outgoing: &mut Vec<u8>) {
-        let mut done = 0;
-        let mut stuff = |dot: usize| {
-            outgoing.extend_from_slice(&piece[done..dot]);
-            outgoing.push(b'.');
-            done = dot;
-        };
-        for (at, byte) in piece.iter().enumerate().take(2) {
-            if *byte == b'.' && self.end == *b"\r\n" {
-                stuff(at);
-            }
-            self.end = [self.end[1], *byte];
-        }
-        for found in memmem::find_iter(piece, b"\r\n.") {
-            stuff(found + 2);
-        }
-        outgoing.extend_from_slice(&piece[done..]);
-        if let Some(end) = piece.last_chunk() {
-            self.end = *end;
-        }
-    }
-
-    /// The dot on a line of its own.
-    fn end(&self, outgoing: &mut Vec<u8>) {
-        if self.end != *b"\r\n" {
-            outgoing.extend_from_slice(b"\r\n");
-        }
-        outgoing.extend_from_slice(b".\r\n");
-    }
-}
-
-/// What a line of the answer to EHLO says.
-#[derive(Debug, PartialEq, Eq)]
-enum Feature {
-    /// Nothing but blanks behind its code.
-    Blank,
-    /// The relay takes commands in groups.
-    Pipelining,
-    /// The relay takes no larger message.
-    Size(usize),
-    /// The relay takes addresses beyond ASCII.
-    International,
-    /// Something that lettre reads.
-    Other,
-}
-
-/// The limit in `SIZE 10485760`, whose blank is gone already; zero is none.
-fn size(line: &str) -> Option<usize> {
-    let (keyword, most) = line.split_at_checked(4)?;
-    let most = most.parse().ok()?;
-    (keyword.eq_ignore_ascii_case("SIZE") && most > 0).then_some(most)
-}
-
-/// The line of an answer to EHLO that is being read, as far as it has come.
-#[derive(Debug, Default)]
-struct ReplyLine {
-    length: usize,
-    has_blanks: bool,
-    keyword: String,
-}
-
-impl ReplyLine {
-    /// Takes the next bytes, at most to the end of the line; what it says, when
-    /// it ends here.
-    fn take(&mut self, bytes: &[u8]) -> Option<Feature> {
-        for byte in bytes {
-            // Three digits and a mark come first (RFC 5321 4.2.1).
-            if self.length >= 4 && !matches!(byte, b'\r' | b'\n') {
-                let letter = char::from(*byte);
-                self.has_blanks |= letter.is_whitespace();
-                if !letter.is_whitespace() && self.keyword.len() < LONGEST_KEYWORD {
-                    self.keyword.push(letter);
-                }
-            }
-            self.length += 1;
-        }
-        if !bytes.ends_with(b"\n") {
-            return None;
-        }
-        let line = std::mem::take(self);
-        Some(if line.keyword.eq_ignore_ascii_case("PIPELINING") {
-            Feature::Pipelining
-        } else if line.keyword.eq_ignore_ascii_case("SMTPUTF8") {
-            Feature::International
-        } else if let Some(most) = size(&line.keyword) {
-            Feature::Size(most)
-        } else if line.keyword.is_empty() && line.has_blanks {
-            Feature::Blank
-        } else {
-            Feature::Other
-        })
     }
 }
 
@@ -449,38 +319,6 @@ mod tests {
         let client = TcpStream::connect(address).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         (RelayStream::new(Wire::Plain(client), address, b""), server)
-    }
-
-    /// What is sent of a message in these pieces.
-    fn stuffed(pieces: &[&str]) -> String {
-        let mut text = Text::default();
-        let mut outgoing = Vec::new();
-        for piece in pieces {
-            text.put(piece.as_bytes(), &mut outgoing);
-        }
-        text.end(&mut outgoing);
-        String::from_utf8(outgoing).unwrap()
-    }
-
-    #[test]
-    fn a_dot_that_begins_a_line_is_doubled_wherever_the_pieces_meet() {
-        let message = ".one\r\n..two\r\nthr.ee\r\n.\r\nfour.\r\n";
-        let expected = "..one\r\n...two\r\nthr.ee\r\n..\r\nfour.\r\n.\r\n";
-        assert_eq!(stuffed(&[message]), expected);
-        for first in 0..=message.len() {
-            for second in first..=message.len() {
-                let pieces = [
-                    &message[..first],
-                    &message[first..second],
-                    &message[second..],
-                ];
-                assert_eq!(stuffed(&pieces), expected, "{pieces:?}");
-            }
-        }
-        let single: Vec<&str> = message.split("").collect();
-        assert_eq!(stuffed(&single), expected);
-        assert_eq!(stuffed(&["no end"]), "no end\r\n.\r\n");
-        assert_eq!(stuffed(&["\r\n", "\r", ".\n."]), "\r\n\r.\n.\r\n.\r\n");
     }
 
     #[tokio::test]
@@ -567,20 +405,6 @@ mod tests {
             let mut text = String::new();
             stream.read_to_string(&mut text).await.unwrap();
             assert_eq!(stream.offers_pipelining(), is_offered, "{answer:?}");
-        }
-    }
-
-    #[test]
-    fn the_largest_message_is_what_the_relay_says() {
-        for (line, most) in [
-            ("SIZE10485760", Some(10_485_760)),
-            ("size1000", Some(1000)),
-            ("SIZE0", None),
-            ("SIZE", None),
-            ("SIZExyz", None),
-            ("8BITMIME", None),
-        ] {
-            assert_eq!(size(line), most, "{line}");
         }
     }
 
