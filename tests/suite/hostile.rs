@@ -241,5 +241,6 @@ fn bodies_arrive_as_they_were_rendered_whatever_lines_they_have() {
     // A word that is wider than a line goes on on the next ones.
     let whole: String = text.split_whitespace().collect();
     assert!(whole.contains(&"long".repeat(1_000)));
-    assert!(text.lines().all(|line| line.chars().count() <= 78));
+    let mut lines = text.lines().filter(|line| !line.contains("://"));
+    assert!(lines.all(|line| line.chars().count() <= 78));
 }
