@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::{
     Context,
     exit::{Exit, Failure},
+    illustrations,
     talk::{Format, count},
     workspace,
 };
@@ -52,7 +53,7 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
     // 3. Articles and templates.
     let loaded = workspace::articles(context, &config, &remembered)?;
     let (templates, template_problems) = workspace::templates(&config);
-    problems.extend(loaded.problems);
+    problems.extend(loaded.problems.iter().cloned());
     problems.extend(template_problems);
     if config.content.pages {
         problems.extend(pages::check_templates(
@@ -60,6 +61,15 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
             &loaded.collection,
             &templates,
         ));
+    }
+    if config.mail.is_some() {
+        let now = context.clock.start();
+        for digest in &config.digests {
+            let found = illustrations::findings(&config, store.as_ref(), &loaded, digest, now);
+            problems.extend(found.await?);
+        }
+        problems.sort();
+        problems.dedup();
     }
     // 4. The keys, while there is time to mend them.
     let unsigned = keys_problem(&config);

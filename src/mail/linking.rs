@@ -29,6 +29,14 @@ impl<'a> Linking<'a> {
         }
     }
 
+    /// Names and values, as they are added.
+    pub(super) fn params(&self) -> Vec<(String, String)> {
+        let params = self.params.iter();
+        params
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect()
+    }
+
     /// HTML whose links to the publication have the parameters. What stands
     /// for a reader's own links is no address yet, and stays.
     pub(super) fn in_html<'h>(&self, html: &'h str) -> Cow<'h, str> {
@@ -88,6 +96,21 @@ impl<'a> Linking<'a> {
         url.query_pairs_mut().extend_pairs(missing);
         Some(url.into())
     }
+}
+
+/// The address without these parameters.
+pub(super) fn without(mut url: Url, params: &[(String, String)]) -> Url {
+    let is_added =
+        |(name, value): &(String, String)| params.iter().any(|(n, v)| n == name && v == value);
+    let pairs = url.query_pairs().into_owned();
+    let (added, own): (Vec<_>, Vec<_>) = pairs.partition(is_added);
+    if !added.is_empty() {
+        match own.is_empty() {
+            true => url.set_query(None),
+            false => drop(url.query_pairs_mut().clear().extend_pairs(own)),
+        }
+    }
+    url
 }
 
 /// With or without `www.` it is one publication.
@@ -164,6 +187,21 @@ mod tests {
             "#top",
         ] {
             assert_eq!(linking.marked(address), None, "{address}");
+        }
+    }
+
+    #[test]
+    fn what_was_added_can_be_taken_away() {
+        let base: Url = "https://magazine.example.org/".parse().unwrap();
+        let linking = linking(&base);
+        for address in [
+            "https://magazine.example.org/a/#x",
+            "https://magazine.example.org/a/?b=1&c",
+            "https://magazine.example.org/?utm_medium=own",
+        ] {
+            let marked = linking.marked(address).unwrap().parse().unwrap();
+            let found = without(marked, &linking.params());
+            assert_eq!(found.as_str().trim_end_matches('='), address);
         }
     }
 

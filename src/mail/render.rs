@@ -218,7 +218,10 @@ fn content(
     Ok(Content {
         html: marks.cut_html(&html).map_err(broken)?,
         text: marks.cut_text(&text).map_err(broken)?,
-        facts: facts(input, settings, &subject),
+        facts: Facts {
+            link_params: linking.params(),
+            ..facts(input, settings, &subject)
+        },
     })
 }
 
@@ -357,6 +360,7 @@ fn facts(input: &IssueInput<'_>, settings: &MailSettings, subject: &str) -> Fact
         unsubscribe_mailto: mailto_before_token(unsubscribe),
         digest: DigestTag::of(&input.digest.name),
         dkim: None,
+        link_params: Vec::new(),
         html_bytes: 0,
         text_bytes: 0,
     }

@@ -12,7 +12,7 @@ use html5ever::{
 use url::{Position, Url};
 
 use super::{LETTER_CLASS, css};
-use crate::mail::PICTURE_FOLDER;
+use crate::mail::{PICTURE_FOLDER, linking::without};
 
 /// Where a link leads that was one reader's own. Such links are not shown;
 /// `#top` is the top of every page (HTML 7.4.6.4), so that none is broken.
@@ -25,10 +25,12 @@ pub(super) struct Page {
     pub(super) style: String,
 }
 
-/// Takes a document apart; its body becomes a `div`.
-pub(super) fn page(html: &str, base_url: &Url) -> Page {
+/// Takes a document apart; its body becomes a `div`. Links lose the parameters
+/// that mail gave them.
+pub(super) fn page(html: &str, base_url: &Url, link_params: &[(String, String)]) -> Page {
     let writer = Writer {
         base_url,
+        link_params,
         state: RefCell::default(),
     };
     let tokenizer = Tokenizer::new(writer, TokenizerOpts::default());
@@ -59,6 +61,7 @@ struct State {
 
 struct Writer<'a> {
     base_url: &'a Url,
+    link_params: &'a [(String, String)],
     state: RefCell<State>,
 }
 
@@ -169,6 +172,7 @@ impl Writer<'_> {
         }
         match Url::parse(value) {
             Ok(url) if url.origin() == self.base_url.origin() => {
+                let url = without(url, self.link_params);
                 url[Position::BeforePath..].to_owned()
             }
             _ => value.to_owned(),
@@ -230,7 +234,7 @@ mod tests {
 
     fn body(html: &str) -> String {
         let base: Url = "https://magazine.example.org/".parse().unwrap();
-        page(html, &base).body
+        page(html, &base, &[]).body
     }
 
     #[test]

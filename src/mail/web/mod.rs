@@ -46,7 +46,7 @@ impl Edition {
     #[must_use]
     pub fn for_the_web(&self, everybody: Everybody<'_>) -> Option<WebEdition> {
         let html = self.html_part(everybody.address)?;
-        let page = markup::page(&html, everybody.base_url);
+        let page = markup::page(&html, everybody.base_url, &self.facts.link_params);
         Some(WebEdition {
             subject: self.facts.subject.clone(),
             html: page.body,
