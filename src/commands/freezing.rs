@@ -22,7 +22,7 @@ use crate::{
         schedule::Due,
     },
     links::Signer,
-    mail::{self, IssueInput, Pictures, Rendered, dkim::Keys},
+    mail::{self, Inventory, IssueInput, Pictures, RenderError, Rendered, dkim::Keys},
     store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, Store},
     templates::Templates,
 };
@@ -133,6 +133,8 @@ fn issue_input<'a>(
         sections: loaded.collection.sections(),
         number: plan.number,
         articles,
+        shown: Vec::new(),
+        has_page: config.content.pages,
         pictures,
         date: plan
             .cutoff
@@ -154,17 +156,51 @@ pub fn render(
     signer: &Signer,
     keys: Option<&Keys>,
 ) -> Result<Rendered, Failure> {
-    let renderer = Renderer::new(Arc::clone(&loaded.site));
-    let bodies = renderer.render_all(plan.articles.iter().copied())?;
-    let articles = plan
-        .articles
-        .iter()
-        .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
-        .collect();
+    let articles = with_bodies(loaded, plan)?;
     let pictures = Pictures::default();
     let input = issue_input(config, loaded, digest, plan, articles, &pictures);
     mail::render(&input, templates, without_password(config)?, signer, keys)
-        .map_err(|error| Failure::of(Exit::Data, &error))
+        .map_err(|error| Failure::of(exit_of(&error), &error))
+}
+
+/// What a failed rendering means for the exit code.
+#[must_use]
+pub fn exit_of(error: &RenderError) -> Exit {
+    match error {
+        RenderError::NoPage { .. } => Exit::Config,
+        _ => Exit::Data,
+    }
+}
+
+/// Everything that the templates of an issue can see.
+///
+/// # Errors
+/// When its subject does not work out: exit 65.
+pub fn inventory(
+    config: &Config,
+    loaded: &Loaded,
+    templates: &Templates,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    signer: &Signer,
+) -> Result<Inventory, Failure> {
+    let articles = with_bodies(loaded, plan)?;
+    let pictures = Pictures::default();
+    let input = issue_input(config, loaded, digest, plan, articles, &pictures);
+    mail::inventory(&input, templates, without_password(config)?, signer)
+        .map_err(|error| Failure::of(exit_of(&error), &error))
+}
+
+/// The articles of an issue, rendered.
+fn with_bodies<'a>(
+    loaded: &'a Loaded,
+    plan: &IssuePlan<'a>,
+) -> Result<Vec<(&'a Article, Arc<Body>)>, Failure> {
+    let renderer = Renderer::new(Arc::clone(&loaded.site));
+    let bodies = renderer.render_all(plan.articles.iter().copied())?;
+    let articles = plan.articles.iter();
+    let articles = articles.filter_map(|a| Some((*a, Arc::clone(bodies.get(&a.id)?))));
+    Ok(articles.collect())
 }
 
 /// An issue that was frozen just now.

@@ -7,22 +7,28 @@
 mod context;
 pub mod dkim;
 mod edition;
+mod finish;
+mod inventory;
 mod message;
 mod mime;
+mod notice;
 mod opening;
 mod pictures;
 mod rehearsal;
 mod render;
 mod slot;
 pub mod smtp;
+mod styling;
 mod web;
 
 pub use self::{
     edition::{Edition, EditionError},
+    inventory::{Inventory, inventory},
     message::{Addressed, Composer, Message},
     mime::WireError,
+    notice::{CONFIRM_HOURS, Notice, NoticeInput, render_notice},
     pictures::{Pictures, Role, Shown, fitted},
-    rehearsal::check_templates,
+    rehearsal::{check_notices, check_templates},
     render::{IssueInput, RenderError, Rendered, render, subject_line},
     slot::{BrokenMark, Place, Slot, SlotUse},
     web::{Everybody, LETTER_CLASS, WebEdition},
