@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::{
     Context,
     exit::{Exit, Failure},
-    freezing, workspace,
+    freezing,
+    illustrations::FOLDER,
+    workspace,
 };
 use crate::{
     config::Config,
@@ -31,8 +33,10 @@ Examples:
   letterpress render weekly --context                  everything its templates can see
 
 Shows what the next issue would be now, filled for a sample reader. Nothing is
-sent, and the ledger stays as it is. `confirm`, `welcome` and `goodbye` answer
-readers; without DIGEST they speak of the first one.")]
+sent, and the ledger stays as it is. The pictures are copied into mail/ beside
+issue.html, which shows them from there; in issue.eml they have the addresses
+that readers get. `confirm`, `welcome` and `goodbye` answer readers; without
+DIGEST they speak of the first one.")]
 pub struct Render {
     /// Which digest
     #[arg(required_unless_present = "kind")]
@@ -109,9 +113,9 @@ async fn show_issue(
         context.talk.data(&seen, || seen.lines())?;
         return Ok(Exit::Done);
     };
-    // 3. the rendering, and the three files.
+    // 3. the rendering, the three files, and the pictures.
     let keys = freezing::signing_keys(config)?;
-    let rendered = freezing::render(
+    let (rendered, illustrations) = freezing::render(
         config,
         &loaded,
         &templates,
@@ -120,8 +124,14 @@ async fn show_issue(
         &signer,
         keys.as_ref(),
     )?;
-    let name = format!("{}/{}", digest.name, plan.number);
-    report(context, rendered, (out, "issue"), format!("issue {name}"))
+    illustrations.tell(context);
+    freezing::tell_size(context, rendered.edition.shared_bytes());
+    // The pictures are nowhere else yet: the file shows those beside it.
+    let base_url = &config.publication.base_url;
+    let html = illustrations.at(&format!("{FOLDER}/"), &rendered.html, base_url);
+    illustrations.write(&out.join(FOLDER), &rendered.html)?;
+    let name = format!("issue {}/{}", digest.name, plan.number);
+    report(context, rendered, &html, (out, "issue"), name)
 }
 
 fn refuse_unknown_kind(kind: Option<&str>, templates: &Templates) -> Result<(), Failure> {
@@ -175,24 +185,22 @@ async fn show_notice(
         keys.as_ref(),
     )
     .map_err(|error| Failure::of(freezing::exit_of(&error), &error))?;
-    report(
-        context,
-        rendered,
-        (out, notice.name()),
-        notice.name().to_owned(),
-    )
+    let html = rendered.html.clone();
+    let name = notice.name();
+    report(context, rendered, &html, (out, name), name.to_owned())
 }
 
 /// Writes the three files and says what they are.
 fn report(
     context: &Context,
     rendered: Rendered,
+    html: &str,
     (out, stem): (&Path, &str),
     what: String,
 ) -> Result<Exit, Failure> {
     let mut written = Vec::new();
     for (end, bytes) in [
-        ("html", rendered.html.as_bytes()),
+        ("html", html.as_bytes()),
         ("txt", rendered.text.as_bytes()),
         ("eml", rendered.eml.as_slice()),
     ] {

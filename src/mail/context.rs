@@ -168,7 +168,7 @@ fn describe_article(
         ("authors_line", authors_line(&article.authors, words).into()),
         ("tags", describe_tags(article)),
         ("hero", describe_hero(article.hero.as_ref(), input.pictures)),
-        ("html", html(&body.html)),
+        ("html", html(&input.pictures.in_text(&body.html))),
         ("text", body.text.as_str().into()),
         ("opening_html", opening_html.as_ref().map(html).into()),
         ("opening", opening.into()),

@@ -9,6 +9,7 @@ pub mod dkim;
 mod edition;
 mod finish;
 mod inventory;
+mod linking;
 mod message;
 mod mime;
 mod notice;
@@ -19,6 +20,7 @@ mod render;
 mod slot;
 pub mod smtp;
 mod styling;
+mod tags;
 mod web;
 
 pub use self::{
@@ -27,7 +29,7 @@ pub use self::{
     message::{Addressed, Composer, Message},
     mime::WireError,
     notice::{CONFIRM_HOURS, Notice, NoticeInput, render_notice},
-    pictures::{Pictures, Role, Shown, fitted},
+    pictures::{Inline, PICTURE_FOLDER, Pictures, Role, Shown, fitted, pictures_in},
     rehearsal::{check_notices, check_templates},
     render::{IssueInput, RenderError, Rendered, render, subject_line},
     slot::{BrokenMark, Place, Slot, SlotUse},

@@ -14,6 +14,7 @@ use super::{
     pictures::Pictures,
     render::{LONGEST_SUBJECT, RenderError, Rendered, cut_parts, facts},
     slot::Marks,
+    styling::{inlined, tidy},
 };
 use crate::{
     config::settings::MailSettings,
@@ -183,8 +184,8 @@ pub fn render_notice(
         return Err(RenderError::Subject(kind.to_owned()));
     }
     let context = context.for_body(&subject, &marks);
-    let html = templates.render_notice_html(kind, &context)?;
-    let text = templates.render_notice_text(kind, &context)?;
+    let html = inlined(&templates.render_notice_html(kind, &context)?, kind)?;
+    let text = tidy(&templates.render_notice_text(kind, &context)?);
     let mut facts = facts(input.digest, settings, &subject);
     if let (Notice::Confirm, Some(base)) = (notice, &settings.public_url) {
         facts.confirm_page = Some(format!("{base}confirm/"));

@@ -10,6 +10,7 @@ use super::{
     dkim,
     edition::{Edition, Facts, mailto_before_token},
     finish::finish,
+    linking::Linking,
     mime::{Content, WireError, compose},
     pictures::Pictures,
     slot::{BrokenMark, Marks},
@@ -213,15 +214,18 @@ fn content(
     let context = IssueContext::new(input, settings, templates);
     // The subject first: the others may print it.
     let subject = subject(digest, templates, &context)?;
+    let linking = linking(input, templates, settings, &context)?;
     let context = context.for_body(&subject, &marks);
-    let html = templates.render_html(kind, &context)?;
+    let html = inlined(&templates.render_html(kind, &context)?, kind)?;
+    let html = linking.in_html(&html);
     let text = templates.render_text(kind, &context)?;
+    let text = tidy(&linking.in_text(&text));
     let mut facts = facts(input.digest, settings, &subject);
     facts.web_url = input.web_url();
     cut_parts(&html, &text, &marks, kind, facts)
 }
 
-/// Both parts as templates wrote them, styled, tidied, and cut at the slots.
+/// Both finished parts, cut at the slots.
 pub(super) fn cut_parts(
     html: &str,
     text: &str,
@@ -234,10 +238,31 @@ pub(super) fn cut_parts(
         source,
     };
     Ok(Content {
-        html: marks.cut_html(&inlined(html, kind)?).map_err(broken)?,
-        text: marks.cut_text(&tidy(text)).map_err(broken)?,
+        html: marks.cut_html(html).map_err(broken)?,
+        text: marks.cut_text(text).map_err(broken)?,
         facts,
     })
+}
+
+/// The parameters of links, each a template that sees what the subject sees.
+fn linking<'a>(
+    input: &IssueInput<'a>,
+    templates: &Templates,
+    settings: &'a MailSettings,
+    context: &IssueContext,
+) -> Result<Linking<'a>, RenderError> {
+    let mut params = Vec::with_capacity(settings.link_params.len());
+    for (name, template) in &settings.link_params {
+        let value = templates
+            .render_subject(template, &context.for_subject(), CONFIG.as_ref())
+            .map_err(|error| TemplateError {
+                message: format!("`mail.link_params.{name}`: {}", error.message),
+                ..error
+            })?;
+        params.push((name.as_str(), value));
+    }
+    let base_url = &input.publication.base_url;
+    Ok(Linking::new(base_url, params.into_iter()))
 }
 
 /// The subject an issue would have, without rendering the rest.
