@@ -12,9 +12,15 @@ use super::{
 };
 use crate::{
     config::{Config, FILE_NAME},
-    domain::problem::Problem,
-    mail::dkim::{Key, Keys},
+    content::Loaded,
+    domain::{digest::Digest, problem::Problem},
+    mail::{
+        self,
+        dkim::{Key, Keys},
+    },
     pages,
+    store::Store,
+    templates::Templates,
 };
 
 /// Load everything and report every problem; write and send nothing
@@ -62,15 +68,8 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
             &templates,
         ));
     }
-    if config.mail.is_some() {
-        let now = context.clock.start();
-        for digest in &config.digests {
-            let found = illustrations::findings(&config, store.as_ref(), &loaded, digest, now);
-            problems.extend(found.await?);
-        }
-        problems.sort();
-        problems.dedup();
-    }
+    problems.extend(mail_problems(&config, &templates));
+    problems.extend(picture_problems(context, &config, store.as_ref(), &loaded).await?);
     // 4. The keys, while there is time to mend them.
     let unsigned = keys_problem(&config);
     let is_config_bad = unsigned.is_some();
@@ -108,6 +107,42 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
         (false, true) => Exit::Data,
         (false, false) => Exit::Done,
     })
+}
+
+/// What is wrong with the pictures that the next letters would show.
+async fn picture_problems(
+    context: &Context,
+    config: &Config,
+    store: Option<&Store>,
+    loaded: &Loaded,
+) -> Result<Vec<Problem>, Failure> {
+    let mut problems = Vec::new();
+    if config.mail.is_some() {
+        let now = context.clock.start();
+        for digest in &config.digests {
+            problems.extend(illustrations::findings(config, store, loaded, digest, now).await?);
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    Ok(problems)
+}
+
+/// What is wrong with the templates of letters and notices.
+pub(super) fn mail_problems(config: &Config, templates: &Templates) -> Vec<Problem> {
+    let Some(settings) = &config.mail else {
+        return Vec::new();
+    };
+    let publication = &config.publication;
+    let known = |digest: &&Digest| templates.has_kind(&digest.template);
+    let letters = config.digests.iter().filter(known);
+    let letters =
+        letters.flat_map(|digest| mail::check_templates(publication, digest, templates, settings));
+    let notices = config.digests.first();
+    let notices = notices
+        .map(|digest| mail::check_notices(publication, digest, templates, settings))
+        .unwrap_or_default();
+    letters.chain(notices).collect()
 }
 
 /// What keeps messages from being signed.

@@ -28,14 +28,16 @@ fn links_to_the_publication_are_marked_and_a_readers_own_are_not() {
     assert!(text.contains(&article), "{text}");
     for link in html.split(" href=\"").skip(1) {
         let link = link.split('"').next().unwrap();
-        let is_own = link.contains("/unsubscribe/");
+        let is_own =
+            link.contains("/letters/unsubscribe/") || link.contains("/letters/preferences/");
         assert_eq!(!is_own, link.contains("utm_source"), "{link}");
     }
     for word in text
         .split_whitespace()
         .filter(|word| word.starts_with("https://"))
     {
-        let is_own = word.contains("/unsubscribe/");
+        let is_own =
+            word.contains("/letters/unsubscribe/") || word.contains("/letters/preferences/");
         assert_eq!(!is_own, word.contains("utm_source"), "{word}");
     }
     for picture in html.split(" src=\"").skip(1) {

@@ -25,12 +25,21 @@ pub(super) struct Page {
     pub(super) style: String,
 }
 
+/// What mail did to links.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Mailed<'a> {
+    /// The page that will show the letter.
+    pub(super) own: Option<&'a str>,
+    /// Parameters that links to the publication were given.
+    pub(super) link_params: &'a [(String, String)],
+}
+
 /// Takes a document apart; its body becomes a `div`. Links lose the parameters
-/// that mail gave them.
-pub(super) fn page(html: &str, base_url: &Url, link_params: &[(String, String)]) -> Page {
+/// that mail gave them; those to the page that will show it are left out.
+pub(super) fn page(html: &str, base_url: &Url, mailed: Mailed<'_>) -> Page {
     let writer = Writer {
         base_url,
-        link_params,
+        mailed,
         state: RefCell::default(),
     };
     let tokenizer = Tokenizer::new(writer, TokenizerOpts::default());
@@ -61,7 +70,7 @@ struct State {
 
 struct Writer<'a> {
     base_url: &'a Url,
-    link_params: &'a [(String, String)],
+    mailed: Mailed<'a>,
     state: RefCell<State>,
 }
 
@@ -113,12 +122,23 @@ impl Writer<'_> {
             }
             "html" | "head" | "meta" | "link" | "base" => {}
             _ if !state.is_in_body => {}
-            "a" if opens && is_nobodys(tag) => state.is_in_dropped_link = true,
+            "a" if opens && self.leads_nowhere(tag) => state.is_in_dropped_link = true,
             "a" if !opens && state.is_in_dropped_link => state.is_in_dropped_link = false,
             _ if state.is_in_dropped_link => {}
             _ => state.body.push_str(&self.written(name, tag)),
         }
         TokenSinkResult::Continue
+    }
+
+    /// Whether a link is one reader's own, or leads where one is.
+    fn leads_nowhere(&self, tag: &Tag) -> bool {
+        tag.attrs.iter().any(|one| {
+            let to = &*one.value;
+            // Links may be marked with parameters.
+            let page = to.split(['?', '#']).next();
+            &*one.name.local == "href"
+                && (to == NOBODYS_LINK || (self.mailed.own.is_some() && page == self.mailed.own))
+        })
     }
 
     /// The tag under this name, with attributes that HTML5 knows.
@@ -172,7 +192,7 @@ impl Writer<'_> {
         }
         match Url::parse(value) {
             Ok(url) if url.origin() == self.base_url.origin() => {
-                let url = without(url, self.link_params);
+                let url = without(url, self.mailed.link_params);
                 url[Position::BeforePath..].to_owned()
             }
             _ => value.to_owned(),
@@ -187,12 +207,6 @@ impl Writer<'_> {
         });
         set.collect::<Vec<_>>().join(", ")
     }
-}
-
-fn is_nobodys(tag: &Tag) -> bool {
-    tag.attrs
-        .iter()
-        .any(|one| &*one.name.local == "href" && &*one.value == NOBODYS_LINK)
 }
 
 /// The declaration that means the same as an attribute of old.
@@ -234,7 +248,7 @@ mod tests {
 
     fn body(html: &str) -> String {
         let base: Url = "https://magazine.example.org/".parse().unwrap();
-        page(html, &base, &[]).body
+        page(html, &base, Mailed::default()).body
     }
 
     #[test]
