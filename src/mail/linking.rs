@@ -44,8 +44,12 @@ impl<'a> Linking<'a> {
             return Cow::Borrowed(html);
         }
         Cow::Owned(rewritten(html, |tag| {
-            let href = Attributes::of(tag, "a")?.value("href")?;
-            with_value(tag, "a", "href", &self.marked(&href)?)
+            // Outlook's buttons are drawings that lead somewhere.
+            let links = ["a", "v:roundrect"].into_iter();
+            let mut links = links.filter(|name| Attributes::of(tag, name).is_some());
+            let name = links.next()?;
+            let href = Attributes::of(tag, name)?.value("href")?;
+            with_value(tag, name, "href", &self.marked(&href)?)
         }))
     }
 
@@ -213,6 +217,11 @@ mod tests {
                     <img src=\"https://magazine.example.org/p.png\"><a href=\"lpslotkeyuz\">Leave</a>";
         let marked = format!("b=1&amp;c&amp;{}", ADDED.replace('&', "&amp;"));
         assert_eq!(linking.in_html(html), html.replace("b=1&amp;c", &marked));
+        let for_outlook = "<!--[if mso]><v:roundrect arcsize=\"8%\" href=\"https://magazine.example.org/a?b=1&amp;c\"><![endif]-->\
+                           <!--[if !mso]><!--><a href=\"https://magazine.example.org/a?b=1&amp;c\"><!--<![endif]-->\
+                           <!-- <a href=\"https://magazine.example.org/\"> -->";
+        let found = linking.in_html(for_outlook);
+        assert_eq!(found, for_outlook.replace("b=1&amp;c", &marked));
         assert_eq!(
             linking.in_text("See https://magazine.example.org/a/, or\n<https://magazine.example.org/b>. https://example.net/."),
             format!(
