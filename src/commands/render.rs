@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
@@ -18,7 +19,7 @@ use crate::{
     domain::{digest::Digest, issue::IssuePlan, problem::suggestion},
     files::{self, Readers},
     links::Signer,
-    mail::{Notice, NoticeInput, Pictures, Rendered, render_notice},
+    mail::{Notice, NoticeInput, Pictures, Rendered, dkim::Keys, render_notice},
     templates::Templates,
 };
 
@@ -167,27 +168,37 @@ async fn show_notice(
     let (templates, problems) = workspace::templates(config);
     workspace::tell_problems(context, &problems);
     let keys = freezing::signing_keys(config)?;
+    let signer = Signer::new(&known.install_key);
     let now = context.clock.start();
-    let input = NoticeInput {
-        publication: &config.publication,
-        digest,
-        pictures: &Pictures::default(),
-        date: now
-            .with_timezone(&config.publication.timezone)
-            .fixed_offset(),
-    };
-    let rendered = render_notice(
-        notice,
-        &input,
-        &templates,
-        freezing::without_password(config)?,
-        &Signer::new(&known.install_key),
-        keys.as_ref(),
-    )
-    .map_err(|error| Failure::of(freezing::exit_of(&error), &error))?;
+    let rendered = draw(notice, config, &templates, digest, &signer, keys, now)?;
     let html = rendered.html.clone();
     let name = notice.name();
     report(context, rendered, &html, (out, name), name.to_owned())
+}
+
+/// A notice for a sample reader of the digest.
+///
+/// # Errors
+/// When a template fails: exit 65; and exit 78 where there is no page to lead to.
+pub(super) fn draw(
+    notice: Notice,
+    config: &Config,
+    templates: &Templates,
+    digest: &Digest,
+    signer: &Signer,
+    keys: Option<Keys>,
+    now: DateTime<Utc>,
+) -> Result<Rendered, Failure> {
+    let publication = &config.publication;
+    let input = NoticeInput {
+        publication,
+        digest,
+        pictures: &Pictures::default(),
+        date: now.with_timezone(&publication.timezone).fixed_offset(),
+    };
+    let settings = freezing::without_password(config)?;
+    render_notice(notice, &input, templates, settings, signer, keys.as_ref())
+        .map_err(|error| Failure::of(freezing::exit_of(&error), &error))
 }
 
 /// Writes the three files and says what they are.

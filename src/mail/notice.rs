@@ -60,7 +60,7 @@ impl Notice {
 }
 
 /// What the templates of a notice see.
-struct NoticeContext {
+pub(super) struct NoticeContext {
     notice: Notice,
     publication: Value,
     theme: Value,
@@ -84,7 +84,7 @@ pub(super) const NOTICE_NAMES: [&str; 7] = [
 
 impl NoticeContext {
     /// Describes a notice.
-    fn new(
+    pub(super) fn new(
         notice: Notice,
         input: &NoticeInput<'_>,
         settings: &MailSettings,
@@ -120,7 +120,7 @@ impl NoticeContext {
 
     /// What the two parts see. Who has not confirmed has no name here: it is
     /// what a stranger typed.
-    fn for_body(mut self, subject: &str, marks: &Marks) -> Context {
+    pub(super) fn for_body(mut self, subject: &str, marks: &Marks) -> Context {
         self.about.insert("subject", subject.into());
         let mut context = self.for_subject();
         let mut reader: BTreeMap<&'static str, Value> = BTreeMap::from([

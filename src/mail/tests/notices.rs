@@ -125,6 +125,37 @@ fn every_notice_is_whole_in_every_language() {
 }
 
 #[test]
+fn everything_a_notice_sees_is_documented() {
+    let documentation = include_str!("../../../docs/templates.md");
+    let (_, rest) = documentation.split_once("### Notices\n").unwrap();
+    let section = rest.split("\n## ").next().unwrap();
+    let world = world();
+    let input = NoticeInput {
+        publication: &world.publication,
+        digest: &world.digest,
+        pictures: &Pictures::default(),
+        date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
+    };
+    let marks = crate::mail::slot::Marks::new("key");
+    for kind in Notice::ALL {
+        let context = crate::mail::notice::NoticeContext::new(
+            kind,
+            &input,
+            &world.settings,
+            &world.templates,
+        )
+        .for_body("S", &marks);
+        for top in ["notice", "reader"] {
+            let value = context.get(top).unwrap();
+            assert!(section.contains(&format!("`{top}`")), "{top}");
+            for name in value.as_map().unwrap().keys() {
+                assert!(section.contains(&format!("`{name}`")), "{kind:?}: {name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_name_in_a_confirm_is_an_undefined_name() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("templates/confirm");

@@ -35,6 +35,8 @@ fn press(language: &str) -> Press {
             ),
         );
     }
+    press.picture("logo.png", 288, 288);
+    press.set("publication.logo", "content/logo.png");
     press.set("publication.language", language);
     press.set("serve.public_url", "https://letters.example.org/");
     press.set("theme.footer", "A sentence at the foot.");

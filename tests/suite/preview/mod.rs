@@ -86,6 +86,8 @@ fn every_link_of_a_preview_leads_somewhere_and_nothing_is_written() {
         "/_preview/feed/tags/summer/?view=atom.xml",
         "/_preview/issue/weekly/?view=source",
         "/_preview/letter/weekly/?scheme=dark",
+        "/_preview/issue/weekly/?kind=letter&view=text",
+        "/_preview/letter/weekly/?kind=confirm&scheme=dark",
         "/_preview/held-back/content/garden/plan.md?scheme=light",
     ] {
         assert!(
