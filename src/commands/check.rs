@@ -103,11 +103,13 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
 /// What keeps messages from being signed.
 fn keys_problem(config: &Config) -> Option<Problem> {
     let settings = config.mail.as_ref()?.dkim.as_ref()?;
-    let (key, error) = settings
+    let error = Keys::load(settings).err()?;
+    // Each may be good by itself: then the last is of the same kind as another.
+    let key = settings
         .keys
         .iter()
-        .find_map(|key| Some((key, Key::load(&key.file).err()?)))
-        .or_else(|| Some((settings.keys.last()?, Keys::load(settings).err()?)))?;
+        .find(|key| Key::load(&key.file).is_err())
+        .or(settings.keys.last())?;
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
     Some(Problem::error(
         FILE_NAME,

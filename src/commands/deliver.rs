@@ -16,6 +16,7 @@ use super::{
     talk::count,
     turn,
     watch::Watch,
+    workspace,
 };
 use crate::{
     config::Config,
@@ -48,7 +49,7 @@ pub async fn take_turn(
     loop {
         match RunLock::acquire(&config.store.path, context.clock.machine_time()) {
             Ok(lock) => return Ok(Turn::Taken(lock)),
-            Err(LockError::Store(error)) => return Err(turn::ledger_failure(error)),
+            Err(LockError::Store(error)) => return Err(workspace::store_failure(error)),
             Err(LockError::Held(_)) if tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -98,7 +99,7 @@ pub async fn all(
     store
         .finish_issues(context.clock.now())
         .await
-        .map_err(turn::ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     Ok(exit.worse(ending::uncertain_held(context, store).await?))
 }
 
@@ -110,12 +111,11 @@ async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
     let expired = store
         .expire(context.clock.now())
         .await
-        .map_err(turn::ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     if expired.deliveries > 0 {
-        let number = usize::try_from(expired.deliveries).unwrap_or(usize::MAX);
         context.talk.must_say(format!(
             "{} expired: `mail.expire_after` has passed",
-            count(number, "delivery")
+            count(expired.deliveries, "delivery")
         ));
     }
     if expired.paused.is_empty() {
@@ -160,7 +160,7 @@ async fn drain(
     let total = store
         .count_due(context.clock.now())
         .await
-        .map_err(turn::ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     let mut running = Box::pin(drain.run());
     let mut watching = std::pin::pin!(watch_progress(context, store, &monitor, lock, total));
     let mut signals = Signals::listen();
@@ -205,14 +205,17 @@ async fn stopped_at_once(
     let recovered = store
         .recover(context.clock.now())
         .await
-        .map_err(turn::ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     context.talk.must_say(format!(
         "stopped at once: {} uncertain",
         recovered.uncertain
     ));
     let mut report = monitor.report();
     report.uncertain += recovered.uncertain;
-    report.late = store.late_accepts().await.map_err(turn::ledger_failure)?;
+    report.late = store
+        .late_accepts()
+        .await
+        .map_err(workspace::store_failure)?;
     report.ending.get_or_insert(Ending {
         why: Why::Stopped,
         text: "stopped on request".to_owned(),
@@ -308,7 +311,7 @@ async fn watch_progress(
 
 fn outbox_failure(error: OutboxError) -> Failure {
     match error {
-        OutboxError::Store(error) => turn::ledger_failure(error),
+        OutboxError::Store(error) => workspace::store_failure(error),
         OutboxError::Dialer(error) => Failure::of(Exit::Config, &error),
         OutboxError::Keys { .. } => Failure::of(Exit::Config, &error).hint(
             "what was sent of the issue has the old signature, and every attempt must be the same: \

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     config::{
-        Config, is_selector,
+        Config, parse_domain, parse_selector,
         settings::{DkimKey, DkimSettings},
     },
     files::{self, Readers},
@@ -55,7 +55,7 @@ struct Generate {
     #[arg(long)]
     domain: Option<String>,
     /// The name of the record [default: as configured, else lpYYYYMM]
-    #[arg(long, value_parser = selector)]
+    #[arg(long, value_parser = parse_selector)]
     selector: Option<String>,
     /// The file to make [default: as configured, else dkim-SELECTOR.pem]
     #[arg(long, value_name = "FILE")]
@@ -77,7 +77,7 @@ struct Existing {
     #[arg(long, requires = "key_file")]
     domain: Option<String>,
     /// The name of its record
-    #[arg(long, requires = "key_file", value_parser = selector)]
+    #[arg(long, requires = "key_file", value_parser = parse_selector)]
     selector: Option<String>,
 }
 
@@ -117,15 +117,6 @@ struct Published {
     zone: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     toml: Option<String>,
-}
-
-fn selector(raw: &str) -> Result<String, String> {
-    let name = raw.trim().to_ascii_lowercase();
-    if is_selector(&name) {
-        Ok(name)
-    } else {
-        Err("use letters, digits and hyphens, such as lp202611".to_owned())
-    }
 }
 
 /// # Errors
@@ -282,13 +273,7 @@ fn signing_domain(config: &Config) -> Result<String, Failure> {
 }
 
 fn domain_name(raw: &str) -> Result<String, Failure> {
-    match url::Host::parse(raw.trim()) {
-        Ok(url::Host::Domain(name)) if name.contains('.') => Ok(name),
-        _ => Err(Failure::new(
-            Exit::Usage,
-            format!("`--domain`: `{raw}` is no domain name"),
-        )),
-    }
+    parse_domain(raw).map_err(|error| Failure::new(Exit::Usage, format!("`--domain`: {error}")))
 }
 
 fn record(context: &Context, args: &Existing) -> Result<Exit, Failure> {

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Context, exit::Failure, talk::count, turn::ledger_failure};
+use super::{Context, exit::Failure, talk::count, workspace};
 use crate::{
     config::{Config, settings::Idempotency},
     domain::delivery::{DeliveryId, OnUncertain},
@@ -37,16 +37,15 @@ pub async fn recover(
     let recovered = store
         .recover(context.clock.start())
         .await
-        .map_err(ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     if recovered.uncertain > 0 {
         let zone = config.publication.timezone;
         let when = recovered.crashed.map_or_else(String::new, |at| {
             format!(" at {}", at.with_timezone(&zone).format("%Y-%m-%d %H:%M"))
         });
-        let number = usize::try_from(recovered.uncertain).unwrap_or(usize::MAX);
         context.talk.must_say(format!(
             "recovered after a crash{when}: {} uncertain",
-            count(number, "delivery")
+            count(recovered.uncertain, "delivery")
         ));
     }
     settle(context, config, store, over).await?;
@@ -68,7 +67,7 @@ async fn settle(
         return Ok(());
     }
     let now = context.clock.now();
-    let uncertain = store.uncertain().await.map_err(ledger_failure)?;
+    let uncertain = store.uncertain().await.map_err(workspace::store_failure)?;
     let idempotency = mail.and_then(|mail| mail.idempotency.as_ref());
     let chosen = |wanted: Fate| -> Vec<DeliveryId> {
         uncertain
@@ -80,13 +79,19 @@ async fn settle(
     let sent = chosen(Fate::Sent);
     if !sent.is_empty() {
         let amount = count(sent.len(), "uncertain delivery");
-        store.mark_sent(sent).await.map_err(ledger_failure)?;
+        store
+            .mark_sent(sent)
+            .await
+            .map_err(workspace::store_failure)?;
         context.talk.say(format!("{amount} counted as sent"));
     }
     let again = chosen(Fate::Again);
     if !again.is_empty() {
         let amount = count(again.len(), "uncertain delivery");
-        store.resend(again, now).await.map_err(ledger_failure)?;
+        store
+            .resend(again, now)
+            .await
+            .map_err(workspace::store_failure)?;
         context.talk.say(format!("{amount} queued again"));
     }
     Ok(())

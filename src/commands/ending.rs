@@ -6,7 +6,7 @@ use super::{
     Context,
     exit::{Exit, Failure},
     talk::count,
-    turn,
+    workspace,
 };
 use crate::{
     config::Config,
@@ -33,7 +33,6 @@ pub fn exit_for(why: Why) -> Exit {
 pub fn conclude(context: &Context, config: &Config, report: &Report) -> Exit {
     let talk = &context.talk;
     let mut exit = Exit::Done;
-    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let mut done = Vec::new();
     for (amount, word) in [
         (report.sent, "sent"),
@@ -54,7 +53,7 @@ pub fn conclude(context: &Context, config: &Config, report: &Report) -> Exit {
     if report.suppressed > 0 {
         talk.say(format!(
             "{} will not be written to again",
-            count(number(report.suppressed), "unknown address")
+            count(report.suppressed, "unknown address")
         ));
     }
     for (reason, amount) in &report.failures {
@@ -108,7 +107,11 @@ fn next_attempt(at: DateTime<Utc>, now: DateTime<Utc>, config: &Config) -> Strin
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn uncertain_held(context: &Context, store: &Store) -> Result<Exit, Failure> {
-    let held = store.uncertain().await.map_err(turn::ledger_failure)?.len();
+    let held = store
+        .uncertain()
+        .await
+        .map_err(workspace::store_failure)?
+        .len();
     if held == 0 {
         return Ok(Exit::Done);
     }

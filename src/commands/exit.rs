@@ -155,10 +155,11 @@ impl Failure {
         self.is_unwritten
     }
 
-    /// Adds what a ledger that cannot be written means for a command that sends.
+    /// Adds what a ledger that cannot be written means for a command that sends;
+    /// for the last that handles the failure.
     #[must_use]
     pub fn before_sending(mut self) -> Self {
-        if self.is_unwritten && !self.what.ends_with(BEFORE_SENDING) {
+        if self.is_unwritten {
             self.what.push_str(BEFORE_SENDING);
             self.hint = Some(
                 "nothing is lost: what the relay took is on record, or will be listed as uncertain"

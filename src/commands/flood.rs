@@ -1,7 +1,9 @@
 //! The flood guard: an issue with far more articles than usual is more often a
 //! mishap (all dates or ids changed) than a good week, and waits for a person.
 
-use super::{Context, exit::Failure, freezing::FrozenIssue, turn::ledger_failure};
+use std::fmt;
+
+use super::{Context, exit::Failure, freezing::FrozenIssue, workspace};
 use crate::{domain::digest::Digest, store::Store};
 
 /// More than so many times what is usual.
@@ -9,8 +11,21 @@ const TIMES: usize = 3;
 /// Fewer than this are no flood, whatever is usual.
 const LEAST: usize = 10;
 
-/// Why an issue with so many articles is to be held, if it is. An issue that
-/// makes up for missed slots may carry that much more.
+/// How many articles an issue has, far beyond what is usual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flood {
+    articles: usize,
+    usual: usize,
+}
+
+impl fmt::Display for Flood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} articles, usually {}", self.articles, self.usual)
+    }
+}
+
+/// Whether an issue with so many articles is to be held. One that makes up for
+/// missed slots may carry that much more.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -19,14 +34,14 @@ pub async fn check(
     digest: &Digest,
     articles: usize,
     caught_up: usize,
-) -> Result<Option<String>, Failure> {
+) -> Result<Option<Flood>, Failure> {
     let usual = store
         .usual_articles(&digest.name)
         .await
-        .map_err(ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     Ok(usual
         .filter(|usual| is_flood(articles, *usual, caught_up))
-        .map(|usual| format!("{articles} articles, usually {usual}: held for approval")))
+        .map(|usual| Flood { articles, usual }))
 }
 
 fn is_flood(articles: usize, usual: usize, caught_up: usize) -> bool {
@@ -34,10 +49,9 @@ fn is_flood(articles: usize, usual: usize, caught_up: usize) -> bool {
 }
 
 /// Says that an issue is held, and what to do.
-pub fn tell(context: &Context, issue: &FrozenIssue, reason: &str) {
-    let reason = reason.replacen(": held", " — issue held", 1);
+pub fn tell(context: &Context, issue: &FrozenIssue, flood: Flood) {
     context.talk.must_say(format!(
-        "issue {0}: {reason}\n\
+        "issue {0}: {flood} — issue held for approval\n\
          hint: look at it with `letterpress issues show {0}`; `letterpress issues resume {0}` sends \
          it, `letterpress issues cancel {0}` calls it off",
         issue.issue

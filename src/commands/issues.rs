@@ -263,27 +263,25 @@ async fn change(
 /// What a change means for those who have not got the issue yet.
 fn consequence(issue: &IssueSummary, change: &IssueChange, cancelled: u64) -> String {
     let of = |state: State| issue.counts.get(&state).copied().unwrap_or(0);
-    let deliveries =
-        |number: u64, what: &str| count(usize::try_from(number).unwrap_or(usize::MAX), what);
     let mut text = match change {
         IssueChange::Pause(_) => format!(
             "; {} until `letterpress issues resume`",
-            deliveries(of(State::Queued), "delivery") + " held"
+            count(of(State::Queued), "delivery") + " held"
         ),
         IssueChange::Resume => format!(
             "; the next `letterpress run` goes on with {}",
-            deliveries(of(State::Queued), "delivery")
+            count(of(State::Queued), "delivery")
         ),
         IssueChange::Cancel => format!(
             "; {} cancelled; its articles are free for the next issue",
-            deliveries(cancelled, "queued delivery")
+            count(cancelled, "queued delivery")
         ),
     };
     let under_way = of(State::Inflight);
     if under_way > 0 && !matches!(change, IssueChange::Resume) {
         text.push_str(&format!(
             "; {} under way will finish",
-            deliveries(under_way, "delivery")
+            count(under_way, "delivery")
         ));
     }
     text

@@ -236,10 +236,7 @@ fn text(plan: &DigestPlan, most_out: usize) -> String {
         plan.digest,
         plan.schedule,
         plan.timezone,
-        count(
-            usize::try_from(plan.readers).unwrap_or(usize::MAX),
-            "reader"
-        ),
+        count(plan.readers, "reader"),
     );
     for slot in &plan.missed {
         let _ = writeln!(text, "  missed: {slot} passed too long ago and is skipped");

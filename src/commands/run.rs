@@ -81,6 +81,10 @@ struct Done {
 /// # Errors
 /// When settings or the ledger cannot be used.
 pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
+    once(context, args).await.map_err(Failure::before_sending)
+}
+
+async fn once(context: &Context, args: &Run) -> Result<Exit, Failure> {
     let (config, warnings) = workspace::configuration(context)?;
     // 1. One run at a time; the kernel gives the lock back when a run dies.
     let wait = args.wait.map(Duration::from_secs);
@@ -88,9 +92,7 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
         Turn::Taken(lock) => lock,
         Turn::Busy(exit) => return Ok(exit),
     };
-    let store = workspace::ledger(context, &config)
-        .await
-        .map_err(Failure::before_sending)?;
+    let store = workspace::ledger(context, &config).await?;
     let number = turn::begin(context, &config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
     let mut done = Done {
@@ -219,7 +221,7 @@ async fn freeze_due(
     let history = store
         .history(&digest.name)
         .await
-        .map_err(turn::ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     let due = digest.schedule.due(history.cursor, now, digest.max_late);
     for slot in &due.missed {
         context.talk.must_say(format!(
@@ -232,7 +234,7 @@ async fn freeze_due(
         store
             .record_slots(&digest.name, slots, fate, reason, now)
             .await
-            .map_err(turn::ledger_failure)
+            .map_err(workspace::store_failure)
     };
     let Some(slot) = due.slot else {
         return record(due.missed, SlotFate::Missed, "passed too long ago").await;
@@ -257,7 +259,7 @@ async fn freeze_due(
             count(due.caught_up.len(), "missed slot")
         ));
     }
-    let hold = flood::check(store, digest, plan.articles.len(), due.caught_up.len()).await?;
+    let flood = flood::check(store, digest, plan.articles.len(), due.caught_up.len()).await?;
     let frozen = freezing::freeze(
         &freezing::Freezing {
             config,
@@ -269,13 +271,13 @@ async fn freeze_due(
         &plan,
         Occasion::Slot(slot),
         due,
-        hold.clone(),
+        flood.map(|flood| format!("{flood}: held for approval")),
     )
     .await?;
     if let Some(issue) = frozen {
         freezing::tell_frozen(context, &issue);
-        if let Some(reason) = hold {
-            flood::tell(context, &issue, &reason);
+        if let Some(flood) = flood {
+            flood::tell(context, &issue, flood);
             done.held.push(issue.issue.clone());
         }
         done.issues.push(issue);
@@ -303,7 +305,7 @@ async fn idle(
     }
     let now = context.clock.now();
     let mut line = "nothing to do".to_owned();
-    if let Some(at) = store.next_due().await.map_err(turn::ledger_failure)? {
+    if let Some(at) = store.next_due().await.map_err(workspace::store_failure)? {
         let local = at.with_timezone(&config.publication.timezone);
         line.push_str(&format!(
             "; next attempt {}",

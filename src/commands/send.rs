@@ -93,18 +93,27 @@ pub async fn run(context: &Context, args: &Send) -> Result<Exit, Failure> {
     if args.dry_run || !tests.is_empty() {
         return without_ledger(context, &config, digest, &tests).await;
     }
+    sending(context, args, &config, digest)
+        .await
+        .map_err(Failure::before_sending)
+}
+
+async fn sending(
+    context: &Context,
+    args: &Send,
+    config: &Config,
+    digest: &Digest,
+) -> Result<Exit, Failure> {
     // 1. The right to send.
-    let mut lock = match deliver::take_turn(context, &config, None).await? {
+    let mut lock = match deliver::take_turn(context, config, None).await? {
         Turn::Taken(lock) => lock,
         Turn::Busy(_) => return Ok(Exit::Temporary),
     };
-    let store = workspace::ledger(context, &config)
-        .await
-        .map_err(Failure::before_sending)?;
-    let number = turn::begin(context, &config, &store).await?;
+    let store = workspace::ledger(context, config).await?;
+    let number = turn::begin(context, config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
     let delivering = Delivering {
-        config: &config,
+        config,
         store: &store,
         number,
         grace: args.grace,
@@ -155,7 +164,7 @@ async fn freeze(
     let history = store
         .history(&digest.name)
         .await
-        .map_err(turn::ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     let now = context.clock.start();
     let plan = IssuePlan::make(digest, &loaded.collection, &history, None, now);
     if plan.articles.is_empty() {
@@ -275,7 +284,7 @@ fn tell_dry_run(
         format!(
             "would freeze issue {} and send it to {}\nsubject: {}\n{}\n{} bytes of HTML, {} of text",
             report.issue,
-            count(usize::try_from(report.readers).unwrap_or(usize::MAX), "reader"),
+            count(report.readers, "reader"),
             report.subject,
             report
                 .articles

@@ -235,7 +235,7 @@ fn text(config: &Config, standing: &Standing) -> String {
         let _ = writeln!(
             text,
             "hub        {hub} is still to be told of {} (since {}), next at {}",
-            super::talk::count(usize::try_from(pings.count).unwrap_or(usize::MAX), "feed"),
+            super::talk::count(pings.count, "feed"),
             time(pings.since),
             time(pings.next_at)
         );

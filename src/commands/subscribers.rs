@@ -299,10 +299,7 @@ async fn unsubscribe(
     if outcome.cancelled_deliveries > 0 {
         line.push_str(&format!(
             "; {} cancelled",
-            count(
-                usize::try_from(outcome.cancelled_deliveries).unwrap_or(usize::MAX),
-                "queued delivery"
-            )
+            count(outcome.cancelled_deliveries, "queued delivery")
         ));
     }
     context.talk.say(line);

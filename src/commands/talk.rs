@@ -169,12 +169,12 @@ impl Talk {
 
 /// `1 article`, `2 articles`, `0 deliveries`, `2 addresses`.
 #[must_use]
-pub fn count(number: usize, noun: &str) -> String {
-    match number {
+pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+    match number.try_into().unwrap_or(u64::MAX) {
         1 => format!("1 {noun}"),
-        _ if noun.ends_with("ery") => format!("{number} {}ies", &noun[..noun.len() - 1]),
-        _ if noun.ends_with("ss") => format!("{number} {noun}es"),
-        _ => format!("{number} {noun}s"),
+        number if noun.ends_with("ery") => format!("{number} {}ies", &noun[..noun.len() - 1]),
+        number if noun.ends_with("ss") => format!("{number} {noun}es"),
+        number => format!("{number} {noun}s"),
     }
 }
 
@@ -188,5 +188,10 @@ mod tests {
         assert_eq!(count(0, "delivery"), "0 deliveries");
         assert_eq!(count(2, "unknown address"), "2 unknown addresses");
         assert_eq!(count(3, "article"), "3 articles");
+        assert_eq!(
+            count(u64::MAX, "byte"),
+            format!("{} bytes", u64::MAX),
+            "whatever its type"
+        );
     }
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    store::{Begun, Restored, Run, Store, StoreError},
+    store::{Begun, Restored, Run, Store},
 };
 
 /// A clock that is behind the last run by less than this was corrected, not lost.
@@ -24,14 +24,14 @@ const CORRECTION: TimeDelta = TimeDelta::hours(1);
 /// Exit 78 when the ledger was restored from a backup, 74 when it is damaged or
 /// cannot be written.
 pub async fn begin(context: &Context, config: &Config, store: &Store) -> Result<i64, Failure> {
-    let last = store.runs(1).await.map_err(ledger_failure)?;
+    let last = store.runs(1).await.map_err(workspace::store_failure)?;
     if let Some(last) = last.first() {
         warn_of_clock(context, config.publication.timezone, last);
     }
     let begun = store
         .begin_run(std::process::id(), context.clock.start())
         .await
-        .map_err(ledger_failure)?;
+        .map_err(workspace::store_failure)?;
     match begun {
         Begun::Run(number) => Ok(number),
         Begun::Restored(restored) => Err(refusal(context, &restored)),
@@ -56,18 +56,17 @@ pub async fn close(
     };
     let (code, now) = (i32::from(exit.code()), context.clock.now());
     let ended = store.end_run(number, code, &summary(exit), now).await;
-    result.map_err(Failure::before_sending)?;
-    ended.map_err(ledger_failure)?;
+    result?;
+    ended.map_err(workspace::store_failure)?;
     Ok(exit)
 }
 
 fn refusal(context: &Context, restored: &Restored) -> Failure {
     for issue in &restored.issues {
-        let number = usize::try_from(issue.deliveries).unwrap_or(usize::MAX);
         context.talk.must_say(format!(
             "issue {}: {} uncertain now: they may have been sent after the backup was made",
             issue.issue,
-            count(number, "queued delivery")
+            count(issue.deliveries, "queued delivery")
         ));
     }
     let Restored { run, last_run, .. } = restored;
@@ -111,17 +110,17 @@ fn warn_of_clock(context: &Context, zone: Tz, last: &Run) {
 /// # Errors
 /// When the ledger cannot be written.
 pub async fn set_out(context: &Context, store: &Store, number: i64) -> Result<Exit, Failure> {
-    let paused = store.set_out(number).await.map_err(ledger_failure)?;
+    let paused = store
+        .set_out(number)
+        .await
+        .map_err(workspace::store_failure)?;
     for issue in &paused {
         context.talk.must_say(format!(
             "issue {0} is paused: the last three runs died in it and settled none of its {1}\n\
              hint: find out why (out of memory? the system's log has it), then \
              `letterpress issues resume {0}`",
             issue.issue,
-            count(
-                usize::try_from(issue.deliveries).unwrap_or(usize::MAX),
-                "open delivery"
-            )
+            count(issue.deliveries, "open delivery")
         ));
     }
     Ok(if paused.is_empty() {
@@ -129,10 +128,4 @@ pub async fn set_out(context: &Context, store: &Store, number: i64) -> Result<Ex
     } else {
         Exit::Internal
     })
-}
-
-/// A ledger that fails a command that sends.
-#[must_use]
-pub fn ledger_failure(error: StoreError) -> Failure {
-    workspace::store_failure(error).before_sending()
 }

@@ -16,7 +16,7 @@ use crate::{
         article::Remembered, digest::Digest, issue::History, problem::Problem, subscriber::Status,
     },
     files::{self, Readers},
-    store::{ErrorClass, Store, StoreError, Trouble},
+    store::{self, ErrorClass, Store, StoreError, Trouble},
     templates::Templates,
 };
 
@@ -224,9 +224,7 @@ pub fn articles_from(
 /// A file beside the ledger, named after it.
 #[must_use]
 pub fn beside_ledger(config: &Config, end: &str) -> PathBuf {
-    let mut name = config.store.path.clone().into_os_string();
-    name.push(end);
-    name.into()
+    store::companion(&config.store.path, end)
 }
 
 /// What the last build kept of the articles that it read.

@@ -119,26 +119,32 @@ fn key(
     let selector = needed(selector, selector_name, "the name of its DNS record");
     let file = needed(file, file_name, "the file with the private key");
     let (selector, file) = (selector?, file?);
-    let name = selector.get_ref().trim().to_ascii_lowercase();
-    if !is_selector(&name) {
-        findings.at(
-            Some(&selector),
-            format!("{selector_name} is `{name}`"),
-            "use letters, digits and hyphens, such as `lp202611`",
-        );
-        return None;
-    }
+    let written = selector.get_ref();
+    let name = parse_selector(written).map_err(|remedy| {
+        let what = format!("{selector_name} is `{}`", written.trim());
+        findings.at(Some(&selector), what, remedy);
+    });
     Some(DkimKey {
-        selector: name,
+        selector: name.ok()?,
         line: findings.line(file.span().start),
         file: root.join(file.get_ref().trim()),
     })
 }
 
-/// Whether this can be a selector: labels of a host name, with dots between
-/// them (RFC 6376 3.1).
-#[must_use]
-pub fn is_selector(name: &str) -> bool {
+/// A selector, in lower case: labels of a host name, with dots between them
+/// (RFC 6376 3.1).
+///
+/// # Errors
+/// When it is none; says what to write instead.
+pub fn parse_selector(raw: &str) -> Result<String, &'static str> {
+    let name = raw.trim().to_ascii_lowercase();
+    match is_selector(&name) {
+        true => Ok(name),
+        false => Err("use letters, digits and hyphens, such as `lp202611`"),
+    }
+}
+
+fn is_selector(name: &str) -> bool {
     name.len() <= 100
         && name.split('.').all(|label| {
             (1..=63).contains(&label.len())

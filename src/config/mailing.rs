@@ -216,13 +216,21 @@ pub(super) fn domain(
     let Some(text) = raw else {
         return Some(None);
     };
-    let name = text.get_ref().trim().to_ascii_lowercase();
-    let parsed = match Host::parse(&name) {
-        Ok(Host::Domain(host)) if host.contains('.') => Ok(host),
-        _ => Err(format!("`{name}` is no domain name")),
-    };
+    let parsed = parse_domain(text.get_ref());
     let host = findings.parsed(Some(text), parsed, "write it like `bounces.example.org`")?;
     Some(Some(host))
+}
+
+/// A domain name of more than one label, in lower case and ASCII.
+///
+/// # Errors
+/// When it is none; says what it is.
+pub fn parse_domain(raw: &str) -> Result<String, String> {
+    let name = raw.trim().to_ascii_lowercase();
+    match Host::parse(&name) {
+        Ok(Host::Domain(host)) if host.contains('.') => Ok(host),
+        _ => Err(format!("`{name}` is no domain name")),
+    }
 }
 
 fn public_url(serve: &RawServe, findings: &mut Findings<'_>) -> Option<Option<Url>> {

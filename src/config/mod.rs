@@ -19,7 +19,7 @@ use std::{
 use toml::de::DeTable;
 use url::Url;
 
-pub use self::dkim::is_selector;
+pub use self::{dkim::parse_selector, mailing::parse_domain};
 use self::{
     findings::Findings,
     raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore},

@@ -9,7 +9,6 @@ use rusqlite::TransactionBehavior;
 use crate::{
     domain::address::EmailAddress,
     store::{
-        beside::{self, leaving},
         error::StoreError,
         sqlite::writer::Session,
         subscribers::{self, UnsubscribeOutcome},
@@ -41,9 +40,7 @@ pub(super) fn unsubscribe(
     })?;
     let was = known.map(|(_, reader)| reader.status);
     if was.is_some() {
-        let path = beside::path(session.path(), leaving::END);
-        leaving::append(&path, session.path(), address, source, now)
-            .map_err(|error| StoreError::system(path.clone(), error))?;
+        session.leaving().append(address, source, now)?;
     }
     Ok(UnsubscribeOutcome {
         was,

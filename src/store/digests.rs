@@ -1,10 +1,10 @@
 //! What the ledger remembers beside the list and the mail: which articles a
-//! digest dealt with, its slots, the ids of articles, and the runs.
+//! digest dealt with, its slots, and the ids of articles.
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::{
@@ -38,23 +38,6 @@ impl SlotFate {
             Self::CaughtUp => "caught up",
         }
     }
-}
-
-/// One `run` of the program.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Run {
-    /// Counted from 1 over the life of the ledger.
-    pub number: i64,
-    /// When it began.
-    pub started: DateTime<Utc>,
-    /// Its process.
-    pub pid: u32,
-    /// When it ended; `None` while it works, or when it died.
-    pub ended: Option<DateTime<Utc>>,
-    /// How it ended.
-    pub exit_code: Option<i32>,
-    /// What it said at the end.
-    pub summary: Option<String>,
 }
 
 /// What earlier issues of a digest did. Articles of a cancelled issue are free
@@ -165,53 +148,4 @@ pub(super) fn remember(connection: &Connection, articles: &[Remembered]) -> Resu
         ])?;
     }
     Ok(())
-}
-
-/// Counts a run that begins.
-pub(super) fn begin_run(
-    connection: &Connection,
-    pid: u32,
-    now: DateTime<Utc>,
-) -> Result<i64, Fault> {
-    connection.execute(
-        "INSERT INTO runs (started_at, pid) VALUES (?1, ?2)",
-        params![now.timestamp(), pid],
-    )?;
-    Ok(connection.last_insert_rowid())
-}
-
-/// Notes how a run ended.
-pub(super) fn end_run(
-    connection: &Connection,
-    number: i64,
-    exit_code: i32,
-    summary: &str,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    connection.execute(
-        "UPDATE runs SET ended_at = ?2, exit_code = ?3, summary = ?4 WHERE id = ?1",
-        params![number, now.timestamp(), exit_code, summary],
-    )?;
-    Ok(())
-}
-
-/// The newest runs, newest first.
-pub(super) fn runs(connection: &Connection, limit: usize) -> Result<Vec<Run>, Fault> {
-    let mut select = connection.prepare(
-        "SELECT id, started_at, pid, ended_at, exit_code, summary FROM runs
-          ORDER BY id DESC LIMIT ?1",
-    )?;
-    let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], run)?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
-    Ok(Run {
-        number: row.get(0)?,
-        started: codes::time(row, 1)?,
-        pid: row.get(2)?,
-        ended: codes::time_if_any(row, 3)?,
-        exit_code: row.get(4)?,
-        summary: row.get(5)?,
-    })
 }

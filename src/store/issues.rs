@@ -14,6 +14,11 @@ use crate::{
     store::{codes, error::Fault, freeze::FrozenArticle},
 };
 
+/// So many earlier issues say what is usual.
+const EARLIER: i64 = 10;
+/// Before there are so many, nothing is usual yet.
+const FEWEST_EARLIER: usize = 3;
+
 /// How many deliveries of an issue are in each state; states without any are absent.
 pub type Counts = BTreeMap<State, u64>;
 
@@ -314,4 +319,23 @@ pub(super) fn finish(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<
     )?;
     let rows = update.query_map([now.timestamp()], |row| row.get(0))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many articles the issues of a digest usually carry: the middle one of
+/// the last ten. `None` while there are too few to say.
+pub(super) fn usual_articles(
+    connection: &Connection,
+    digest: &str,
+) -> Result<Option<usize>, Fault> {
+    let mut select = connection.prepare(
+        "SELECT (SELECT count(*) FROM issue_articles a WHERE a.issue_id = i.id)
+           FROM issues i WHERE i.digest = ?1 AND i.state IN (0, 2) ORDER BY i.id DESC LIMIT ?2",
+    )?;
+    let rows = select.query_map(params![digest, EARLIER], |row| codes::count(row, 0))?;
+    let mut numbers: Vec<u64> = rows.collect::<Result<_, _>>()?;
+    if numbers.len() < FEWEST_EARLIER {
+        return Ok(None);
+    }
+    numbers.sort_unstable();
+    Ok(usize::try_from(numbers[numbers.len() / 2]).ok())
 }

@@ -71,7 +71,7 @@ impl RunLock {
     /// [`LockError::Held`] when another process has it; [`LockError::Store`]
     /// when the lock file cannot be used.
     pub fn acquire(db_path: &Path, now: DateTime<Utc>) -> Result<Self, LockError> {
-        let path = beside::path(db_path, ".lock");
+        let path = beside::companion(db_path, ".lock");
         let told = |error: io::Error| StoreError::system(path.clone(), error);
         let mut file = beside::open(&path, db_path).map_err(told)?;
         match file.try_lock() {
@@ -137,7 +137,7 @@ impl BuildLock {
     /// # Errors
     /// When the lock file cannot be used.
     pub fn acquire(db_path: &Path) -> Result<Option<Self>, StoreError> {
-        let path = beside::path(db_path, ".build.lock");
+        let path = beside::companion(db_path, ".build.lock");
         let file = beside::open(&path, db_path)
             .map_err(|error| StoreError::system(path.clone(), error))?;
         match file.try_lock() {
@@ -264,7 +264,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("letterpress.db");
         for left in ["", "garbage", "{\"pid\":1,\"host\":\"elsewhere\"}"] {
-            std::fs::write(beside::path(&db, ".lock"), left).unwrap();
+            std::fs::write(beside::companion(&db, ".lock"), left).unwrap();
             let lock = RunLock::acquire(&db, at("2026-11-27T05:00:00Z")).unwrap();
             let again = held(RunLock::acquire(&db, at("2026-11-27T05:00:00Z")).unwrap_err());
             assert_eq!(again.pid, Some(std::process::id()));

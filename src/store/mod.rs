@@ -24,6 +24,7 @@ mod relays;
 mod reports;
 mod requests;
 mod runs;
+mod sending;
 mod sqlite;
 mod subscribers;
 #[cfg(test)]
@@ -46,8 +47,9 @@ use tokio::sync::oneshot;
 
 pub use self::{
     attempts::Recorded,
+    beside::companion,
     deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
-    digests::{Run, SlotFate},
+    digests::SlotFate,
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
     guards::Guarded,
@@ -57,7 +59,7 @@ pub use self::{
     pings::{News, Ping, PingFate, WaitingPings},
     relays::RelayMemory,
     reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression},
-    runs::{Begun, Restored},
+    runs::{Begun, Restored, Run},
     sqlite::backup::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
 };
@@ -199,7 +201,7 @@ impl Store {
     /// while somebody reads for long.
     #[must_use]
     pub fn log_size(&self) -> u64 {
-        let log = beside::path(&self.inner.path, "-wal");
+        let log = beside::companion(&self.inner.path, "-wal");
         std::fs::metadata(log).map_or(0, |facts| facts.len())
     }
 

@@ -1,12 +1,90 @@
-//! What can be asked of the ledger about output folders and hubs, in the order
-//! of a build. Every request fails with a [`StoreError`] when the database
+//! What can be asked of the ledger about articles and what readers are shown of
+//! them, output folders and hubs, in the order of a build. Every request fails with a [`StoreError`] when the database
 //! cannot be read or written.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::store::{
-    Manifest, News, Output, Ping, PingFate, Store, StoreError, WaitingPings, outputs, pings,
+use crate::{
+    domain::{
+        article::Remembered,
+        chronicle::{Changes, Chronicle},
+    },
+    store::{
+        Manifest, News, Output, Ping, PingFate, Store, StoreError, WaitingPings, digests, outputs,
+        pings, published,
+    },
 };
+
+/// The memory of articles.
+impl Store {
+    /// Every article that was given an id, by source file.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn remembered(&self) -> Result<Vec<Remembered>, StoreError> {
+        self.read(digests::remembered).await
+    }
+
+    /// Keeps the ids of articles. A known source is overwritten; a known id
+    /// moves to its new source.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn remember(&self, articles: Vec<Remembered>) -> Result<(), StoreError> {
+        self.write(move |tx| digests::remember(tx, &articles)).await
+    }
+}
+
+/// What readers were shown.
+impl Store {
+    /// Every article that was ever published, and the complete archive documents.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn chronicle(&self) -> Result<Chronicle, StoreError> {
+        self.read(published::chronicle).await
+    }
+
+    /// Adds to it what a build changed; doing it again changes nothing.
+    ///
+    /// # Errors
+    /// See the head of this module; then nothing was added.
+    pub async fn record_published(
+        &self,
+        changes: Changes,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| published::record(tx, &changes, now))
+            .await
+    }
+
+    /// What the archive documents in an output folder were made of, by path.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn archive_files(&self, folder: &str) -> Result<HashMap<String, String>, StoreError> {
+        let folder = folder.to_owned();
+        self.read(move |tx| published::archive_files(tx, &folder))
+            .await
+    }
+
+    /// Notes what archive documents in an output folder were made of, as pairs
+    /// of path and fingerprint.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn note_archive_files(
+        &self,
+        folder: &str,
+        files: Vec<(String, String)>,
+    ) -> Result<(), StoreError> {
+        let folder = folder.to_owned();
+        self.write(move |tx| published::note_archive_files(tx, &folder, &files))
+            .await
+    }
+}
 
 /// Output folders and hubs.
 impl Store {

@@ -1,35 +1,32 @@
-//! Everything that can be asked of the ledger, in the order of an issue's life.
+//! What can be asked of the ledger about runs, the list, issues, and what became
+//! of them; `sending` has the outbox, `publishing` what readers are shown.
 //! Each answer is durable when it arrives. Every request fails with a
 //! [`StoreError`] when the database cannot be read or written.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use rusqlite::TransactionBehavior;
-use tokio::sync::oneshot;
 
 use crate::{
     domain::{
         address::EmailAddress,
-        article::{Remembered, Slug},
-        chronicle::{Changes, Chronicle},
-        delivery::{AttemptId, DeliveryId, DueDelivery, Intent, IssueId, Outcome},
+        article::Slug,
+        delivery::{DeliveryId, IssueId},
         issue::History,
         schedule::Slot,
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
     },
     store::{
-        Begun, ChangeOutcome, Counts, Cursor, Expired, Freeze, FreezeOutcome, FrozenEdition,
-        Guarded, IssueChange, IssueKey, IssueSummary, LateAccept, Receipt, Recorded, Recovered,
-        RelayMemory, Resent, Run, SlotFate, Store, StoreError, Story, SubscriberPage,
-        SuppressionReason, UncertainDelivery, UnsubscribeOutcome, deliveries, departures, digests,
-        freeze, guards, issues, published, refused, relays, reports, runs,
-        sqlite::writer::{Grouped, Request},
-        subscribers, verify,
+        Begun, ChangeOutcome, Counts, Cursor, Freeze, FreezeOutcome, FrozenEdition, Guarded,
+        IssueChange, IssueKey, IssueSummary, LateAccept, Resent, Run, SlotFate, Store, StoreError,
+        Story, SubscriberPage, SuppressionReason, UncertainDelivery, UnsubscribeOutcome,
+        deliveries, departures, digests, freeze, guards, issues, reports, runs, subscribers,
+        verify,
     },
 };
 
-/// Runs and the memory of articles.
+/// Runs.
 impl Store {
     /// Counts a run that begins and returns its number, unless the database is
     /// older than the last run here: then what it holds as queued becomes
@@ -85,73 +82,7 @@ impl Store {
     /// # Errors
     /// See the head of this module.
     pub async fn runs(&self, limit: usize) -> Result<Vec<Run>, StoreError> {
-        self.read(move |tx| digests::runs(tx, limit)).await
-    }
-
-    /// Every article that was given an id, by source file.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn remembered(&self) -> Result<Vec<Remembered>, StoreError> {
-        self.read(digests::remembered).await
-    }
-
-    /// Keeps the ids of articles. A known source is overwritten; a known id
-    /// moves to its new source.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn remember(&self, articles: Vec<Remembered>) -> Result<(), StoreError> {
-        self.write(move |tx| digests::remember(tx, &articles)).await
-    }
-}
-
-/// What readers were shown.
-impl Store {
-    /// Every article that was ever published, and the complete archive documents.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn chronicle(&self) -> Result<Chronicle, StoreError> {
-        self.read(published::chronicle).await
-    }
-
-    /// Adds to it what a build changed; doing it again changes nothing.
-    ///
-    /// # Errors
-    /// See the head of this module; then nothing was added.
-    pub async fn record_published(
-        &self,
-        changes: Changes,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.write(move |tx| published::record(tx, &changes, now))
-            .await
-    }
-
-    /// What the archive documents in an output folder were made of, by path.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn archive_files(&self, folder: &str) -> Result<HashMap<String, String>, StoreError> {
-        let folder = folder.to_owned();
-        self.read(move |tx| published::archive_files(tx, &folder))
-            .await
-    }
-
-    /// Notes what archive documents in an output folder were made of, as pairs
-    /// of path and fingerprint.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn note_archive_files(
-        &self,
-        folder: &str,
-        files: Vec<(String, String)>,
-    ) -> Result<(), StoreError> {
-        let folder = folder.to_owned();
-        self.write(move |tx| published::note_archive_files(tx, &folder, &files))
-            .await
+        self.read(move |tx| runs::list(tx, limit)).await
     }
 }
 
@@ -284,7 +215,7 @@ impl Store {
     /// See the head of this module.
     pub async fn usual_articles(&self, digest: &Slug) -> Result<Option<usize>, StoreError> {
         let digest = digest.clone();
-        self.read(move |tx| guards::usual_articles(tx, digest.as_str()))
+        self.read(move |tx| issues::usual_articles(tx, digest.as_str()))
             .await
     }
 
@@ -352,164 +283,6 @@ impl Store {
     /// See the head of this module.
     pub async fn progress(&self, issue: IssueId) -> Result<Counts, StoreError> {
         self.read(move |tx| issues::counts(tx, issue)).await
-    }
-}
-
-/// The outbox.
-impl Store {
-    /// Makes every inflight delivery uncertain. Only for the holder of the
-    /// [`crate::store::RunLock`], before it sends anything: then they all
-    /// belong to a run that died.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn recover(&self, now: DateTime<Utc>) -> Result<Recovered, StoreError> {
-        self.write(move |tx| deliveries::recover(tx, now)).await
-    }
-
-    /// Up to `limit` deliveries of issues that are being sent and that are due,
-    /// the longest waiting first, without those the caller has `in_hand`.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn due(
-        &self,
-        limit: usize,
-        now: DateTime<Utc>,
-        in_hand: HashSet<DeliveryId>,
-    ) -> Result<Vec<DueDelivery>, StoreError> {
-        self.write(move |tx| deliveries::due(tx, limit, now, &in_hand))
-            .await
-    }
-
-    /// How many deliveries of issues that are being sent are due.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn count_due(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        self.read(move |tx| deliveries::count_due(tx, now)).await
-    }
-
-    /// How many deliveries of issues that are being sent wait, due or not.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn count_queued(&self) -> Result<u64, StoreError> {
-        self.read(issues::count_queued).await
-    }
-
-    /// Queues refused deliveries again: everybody was told the same, so it was
-    /// not the people.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn withdraw_rejections(
-        &self,
-        deliveries: Vec<DeliveryId>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        self.write(move |tx| deliveries::withdraw_rejections(tx, &deliveries, now))
-            .await
-    }
-
-    /// What earlier runs learned about each relay.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn relays(&self) -> Result<Vec<RelayMemory>, StoreError> {
-        self.read(relays::all).await
-    }
-
-    /// Keeps what this run learned about its relays.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn keep_relays(&self, learned: Vec<RelayMemory>) -> Result<(), StoreError> {
-        self.write(move |tx| relays::keep(tx, &learned)).await
-    }
-
-    /// Looks back over the issues of readers whose deliveries these are, and
-    /// suppresses whom they never reach; says how many.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn suppress_unreachable(
-        &self,
-        deliveries: Vec<DeliveryId>,
-        now: DateTime<Utc>,
-    ) -> Result<u64, StoreError> {
-        self.write(move |tx| refused::suppress_unreachable(tx, &deliveries, now))
-            .await
-    }
-
-    /// When the next queued delivery of an issue that is being sent is due; in
-    /// the past while some are.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn next_due(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        self.read(deliveries::next_due).await
-    }
-
-    /// Expires what is queued beyond its issue's time. An issue of which most
-    /// was never tried is paused instead.
-    ///
-    /// # Errors
-    /// See the head of this module.
-    pub async fn expire(&self, now: DateTime<Utc>) -> Result<Expired, StoreError> {
-        self.write(move |tx| deliveries::expire(tx, now)).await
-    }
-
-    /// Asks to send a delivery. Once the receipt says `Granted`, the intent is
-    /// on stable storage and this attempt may send the final dot. Intents that
-    /// wait share a commit.
-    pub fn intent(&self, delivery: DeliveryId, now: DateTime<Utc>) -> Receipt<Intent> {
-        let (answer, receipt) = oneshot::channel();
-        self.send(Request::Grouped(Grouped::Intent {
-            delivery,
-            now,
-            answer,
-        }));
-        Receipt(receipt)
-    }
-
-    /// Records a delivery that ended before it had an intent: one attempt, begun
-    /// and ended in the same commit. False when an intent would be refused;
-    /// then nothing is recorded.
-    pub fn conclude(
-        &self,
-        delivery: DeliveryId,
-        outcome: Outcome,
-        now: DateTime<Utc>,
-    ) -> Receipt<bool> {
-        let (answer, receipt) = oneshot::channel();
-        self.send(Request::Grouped(Grouped::Conclusion {
-            delivery,
-            outcome,
-            now,
-            answer,
-        }));
-        Receipt(receipt)
-    }
-
-    /// Records how an attempt ended. The receipt may be awaited later or not at
-    /// all: losing an outcome makes a delivery uncertain, never sent twice. An
-    /// outcome whose commit failed goes with the next one that succeeds, or
-    /// with a last try when the ledger is closed.
-    pub fn outcome(
-        &self,
-        attempt: AttemptId,
-        outcome: Outcome,
-        now: DateTime<Utc>,
-    ) -> Receipt<Recorded> {
-        let (answer, receipt) = oneshot::channel();
-        self.send(Request::Grouped(Grouped::Outcome {
-            attempt,
-            outcome,
-            now,
-            answer: Some(answer),
-        }));
-        Receipt(receipt)
     }
 }
 

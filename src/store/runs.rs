@@ -1,9 +1,10 @@
-//! The beginning and the end of a run, with the mark beside the database that
-//! tells an old copy of it from the ledger itself.
+//! Runs: how they begin and end, with the mark beside the database that tells an
+//! old copy of it from the ledger itself, and what is in doubt in such a copy.
 
 use chrono::{DateTime, Utc};
 use data_encoding::HEXLOWER;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, Row, TransactionBehavior, params};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::store::{
@@ -11,11 +12,29 @@ use crate::store::{
         ballast,
         mark::{Keeper, Mark},
     },
-    digests,
+    codes,
+    deliveries::{self, RESTORED},
     error::{Fault, StoreError},
-    guards::{self, Guarded},
+    guards::Guarded,
     sqlite::{self, writer::Session},
 };
+
+/// One `run` of the program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Run {
+    /// Counted from 1 over the life of the ledger.
+    pub number: i64,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// Its process.
+    pub pid: u32,
+    /// When it ended; `None` while it works, or when it died.
+    pub ended: Option<DateTime<Utc>>,
+    /// How it ended.
+    pub exit_code: Option<i32>,
+    /// What it said at the end.
+    pub summary: Option<String>,
+}
 
 /// How a run may begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,19 +65,32 @@ fn fingerprint(install_key: &[u8; 32]) -> String {
     HEXLOWER.encode(&hash.finalize()[..8])
 }
 
-/// Where the ledger stands.
-fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Mark, Fault> {
-    let (run, attempt) = connection.query_row(
+/// What is known of the ledger before a run.
+struct Standing {
+    /// How far it has come.
+    mark: Mark,
+    /// Once it was found to be an old copy, the last run that there was here.
+    restored_after: Option<i64>,
+}
+
+fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Standing, Fault> {
+    Ok(connection.query_row(
         "SELECT (SELECT coalesce(max(id), 0) FROM runs),
-                (SELECT coalesce(max(id), 0) FROM attempts)",
+                (SELECT coalesce(max(id), 0) FROM attempts),
+                restored_after
+           FROM installation",
         [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    Ok(Mark {
-        ledger: fingerprint(install_key),
-        run,
-        attempt,
-    })
+        |row| {
+            Ok(Standing {
+                mark: Mark {
+                    ledger: fingerprint(install_key),
+                    run: row.get(0)?,
+                    attempt: row.get(1)?,
+                },
+                restored_after: row.get(2)?,
+            })
+        },
+    )?)
 }
 
 /// What is known of an old copy.
@@ -72,26 +104,12 @@ struct OldCopy {
 
 /// Whether the database is an old copy: it says so itself once that was found,
 /// since being doubted makes it newer.
-fn old_copy(
-    session: &mut Session,
-    keeper: &Keeper,
-    stands: &Mark,
-) -> Result<Option<OldCopy>, StoreError> {
-    let found: Option<i64> = session.transact(TransactionBehavior::Deferred, |tx| {
-        let sql = "SELECT restored_after FROM installation";
-        Ok(tx.query_row(sql, [], |row| row.get(0))?)
-    })?;
-    if let Some(last_run) = found {
-        return Ok(Some(OldCopy {
-            last_run,
-            is_doubted: true,
-        }));
-    }
-    let last = keeper.mark().filter(|last| stands.is_older_than(last));
-    Ok(last.map(|last| OldCopy {
-        last_run: last.run,
-        is_doubted: false,
-    }))
+fn old_copy(stands: &Standing, last: Option<&Mark>) -> Option<OldCopy> {
+    let of_mark = || Some(last.filter(|last| stands.mark.is_older_than(last))?.run);
+    Some(OldCopy {
+        last_run: stands.restored_after.or_else(of_mark)?,
+        is_doubted: stands.restored_after.is_some(),
+    })
 }
 
 /// Doubts an old copy, unless that was done before.
@@ -100,10 +118,62 @@ fn doubt(
     copy: &OldCopy,
     now: DateTime<Utc>,
 ) -> Result<Vec<Guarded>, Fault> {
-    match copy.is_doubted {
-        true => Ok(Vec::new()),
-        false => guards::doubt_queued(connection, now),
+    if copy.is_doubted {
+        return Ok(Vec::new());
     }
+    connection.execute(
+        "UPDATE installation SET restored_after = ?1",
+        [copy.last_run],
+    )?;
+    doubt_queued(connection, now)
+}
+
+/// Makes uncertain what an old copy of the ledger holds as queued: it may have
+/// been sent after the copy was made. The same holds for what it has as
+/// uncertain: that may have been settled, or sent again.
+fn doubt_queued(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<Guarded>, Fault> {
+    deliveries::recover(connection, now)?;
+    connection.execute(
+        "UPDATE attempts SET ended_at = ?1, reply = ?2
+          WHERE id IN (SELECT attempt_id FROM deliveries INDEXED BY deliveries_uncertain
+                        WHERE state = 4)",
+        params![now.timestamp(), RESTORED],
+    )?;
+    let found = doubtful(connection)?;
+    let newest: i64 =
+        connection.query_row("SELECT coalesce(max(id), 0) FROM attempts", [], |row| {
+            row.get(0)
+        })?;
+    connection.execute(
+        "INSERT INTO attempts (delivery_id, previous_id, started_at, ended_at, outcome, reply)
+         SELECT d.id, d.attempt_id, ?1, ?1, 6, ?2
+           FROM issues i JOIN deliveries d ON d.issue_id = i.id AND d.state = 0
+          WHERE i.state IN (0, 1)
+          ORDER BY d.id",
+        params![now.timestamp(), RESTORED],
+    )?;
+    connection.execute(
+        "UPDATE deliveries SET state = 4, attempts = attempts + 1, attempt_id = a.id
+           FROM attempts a
+          WHERE a.id > ?1 AND a.delivery_id = deliveries.id",
+        [newest],
+    )?;
+    Ok(found)
+}
+
+fn doubtful(connection: &Connection) -> Result<Vec<Guarded>, Fault> {
+    let mut select = connection.prepare(
+        "SELECT i.digest || '/' || i.number, t.count
+           FROM issues i JOIN tallies t ON t.issue_id = i.id AND t.state = 0
+          WHERE i.state IN (0, 1) AND t.count > 0 ORDER BY i.id",
+    )?;
+    let rows = select.query_map([], |row| {
+        Ok(Guarded {
+            issue: row.get(0)?,
+            deliveries: codes::count(row, 1)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Begins a run. For the holder of the run lock only.
@@ -113,34 +183,28 @@ pub(super) fn begin(
     pid: u32,
     now: DateTime<Utc>,
 ) -> Result<Begun, StoreError> {
-    session.transact(TransactionBehavior::Deferred, sqlite::glance)?;
-    let mut keeper = Keeper::open(session.path())?;
-    let mut mark = session.transact(TransactionBehavior::Deferred, |tx| {
+    let stands = session.transact(TransactionBehavior::Deferred, |tx| {
+        sqlite::glance(tx)?;
         standing(tx, install_key)
     })?;
-    if let Some(copy) = old_copy(session, &keeper, &mark)? {
-        let issues = session.transact(TransactionBehavior::Immediate, |tx| {
-            tx.execute(
-                "UPDATE installation SET restored_after = ?1",
-                [copy.last_run],
-            )?;
-            doubt(tx, &copy, now)
-        })?;
+    let mut keeper = Keeper::open(session.path())?;
+    if let Some(copy) = old_copy(&stands, keeper.mark()) {
+        let issues =
+            session.transact(TransactionBehavior::Immediate, |tx| doubt(tx, &copy, now))?;
         return Ok(Begun::Restored(Restored {
-            run: mark.run,
+            run: stands.mark.run,
             last_run: copy.last_run,
             issues,
         }));
     }
     // Where no room can be set aside, a full disk may leave more in doubt.
     drop(ballast::ensure(session.path()));
-    mark.run = session.transact(TransactionBehavior::Immediate, |tx| {
-        digests::begin_run(tx, pid, now)
+    let run = session.transact(TransactionBehavior::Immediate, |tx| {
+        insert(tx, None, pid, now)
     })?;
-    let number = mark.run;
-    keeper.set(mark)?;
+    keeper.set(Mark { run, ..stands.mark })?;
     session.keep(keeper);
-    Ok(Begun::Run(number))
+    Ok(Begun::Run(run))
 }
 
 /// Notes how a run ended.
@@ -152,7 +216,7 @@ pub(super) fn end(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     session.transact(TransactionBehavior::Immediate, |tx| {
-        digests::end_run(tx, number, exit_code, summary, now)
+        finish(tx, number, exit_code, summary, now)
     })?;
     session.settle_mark()
 }
@@ -169,28 +233,66 @@ pub(super) fn accept(
     let stands = session.transact(TransactionBehavior::Deferred, |tx| {
         standing(tx, install_key)
     })?;
-    let Some(copy) = old_copy(session, &keeper, &stands)? else {
+    let Some(copy) = old_copy(&stands, keeper.mark()) else {
         return Ok(false);
     };
-    let number = copy.last_run.max(stands.run) + 1;
-    session.transact(TransactionBehavior::Immediate, |tx| {
+    let number = copy.last_run.max(stands.mark.run) + 1;
+    let accepted = session.transact(TransactionBehavior::Immediate, |tx| {
         doubt(tx, &copy, now)?;
         tx.execute("UPDATE installation SET restored_after = NULL", [])?;
-        tx.execute(
-            "INSERT INTO runs (id, started_at, pid, ended_at, exit_code, summary)
-             VALUES (?1, ?2, ?3, ?2, 0, ?4)",
-            params![
-                number,
-                now.timestamp(),
-                pid,
-                "a restored ledger was accepted"
-            ],
-        )?;
-        Ok(())
-    })?;
-    let mark = session.transact(TransactionBehavior::Deferred, |tx| {
+        insert(tx, Some(number), pid, now)?;
+        finish(tx, number, 0, "a restored ledger was accepted", now)?;
         standing(tx, install_key)
     })?;
-    keeper.set(mark)?;
+    keeper.set(accepted.mark)?;
     Ok(true)
+}
+
+/// Counts a run that begins, under the next number if it has none yet.
+fn insert(
+    connection: &Connection,
+    number: Option<i64>,
+    pid: u32,
+    now: DateTime<Utc>,
+) -> Result<i64, Fault> {
+    connection.execute(
+        "INSERT INTO runs (id, started_at, pid) VALUES (?1, ?2, ?3)",
+        params![number, now.timestamp(), pid],
+    )?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn finish(
+    connection: &Connection,
+    number: i64,
+    exit_code: i32,
+    summary: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    connection.execute(
+        "UPDATE runs SET ended_at = ?2, exit_code = ?3, summary = ?4 WHERE id = ?1",
+        params![number, now.timestamp(), exit_code, summary],
+    )?;
+    Ok(())
+}
+
+/// The newest runs, newest first.
+pub(super) fn list(connection: &Connection, limit: usize) -> Result<Vec<Run>, Fault> {
+    let mut select = connection.prepare(
+        "SELECT id, started_at, pid, ended_at, exit_code, summary FROM runs
+          ORDER BY id DESC LIMIT ?1",
+    )?;
+    let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], run)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+    Ok(Run {
+        number: row.get(0)?,
+        started: codes::time(row, 1)?,
+        pid: row.get(2)?,
+        ended: codes::time_if_any(row, 3)?,
+        exit_code: row.get(4)?,
+        summary: row.get(5)?,
+    })
 }

@@ -83,6 +83,14 @@ impl Files {
         };
         if is_markdown(Path::new(&path)) {
             self.markdown.push(path);
+        } else if path.contains('\\') {
+            // Some servers and browsers take it for the end of a folder's name.
+            self.problems.push(Problem::warning(
+                dir.join(place),
+                None,
+                "the file name has a backslash, so the file cannot be published",
+                "rename it",
+            ));
         } else {
             self.others.insert(path);
         }
@@ -213,6 +221,20 @@ mod tests {
         assert_eq!(files.markdown, ["a.md", "b/a.md"]);
         assert_eq!(files.others, HashSet::from(["b/p.jpg".to_owned()]));
         assert!(list(&dir.path().join("none"), Path::new("content")).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_no_address_can_name_is_told_and_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a\\b.png"), "x").unwrap();
+        let files = list(dir.path(), Path::new("content")).unwrap();
+        assert!(files.others.is_empty());
+        let [problem] = &files.problems[..] else {
+            panic!("one problem, not {:?}", files.problems)
+        };
+        assert!(!problem.is_error() && problem.what.contains("backslash"));
+        assert_eq!(problem.file, Path::new("content/a\\b.png"));
     }
 
     #[cfg(unix)]

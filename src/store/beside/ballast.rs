@@ -10,7 +10,7 @@ use std::{
 
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-use super::path;
+use super::{companion, folder_of};
 
 const END: &str = ".ballast";
 /// Enough for the outcomes of a few sessions.
@@ -26,22 +26,18 @@ const PART: u64 = 16;
 /// # Errors
 /// When the file system cannot do that; the ledger works without, too.
 pub(in crate::store) fn ensure(db_path: &Path) -> io::Result<()> {
-    let path = path(db_path, END);
+    let path = companion(db_path, END);
     if path.exists() {
         return Ok(());
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let facts = statvfs(folder)?;
+    let facts = statvfs(folder_of(&path))?;
     let free = facts.f_bavail.saturating_mul(facts.f_frsize);
     let size = (free / PART).clamp(LEAST, MOST);
     if free / 4 < size {
         return Ok(());
     }
     // Under another name first: a crash leaves no ballast that is none.
-    let begun = super::path(db_path, ".ballast.new");
+    let begun = companion(db_path, ".ballast.new");
     let made = fill(&begun, size).and_then(|()| fs::rename(&begun, &path));
     if made.is_err() {
         drop(fs::remove_file(&begun));
@@ -62,7 +58,7 @@ fn fill(path: &Path, size: u64) -> io::Result<()> {
 
 /// Gives the room back; false when there was none set aside.
 pub(in crate::store) fn release(db_path: &Path) -> bool {
-    fs::remove_file(path(db_path, END)).is_ok()
+    fs::remove_file(companion(db_path, END)).is_ok()
 }
 
 #[cfg(test)]
@@ -78,7 +74,7 @@ mod tests {
         assert!(!release(&db));
         ensure(&db).unwrap();
         ensure(&db).unwrap();
-        let facts = fs::metadata(path(&db, END)).unwrap();
+        let facts = fs::metadata(companion(&db, END)).unwrap();
         assert!((LEAST..=MOST).contains(&facts.len()));
         assert!(facts.blocks() * 512 >= facts.len(), "it has holes");
         assert_eq!(facts.mode() & 0o777, 0o600);

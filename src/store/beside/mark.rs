@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{open, sync_folder};
+use super::{companion, open, sync_folder};
 use crate::store::error::StoreError;
 
 const END: &str = ".runs";
@@ -46,7 +46,7 @@ impl Keeper {
     /// Opens the mark of the database at `db_path`. One that cannot be read
     /// says nothing.
     pub(in crate::store) fn open(db_path: &Path) -> Result<Self, StoreError> {
-        let path = super::path(db_path, END);
+        let path = companion(db_path, END);
         let told = |error: io::Error| StoreError::system(path.clone(), error);
         let mut file = open(&path, db_path).map_err(told)?;
         let mut text = Vec::new();
@@ -82,6 +82,12 @@ impl Keeper {
         }
     }
 
+    /// Forces to the disk what was noted since the run began.
+    pub(in crate::store) fn sync(self) -> Result<(), StoreError> {
+        let synced = self.file.sync_data();
+        synced.map_err(|error| StoreError::system(self.path, error))
+    }
+
     fn write(&self) -> io::Result<()> {
         let mut text = serde_json::to_vec(&self.mark)?;
         text.resize(LENGTH - 1, b' ');
@@ -111,6 +117,7 @@ mod tests {
         keeper.set(mark(7, 12_345)).unwrap();
         keeper.note_attempt(12_346);
         keeper.note_attempt(9);
+        keeper.sync().unwrap();
         let again = Keeper::open(&db).unwrap();
         assert_eq!(again.mark(), Some(&mark(7, 12_346)));
     }
@@ -132,7 +139,7 @@ mod tests {
     fn garbage_is_no_mark() {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("letterpress.db");
-        std::fs::write(super::super::path(&db, END), "garbage").unwrap();
+        std::fs::write(companion(&db, END), "garbage").unwrap();
         assert_eq!(Keeper::open(&db).unwrap().mark(), None);
     }
 }

@@ -15,7 +15,8 @@ use std::{
 
 /// `<database><end>`, in the same folder. Two names of one database have one
 /// companion: what counts is where the file itself lies.
-pub(super) fn path(db_path: &Path, end: &str) -> PathBuf {
+#[must_use]
+pub fn companion(db_path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(real_path(db_path));
     name.push(end);
     name.into()
@@ -52,21 +53,21 @@ fn real_path(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
     }
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    match (folder.canonicalize(), path.file_name()) {
+    match (folder_of(path).canonicalize(), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => path.to_owned(),
     }
 }
 
-/// Makes the name of a new file outlive a power cut.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
+/// Where a file lies; the working directory if its path names no folder.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
+    }
+}
+
+/// Makes the name of a new file outlive a power cut.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
 }

@@ -2,8 +2,7 @@
 //! small steps, checked, and only then given its name.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,6 +14,7 @@ use rusqlite::{
 
 use super::{BUSY_TIMEOUT, check_path, is_there, migrations};
 use crate::store::{
+    beside,
     error::{Fault, StoreError, Trouble},
     verify,
 };
@@ -46,14 +46,10 @@ pub(in crate::store) fn copy(
     if to.symlink_metadata().is_ok() {
         return Err(at_target(io::Error::from(io::ErrorKind::AlreadyExists)));
     }
-    let folder = match to.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     // A name of its own until it is whole; readable by its owner only.
     let begun = tempfile::Builder::new()
         .prefix(".letterpress-backup")
-        .tempfile_in(folder)
+        .tempfile_in(beside::folder_of(to))
         .map_err(at_target)?;
     pages(from, begun.path(), progress)?;
     check(begun.path()).map_err(|fault| fault.at(to.to_owned()))?;
@@ -62,9 +58,7 @@ pub(in crate::store) fn copy(
     begun
         .persist_noclobber(to)
         .map_err(|error| at_target(error.error))?;
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(at_target)?;
+    beside::sync_folder(to).map_err(at_target)?;
     Ok(Some(Copied {
         path: to.to_owned(),
         bytes,

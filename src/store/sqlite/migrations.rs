@@ -97,3 +97,30 @@ fn wrong(path: &Path, found: i64) -> Fault {
     }
     .into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_set_out_for_is_kept_by_the_version_that_counts_attempts() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&SCRIPTS[..5].concat()).unwrap();
+        connection
+            .execute_batch(
+                "PRAGMA user_version = 5; PRAGMA foreign_keys = OFF;
+                 INSERT INTO run_issues (run_id, issue_id, settled) VALUES (7, 1, 40), (8, 1, 41);",
+            )
+            .unwrap();
+        assert_eq!(step(&mut connection).unwrap(), 6);
+        let kept: Vec<(i64, i64)> = connection
+            .prepare("SELECT run_id, attempt FROM run_issues ORDER BY run_id")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(kept, [(7, 0), (8, 0)]);
+        assert_eq!(step(&mut connection).unwrap(), KNOWN,);
+    }
+}

@@ -16,7 +16,7 @@ use crate::{
     domain::delivery::{AttemptId, DeliveryId, Intent, Outcome},
     store::{
         attempts::{self, Recorded},
-        beside::{self, ballast, leaving, mark::Keeper},
+        beside::{ballast, leaving::Leaving, mark::Keeper},
         error::{Fault, StoreError, Trouble},
         sqlite::BUSY_TIMEOUT,
     },
@@ -64,7 +64,7 @@ pub(in crate::store) struct Session {
     path: PathBuf,
     broken: Option<StoreError>,
     /// Who left while the database was busy.
-    leaving: PathBuf,
+    leaving: Leaving,
     /// How far the ledger has come, during a run.
     keeper: Option<Keeper>,
     /// Set once the disk was full: what room was found since is for outcomes.
@@ -93,7 +93,7 @@ pub(in crate::store) fn start(
 ) -> std::io::Result<(Sender<Request>, thread::JoinHandle<()>)> {
     let (sender, receiver) = channel();
     let mut session = Session {
-        leaving: beside::path(&path, leaving::END),
+        leaving: Leaving::of(&path),
         connection,
         path,
         broken: None,
@@ -164,6 +164,11 @@ impl Session {
         &self.path
     }
 
+    /// Where those are noted who leave while it is busy.
+    pub(in crate::store) fn leaving(&self) -> &Leaving {
+        &self.leaving
+    }
+
     /// Does something that must not wait for other processes for long.
     pub(in crate::store) fn within<T>(
         &mut self,
@@ -187,14 +192,7 @@ impl Session {
 
     /// The run has ended: its mark is forced to the disk.
     pub(in crate::store) fn settle_mark(&mut self) -> Result<(), StoreError> {
-        match self
-            .keeper
-            .take()
-            .map(|keeper| (keeper.mark().cloned(), keeper))
-        {
-            Some((Some(mark), mut keeper)) => keeper.set(mark),
-            _ => Ok(()),
-        }
+        self.keeper.take().map_or(Ok(()), Keeper::sync)
     }
 
     /// Attempts that the relay took although a newer one had been made, since
@@ -318,7 +316,7 @@ impl Session {
 
 fn transact<T>(
     connection: &mut Connection,
-    leaving: &Path,
+    leaving: &Leaving,
     is_dry_run: bool,
     behavior: TransactionBehavior,
     work: impl FnOnce(&Connection) -> Result<T, Fault>,
@@ -327,7 +325,7 @@ fn transact<T>(
     // Whoever left beside the database has left before anything else is done.
     let taken = match behavior {
         TransactionBehavior::Deferred => None,
-        _ => leaving::take_up(leaving, &transaction)?,
+        _ => leaving.take_up(&transaction)?,
     };
     let done = work(&transaction)?;
     if is_dry_run {

@@ -7,12 +7,12 @@ use crate::{
     domain::delivery::Outcome,
     store::{
         Begun, CRASH, ErrorClass, Guarded, IssueKey, RESTORED, Recorded, Restored, Trouble, beside,
-        beside::leaving,
+        beside::leaving::Leaving,
     },
 };
 
 fn beside_db(world: &World, end: &str) -> PathBuf {
-    beside::path(&world.settings.path, end)
+    beside::companion(&world.settings.path, end)
 }
 
 /// Puts yesterday's copy in the place of the ledger.
@@ -24,7 +24,7 @@ async fn restore(world: World, copy: &std::path::Path) -> World {
     } = world;
     drop(store);
     for end in ["-wal", "-shm"] {
-        drop(fs::remove_file(beside::path(&settings.path, end)));
+        drop(fs::remove_file(beside::companion(&settings.path, end)));
     }
     fs::copy(copy, &settings.path).unwrap();
     let store = Store::open(&settings, now()).await.unwrap();
@@ -183,7 +183,10 @@ async fn another_ledger_in_the_same_place_is_not_an_old_one() {
     world.begun(1, now()).await;
     drop(world.store);
     for end in ["", "-wal", "-shm"] {
-        drop(fs::remove_file(beside::path(&world.settings.path, end)));
+        drop(fs::remove_file(beside::companion(
+            &world.settings.path,
+            end,
+        )));
     }
     let store = Store::open(&world.settings, now()).await.unwrap();
     assert_eq!(store.begin_run(1, now()).await.unwrap(), Begun::Run(1));
@@ -339,7 +342,7 @@ async fn who_leaves_while_the_database_is_held_gets_nothing_more() {
     let waited = begin.elapsed();
     assert!((5..15).contains(&waited.as_secs()), "{waited:?}");
     let nobody = address("stranger@example.org");
-    let path = beside_db(&world, leaving::END);
+    let path = beside_db(&world, ".leaving");
     let before = fs::read(&path).unwrap();
     let unknown = site.unsubscribe(&nobody, "link", now()).await.unwrap();
     assert!(!unknown.is_noted && unknown.was.is_none());
@@ -366,10 +369,11 @@ async fn who_leaves_while_the_database_is_held_gets_nothing_more() {
 async fn a_torn_line_harms_no_other_and_a_freeze_leaves_the_noted_out() {
     let world = world().await;
     world.join(2).await;
-    let path = beside_db(&world, leaving::END);
+    let path = beside_db(&world, ".leaving");
     fs::write(&path, "{\"address\":\"reader0@exam").unwrap();
     let reader = address("reader1@example.org");
-    leaving::append(&path, &world.settings.path, &reader, "link", now()).unwrap();
+    let leaving = Leaving::of(&world.settings.path);
+    leaving.append(&reader, "link", now()).unwrap();
     let frozen = world.freeze(&issue(1, "2026-11-27T07:00")).await;
     assert_eq!((frozen.queued, frozen.candidates), (1, 2));
     assert_eq!(
@@ -538,7 +542,7 @@ async fn a_note_that_cannot_be_read_lets_nobody_be_written_to() {
     let (world, _) = frozen_world(1).await;
     let delivery = world.first_due().await;
     // A folder in its place cannot be opened as a file.
-    fs::create_dir_all(beside_db(&world, leaving::END).join("x")).unwrap();
+    fs::create_dir_all(beside_db(&world, ".leaving").join("x")).unwrap();
     let refused = world.store.intent(delivery, now()).await.unwrap_err();
     assert_eq!(refused.class(), ErrorClass::Io);
     assert!(refused.to_string().contains(".leaving"), "{refused}");

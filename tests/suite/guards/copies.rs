@@ -95,6 +95,26 @@ fn no_standing_rule_settles_what_a_restored_backup_cannot_know() {
 }
 
 #[test]
+fn accepting_on_a_full_disk_says_nothing_of_sending() {
+    let (press, sink) = press();
+    drop(fs::remove_file(press.path("letterpress.db.lock")));
+    std::os::unix::fs::symlink("/dev/full", press.path("letterpress.db.lock")).unwrap();
+    press
+        .run(&["store", "verify", "--accept-restored"])
+        .exits(74)
+        .says("cannot be written (disk full on ")
+        .conceals("before sending");
+    for verb in [&["run"][..], &["send", "weekly"]] {
+        press
+            .run(verb)
+            .exits(74)
+            .says("cannot be written (disk full on ")
+            .says("stopped before sending");
+    }
+    assert_eq!(sink.connections(), 0);
+}
+
+#[test]
 fn yesterdays_backup_is_named_with_both_runs() {
     let (press, sink) = press();
     press.run(&["run"]).succeeds();

@@ -37,6 +37,22 @@ fn who_leaves_while_the_database_is_held_is_heard_and_gets_nothing_more() {
 }
 
 #[test]
+fn what_the_superuser_noted_can_be_read_by_the_owner_of_the_ledger() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    const OWNER: u32 = 65_534;
+    let (press, _sink) = press();
+    press.run(&["run"]).succeeds();
+    chown(press.database(), Some(OWNER), Some(OWNER)).unwrap();
+    // As the superuser left it before there was a ledger to take an owner from.
+    press.write("letterpress.db.leaving", "{\n");
+    press
+        .run(&["subscribers", "add", "anna@example.org"])
+        .succeeds();
+    let facts = fs::metadata(press.path("letterpress.db.leaving")).unwrap();
+    assert_eq!((facts.len(), facts.uid()), (0, OWNER));
+}
+
+#[test]
 fn what_was_noted_outlives_a_kill_and_is_taken_up_once() {
     let (press, sink) = press();
     sink.hold_dots();

@@ -1,6 +1,8 @@
 //! Storage that fails in the middle, or cannot be what it must be.
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -263,6 +265,43 @@ fn a_log_that_grows_while_somebody_reads_is_told_and_sending_goes_on() {
     reader.execute_batch("COMMIT").unwrap();
     assert_eq!(press.ledger().sums_hold().count("sent"), READERS);
     assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
+}
+
+#[test]
+fn a_ledger_behind_a_link_has_all_its_companions_where_it_lies() {
+    let (press, _sink) = press();
+    let state = press.path("state");
+    fs::create_dir(&state).unwrap();
+    fs::rename(press.database(), state.join("ledger.db")).unwrap();
+    symlink(state.join("ledger.db"), press.database()).unwrap();
+    press.run(&["run"]).succeeds();
+    press.run(&["build"]).succeeds();
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let companions = names(&state);
+    for end in [
+        "",
+        ".articles.cache",
+        ".build.lock",
+        ".lock",
+        ".output.cache",
+        ".runs",
+    ] {
+        let name = format!("ledger.db{end}");
+        assert!(companions.contains(&name), "{name}: {companions:?}");
+    }
+    let beside_link = names(press.database().parent().unwrap());
+    let named: Vec<_> = beside_link
+        .iter()
+        .filter(|name| name.starts_with("letterpress.db"))
+        .collect();
+    assert_eq!(named, ["letterpress.db"]);
 }
 
 /// A ledger as the first version of the schema made it.

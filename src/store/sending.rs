@@ -1,0 +1,175 @@
+//! What the outbox asks of the ledger, in the order of a drain. Each answer is
+//! durable when it arrives. Every request fails with a [`StoreError`] when the
+//! database cannot be read or written.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::oneshot;
+
+use crate::{
+    domain::delivery::{AttemptId, DeliveryId, DueDelivery, Intent, Outcome},
+    store::{
+        Expired, Receipt, Recorded, Recovered, RelayMemory, Store, StoreError, deliveries, issues,
+        refused, relays,
+        sqlite::writer::{Grouped, Request},
+    },
+};
+
+/// The outbox.
+impl Store {
+    /// Makes every inflight delivery uncertain. Only for the holder of the
+    /// [`crate::store::RunLock`], before it sends anything: then they all
+    /// belong to a run that died.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn recover(&self, now: DateTime<Utc>) -> Result<Recovered, StoreError> {
+        self.write(move |tx| deliveries::recover(tx, now)).await
+    }
+
+    /// Up to `limit` deliveries of issues that are being sent and that are due,
+    /// the longest waiting first, without those the caller has `in_hand`.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn due(
+        &self,
+        limit: usize,
+        now: DateTime<Utc>,
+        in_hand: HashSet<DeliveryId>,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        self.write(move |tx| deliveries::due(tx, limit, now, &in_hand))
+            .await
+    }
+
+    /// How many deliveries of issues that are being sent are due.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn count_due(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.read(move |tx| deliveries::count_due(tx, now)).await
+    }
+
+    /// How many deliveries of issues that are being sent wait, due or not.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn count_queued(&self) -> Result<u64, StoreError> {
+        self.read(issues::count_queued).await
+    }
+
+    /// Queues refused deliveries again: everybody was told the same, so it was
+    /// not the people.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn withdraw_rejections(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.write(move |tx| deliveries::withdraw_rejections(tx, &deliveries, now))
+            .await
+    }
+
+    /// What earlier runs learned about each relay.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn relays(&self) -> Result<Vec<RelayMemory>, StoreError> {
+        self.read(relays::all).await
+    }
+
+    /// Keeps what this run learned about its relays.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn keep_relays(&self, learned: Vec<RelayMemory>) -> Result<(), StoreError> {
+        self.write(move |tx| relays::keep(tx, &learned)).await
+    }
+
+    /// Looks back over the issues of readers whose deliveries these are, and
+    /// suppresses whom they never reach; says how many.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn suppress_unreachable(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        self.write(move |tx| refused::suppress_unreachable(tx, &deliveries, now))
+            .await
+    }
+
+    /// When the next queued delivery of an issue that is being sent is due; in
+    /// the past while some are.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn next_due(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.read(deliveries::next_due).await
+    }
+
+    /// Expires what is queued beyond its issue's time. An issue of which most
+    /// was never tried is paused instead.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn expire(&self, now: DateTime<Utc>) -> Result<Expired, StoreError> {
+        self.write(move |tx| deliveries::expire(tx, now)).await
+    }
+
+    /// Asks to send a delivery. Once the receipt says `Granted`, the intent is
+    /// on stable storage and this attempt may send the final dot. Intents that
+    /// wait share a commit.
+    pub fn intent(&self, delivery: DeliveryId, now: DateTime<Utc>) -> Receipt<Intent> {
+        let (answer, receipt) = oneshot::channel();
+        self.send(Request::Grouped(Grouped::Intent {
+            delivery,
+            now,
+            answer,
+        }));
+        Receipt(receipt)
+    }
+
+    /// Records a delivery that ended before it had an intent: one attempt, begun
+    /// and ended in the same commit. False when an intent would be refused;
+    /// then nothing is recorded.
+    pub fn conclude(
+        &self,
+        delivery: DeliveryId,
+        outcome: Outcome,
+        now: DateTime<Utc>,
+    ) -> Receipt<bool> {
+        let (answer, receipt) = oneshot::channel();
+        self.send(Request::Grouped(Grouped::Conclusion {
+            delivery,
+            outcome,
+            now,
+            answer,
+        }));
+        Receipt(receipt)
+    }
+
+    /// Records how an attempt ended. The receipt may be awaited later or not at
+    /// all: losing an outcome makes a delivery uncertain, never sent twice. An
+    /// outcome whose commit failed goes with the next one that succeeds, or
+    /// with a last try when the ledger is closed.
+    pub fn outcome(
+        &self,
+        attempt: AttemptId,
+        outcome: Outcome,
+        now: DateTime<Utc>,
+    ) -> Receipt<Recorded> {
+        let (answer, receipt) = oneshot::channel();
+        self.send(Request::Grouped(Grouped::Outcome {
+            attempt,
+            outcome,
+            now,
+            answer: Some(answer),
+        }));
+        Receipt(receipt)
+    }
+}
