@@ -270,7 +270,7 @@ fn edition(config: &Config, words: usize, keys: Option<&Keys>) -> Result<Edition
     let digest = config.digests.first().ok_or("no digest")?;
     let plan = IssuePlan::make(digest, &loaded.collection, &History::default(), None, now);
     let signer = Signer::new(&[7; 32]);
-    let rendered = freezing::render(config, &loaded, &templates, digest, &plan, &signer, keys)
+    let (rendered, _) = freezing::render(config, &loaded, &templates, digest, &plan, &signer, keys)
         .map_err(|failure| failure.to_string())?;
     Ok(rendered.edition)
 }

@@ -19,6 +19,7 @@ pub mod links;
 pub mod mail;
 pub mod outbox;
 pub mod pages;
+pub mod scaling;
 pub mod store;
 pub mod templates;
 pub mod web;

@@ -9,16 +9,21 @@ use serde::Serialize;
 use super::{
     Context,
     exit::{Exit, Failure},
+    illustrations::Illustrations,
     talk::count,
     workspace,
 };
 use crate::{
-    config::{Config, settings::MailSettings},
-    content::{Loaded, Renderer},
+    config::{
+        Config,
+        settings::{MailSettings, TextLinks},
+    },
+    content::{LinkStyle, Loaded, Renderer},
     domain::{
         article::{Article, Body},
         digest::Digest,
         issue::{IssuePlan, Occasion},
+        problem::Problem,
         schedule::Due,
     },
     links::Signer,
@@ -26,6 +31,10 @@ use crate::{
     store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, Store},
     templates::Templates,
 };
+
+/// From so many bytes of a message on people are told: of a limit of 10 MB,
+/// which many mailboxes have, half.
+const LARGE_MESSAGE: usize = 5_000_000;
 
 /// The digests a command is about.
 ///
@@ -141,10 +150,12 @@ fn issue_input<'a>(
     }
 }
 
-/// Renders an issue, to be signed with `keys`; nothing is kept.
+/// Renders an issue, to be signed with `keys`, and names its pictures; nothing
+/// is kept.
 ///
 /// # Errors
-/// When a template fails: exit 65 with file and line.
+/// When a template fails: exit 65 with file and line. When a picture cannot be
+/// copied: exit 65 with its file.
 pub fn render(
     config: &Config,
     loaded: &Loaded,
@@ -153,18 +164,31 @@ pub fn render(
     plan: &IssuePlan<'_>,
     signer: &Signer,
     keys: Option<&Keys>,
-) -> Result<Rendered, Failure> {
-    let renderer = Renderer::new(Arc::clone(&loaded.site));
+) -> Result<(Rendered, Illustrations), Failure> {
+    let settings = without_password(config)?;
+    let links = match settings.text_links {
+        TextLinks::Numbered => LinkStyle::Numbered,
+        TextLinks::Inline => LinkStyle::Inline,
+    };
+    let renderer = Renderer::new(Arc::clone(&loaded.site)).with_links(links);
     let bodies = renderer.render_all(plan.articles.iter().copied())?;
-    let articles = plan
+    let articles: Vec<(&Article, Arc<Body>)> = plan
         .articles
         .iter()
         .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
         .collect();
-    let pictures = Pictures::default();
-    let input = issue_input(config, loaded, digest, plan, articles, &pictures);
-    mail::render(&input, templates, without_password(config)?, signer, keys)
-        .map_err(|error| Failure::of(Exit::Data, &error))
+    let illustrations = Illustrations::of(config, loaded, &articles)?;
+    let render = |pictures: &Pictures| {
+        let input = issue_input(config, loaded, digest, plan, articles.clone(), pictures);
+        mail::render(&input, templates, settings, signer, keys)
+            .map_err(|error| Failure::of(Exit::Data, &error))
+    };
+    let mut rendered = render(&illustrations.pictures)?;
+    // Only a letter that is made tells which pictures have to travel in it.
+    if let Some(pictures) = illustrations.embedded(&rendered.html)? {
+        rendered = render(&pictures)?;
+    }
+    Ok((rendered, illustrations))
 }
 
 /// An issue that was frozen just now.
@@ -176,6 +200,11 @@ pub struct FrozenIssue {
     pub subject: String,
     /// How many articles it carries.
     pub articles: usize,
+    /// Bytes of a message, but for what differs by reader.
+    pub message_bytes: usize,
+    /// What is not as the author meant it.
+    #[serde(skip)]
+    pub warnings: Vec<Problem>,
     /// The ledger's numbers.
     #[serde(flatten)]
     pub frozen: Frozen,
@@ -218,7 +247,7 @@ pub async fn freeze(
     let settings = without_password(config)?;
     let signer = Signer::new(store.install_key());
     let keys = signing_keys(config)?;
-    let rendered = render(
+    let (rendered, illustrations) = render(
         config,
         loaded,
         templates,
@@ -227,6 +256,8 @@ pub async fn freeze(
         &signer,
         keys.as_ref(),
     )?;
+    // Readers may ask for a picture as soon as they have the letter.
+    illustrations.publish(config, &rendered.html)?;
     let articles: Vec<FrozenArticle> = plan
         .articles
         .iter()
@@ -266,10 +297,28 @@ pub async fn freeze(
             issue: format!("{}/{}", digest.name, plan.number),
             subject: rendered.subject,
             articles: count,
+            message_bytes: rendered.edition.shared_bytes(),
+            warnings: illustrations.warnings,
             frozen,
         })),
         FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => Ok(None),
     }
+}
+
+/// Says so when messages are so large that relays and readers mind.
+pub fn tell_size(context: &Context, message_bytes: usize) {
+    if message_bytes > LARGE_MESSAGE {
+        context.talk.must_say(format!(
+            "warning: each message has {:.1} MB, and many mailboxes take at most 10 MB; with \
+             `mail.pictures = \"remote\"` pictures do not travel in it",
+            megabytes(message_bytes)
+        ));
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn megabytes(bytes: usize) -> f64 {
+    bytes as f64 / 1_000_000.0
 }
 
 /// Says that an issue was frozen.
@@ -292,4 +341,6 @@ pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
         issue.frozen.candidates,
         left_out.join("; ")
     ));
+    workspace::tell_problems(context, &issue.warnings);
+    tell_size(context, issue.message_bytes);
 }

@@ -13,6 +13,7 @@ pub mod exit;
 pub mod feeds;
 pub mod flood;
 pub mod freezing;
+pub mod illustrations;
 pub mod init;
 pub mod issues;
 pub mod pings;

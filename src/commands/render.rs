@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::{
     Context,
     exit::{Exit, Failure},
-    freezing, workspace,
+    freezing,
+    illustrations::FOLDER,
+    workspace,
 };
 use crate::{
     domain::issue::IssuePlan,
@@ -24,7 +26,9 @@ Examples:
   letterpress --at 2026-12-04T07:00:00+02:00 render weekly --out preview
 
 Shows what the next issue would be now, filled for a sample reader. Nothing is
-sent, and the ledger stays as it is.")]
+sent, and the ledger stays as it is. The pictures are copied into mail/ beside
+issue.html, which shows them from there; in issue.eml they have the addresses
+that readers get.")]
 pub struct Render {
     /// Which digest
     digest: String,
@@ -63,10 +67,10 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     if plan.articles.is_empty() {
         return Err(workspace::nothing_new(digest));
     }
-    // 2. The rendering, and the three files.
+    // 2. The rendering, the three files, and the pictures.
     let signer = Signer::new(&known.install_key);
     let keys = freezing::signing_keys(&config)?;
-    let rendered = freezing::render(
+    let (rendered, illustrations) = freezing::render(
         &config,
         &loaded,
         &templates,
@@ -75,9 +79,15 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
         &signer,
         keys.as_ref(),
     )?;
+    illustrations.tell(context);
+    freezing::tell_size(context, rendered.edition.shared_bytes());
+    // The pictures are nowhere else yet: the file shows those beside it.
+    let base_url = &config.publication.base_url;
+    let html = illustrations.at(&format!("{FOLDER}/"), &rendered.html, base_url);
+    illustrations.write(&args.out.join(FOLDER), &rendered.html)?;
     let mut written = Vec::new();
     for (name, bytes) in [
-        ("issue.html", rendered.html.as_bytes()),
+        ("issue.html", html.as_bytes()),
         ("issue.txt", rendered.text.as_bytes()),
         ("issue.eml", rendered.eml.as_slice()),
     ] {

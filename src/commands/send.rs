@@ -233,11 +233,16 @@ async fn without_ledger(
     let signer = Signer::new(&known.install_key);
     let keys = freezing::signing_keys(config)?;
     let keys = keys.as_ref();
-    let rendered = freezing::render(config, &loaded, &templates, digest, &plan, &signer, keys)?;
+    let (rendered, illustrations) =
+        freezing::render(config, &loaded, &templates, digest, &plan, &signer, keys)?;
+    illustrations.tell(context);
+    freezing::tell_size(context, rendered.edition.shared_bytes());
     if tests.is_empty() {
         tell_dry_run(context, digest, &plan, &rendered, known.readers)?;
         return Ok(Exit::Done);
     }
+    // Whoever gets the test wants to see them.
+    illustrations.publish(config, &rendered.html)?;
     let settings = freezing::mail_settings(config)?;
     let composer = Composer::new(rendered.edition, keys)
         .map_err(|error| Failure::of(Exit::Internal, &error))?;

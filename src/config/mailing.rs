@@ -12,6 +12,7 @@ use url::{Host, Url};
 use super::{
     dkim,
     findings::Findings,
+    letters,
     raw::{RawBounces, RawList, RawMail, RawServe, RawTimeouts},
     relays,
     settings::{Idempotency, ListSettings, MailSettings, OnUncertain, Relay, Sender, Timeouts},
@@ -57,6 +58,9 @@ pub(super) fn check(
     );
     let bounce_domain = domain(bounces.domain.as_ref(), findings);
     let public_url = public_url(serve, findings);
+    let pictures = letters::pictures(raw.pictures.as_ref(), findings);
+    let text_links = letters::text_links(raw.text_links.as_ref(), findings);
+    let link_params = letters::link_params(&raw.link_params, findings);
     let list = list(raw.list, findings);
     let (from, expire_after) = (from?, expire_after?);
     let dkim = match &raw.dkim {
@@ -74,6 +78,9 @@ pub(super) fn check(
         timeouts: timeouts?,
         messages_per_connection: per_connection?,
         dkim,
+        pictures: pictures?,
+        text_links: text_links?,
+        link_params: link_params?,
         list: list?,
         bounce_domain: bounce_domain?,
         public_url: public_url?,

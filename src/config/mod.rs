@@ -4,6 +4,7 @@
 mod digests;
 mod dkim;
 mod findings;
+mod letters;
 mod mailing;
 mod publishing;
 mod raw;

@@ -1,5 +1,7 @@
 //! `letterpress.toml` as written: serde shapes, and the list of keys we know.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use toml::{Spanned, de::DeTable, de::DeValue};
 
@@ -102,6 +104,10 @@ pub(super) struct RawMail {
     #[serde(default)]
     pub(super) timeouts: RawTimeouts,
     pub(super) dkim: Option<Spanned<RawDkim>>,
+    pub(super) pictures: Text,
+    pub(super) text_links: Text,
+    #[serde(default)]
+    pub(super) link_params: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub(super) list: RawList,
 }
@@ -253,6 +259,9 @@ const KEYS: [(&str, &[&str]); 14] = [
             "idempotency_window",
             "timeouts",
             "dkim",
+            "pictures",
+            "text_links",
+            "link_params",
             "list",
         ],
     ),
@@ -296,6 +305,9 @@ const KEYS: [(&str, &[&str]); 14] = [
 /// Keys of `[subscribers]`, and of any table not listed above.
 const SUBSCRIBERS: &[&str] = &["seed_file"];
 
+/// The table whose names are the publication's own.
+const FREE: &str = "mail.link_params";
+
 /// A key nobody knows: where it stands and what was probably meant.
 pub(super) struct Unknown {
     pub(super) offset: usize,
@@ -337,6 +349,7 @@ fn walk(table: &DeTable<'_>, path: &str, found: &mut Vec<Unknown>) {
             format!("{path}.{name}")
         };
         match value.get_ref() {
+            DeValue::Table(_) if below == FREE => {}
             DeValue::Table(inner) => walk(inner, &below, found),
             DeValue::Array(items) => {
                 for item in items.iter() {

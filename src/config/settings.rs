@@ -136,6 +136,26 @@ impl Default for Timeouts {
     }
 }
 
+/// How readers get the pictures of a letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PictureWay {
+    /// Mail clients fetch them from the website.
+    #[default]
+    Remote,
+    /// They travel in the message.
+    Embed,
+}
+
+/// How the text part names the addresses of links in articles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TextLinks {
+    /// By numbers; the addresses stand below the article.
+    #[default]
+    Numbered,
+    /// Each right after its words.
+    Inline,
+}
+
 /// `[mail]`: who writes, through which relay, how fast and how long.
 #[derive(Debug, Clone)]
 pub struct MailSettings {
@@ -161,6 +181,13 @@ pub struct MailSettings {
     pub messages_per_connection: u32,
     /// `[mail.dkim]`; without it the relay signs, or nobody.
     pub dkim: Option<DkimSettings>,
+    /// How readers get the pictures.
+    pub pictures: PictureWay,
+    /// How the text part names the addresses of links in articles.
+    pub text_links: TextLinks,
+    /// Parameters that links to the publication get, in order: names, and
+    /// values that are templates.
+    pub link_params: Vec<(String, String)>,
     /// `[mail.list]`.
     pub list: ListSettings,
     /// Domain of the envelope sender `bounce+TOKEN@…`: `bounces.domain`.

@@ -19,7 +19,7 @@ use crate::{
         site::{Lead, Origin, Site},
     },
     domain::{
-        article::{Picture, PictureType},
+        article::{Picture, PictureType, is_too_large},
         problem::{Level, Problem},
     },
     files::Stamp,
@@ -46,6 +46,14 @@ pub(super) enum MeasureError {
     /// Its header is of a known kind, but broken.
     #[error("is a broken picture")]
     Broken,
+    /// It would take hundreds of megabytes of memory wherever it is shown.
+    #[error("has {width} × {height} pixels, more than any reader can be shown")]
+    TooLarge {
+        /// Pixels.
+        width: u32,
+        /// Pixels.
+        height: u32,
+    },
 }
 
 /// The pictures of one load: each is measured once, and not at all if it is the
@@ -123,10 +131,14 @@ pub(super) fn measure(path: &Path) -> Result<Measure, MeasureError> {
             .filter(|n| *n > 0)
             .ok_or(MeasureError::Broken)
     };
+    let (width, height) = (pixels(size.width)?, pixels(size.height)?);
+    if is_too_large(width, height) {
+        return Err(MeasureError::TooLarge { width, height });
+    }
     Ok(Measure {
         kind,
-        width: pixels(size.width)?,
-        height: pixels(size.height)?,
+        width,
+        height,
         bytes,
     })
 }
@@ -280,7 +292,12 @@ pub(super) fn no_picture(source: &Path, line: u32, src: &str, error: &MeasureErr
         source,
         line,
         format!("`{src}` {error}"),
-        "save it again as JPEG, PNG, WebP or GIF, or name another file",
+        match error {
+            MeasureError::TooLarge { .. } => {
+                "make it smaller: 2,400 pixels wide is plenty, 50 megapixels are the limit"
+            }
+            _ => "save it again as JPEG, PNG, WebP or GIF, or name another file",
+        },
     )
 }
 
@@ -368,6 +385,20 @@ pub(super) mod tests {
             measured(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\0\0\0\0\0"),
             Err(MeasureError::Broken)
         ));
+    }
+
+    #[test]
+    fn a_picture_that_is_too_large_is_refused_by_its_head() {
+        let mut large = PNG.to_vec();
+        large[16..20].copy_from_slice(&10_000_u32.to_be_bytes());
+        large[20..24].copy_from_slice(&5_000_u32.to_be_bytes());
+        assert_eq!(measured(&large).unwrap().width, 10_000);
+        large[20..24].copy_from_slice(&5_001_u32.to_be_bytes());
+        let error = measured(&large).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "has 10000 × 5001 pixels, more than any reader can be shown"
+        );
     }
 
     #[test]

@@ -168,6 +168,18 @@ impl PictureType {
     }
 }
 
+/// More pixels than this are in no picture that is meant for readers: one of
+/// them takes hundreds of megabytes of memory wherever it is shown.
+pub const MOST_PIXELS: u64 = 50_000_000;
+/// More pixels than this are in no side of a picture.
+pub const LONGEST_SIDE: u32 = 32_000;
+
+/// Whether a picture of so many pixels is refused.
+#[must_use]
+pub fn is_too_large(width: u32, height: u32) -> bool {
+    u64::from(width) * u64::from(height) > MOST_PIXELS || width.max(height) > LONGEST_SIDE
+}
+
 /// A picture that was found and measured.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Picture {

@@ -134,7 +134,7 @@ fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> V
         ("authors_line", authors_line(&article.authors).into()),
         ("tags", describe_tags(article)),
         ("hero", describe_hero(article.hero.as_ref(), input.pictures)),
-        ("html", html(&body.html)),
+        ("html", html(&input.pictures.in_text(&body.html))),
         ("text", body.text.as_str().into()),
         ("opening_html", opening_html.as_ref().map(html).into()),
         ("opening", opening.into()),

@@ -7,6 +7,7 @@
 mod context;
 pub mod dkim;
 mod edition;
+mod linking;
 mod message;
 mod mime;
 mod opening;
@@ -15,13 +16,14 @@ mod rehearsal;
 mod render;
 mod slot;
 pub mod smtp;
+mod tags;
 mod web;
 
 pub use self::{
     edition::{Edition, EditionError},
     message::{Addressed, Composer, Message},
     mime::WireError,
-    pictures::{Pictures, Role, Shown, fitted},
+    pictures::{Inline, PICTURE_FOLDER, Pictures, Role, Shown, fitted, pictures_in},
     rehearsal::check_templates,
     render::{IssueInput, RenderError, Rendered, render, subject_line},
     slot::{BrokenMark, Place, Slot, SlotUse},

@@ -2,13 +2,16 @@
 //! The copies themselves are made elsewhere; without one the original stands
 //! in its place.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use tera::Value;
 
-use super::context::{line, map, web};
+use super::{
+    context::{line, map, web},
+    tags::{Attributes, escaped, rewritten, tags},
+};
 use crate::domain::{
-    article::{Picture, PictureType},
+    article::{Picture, PictureType, SafeHtml},
     publication::Logo,
     text::one_line,
 };
@@ -49,18 +52,82 @@ pub struct Shown {
     pub height: u32,
 }
 
+/// A picture that travels in the message (RFC 2387, RFC 2392).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inline {
+    /// What `cid:` addresses it by, without angle brackets.
+    pub content_id: String,
+    /// What a mail client calls it when it is saved.
+    pub name: String,
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Where copies of pictures are, below the base URL.
+pub const PICTURE_FOLDER: &str = "mail";
+
 /// The pictures of an issue that were scaled for mail.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Pictures(BTreeMap<(String, Role), Shown>);
+pub struct Pictures {
+    shown: BTreeMap<(String, Role), Shown>,
+    inline: Arc<[Inline]>,
+}
 
 impl Pictures {
     /// Notes what stands for the picture at the address `original`.
     pub fn insert(&mut self, original: &str, role: Role, shown: Shown) {
-        self.0.insert((original.to_owned(), role), shown);
+        self.shown.insert((original.to_owned(), role), shown);
+    }
+
+    /// Gives the message these pictures to carry.
+    pub fn embed(&mut self, inline: Vec<Inline>) {
+        self.inline = inline.into();
+    }
+
+    /// The pictures that the message carries.
+    pub(super) fn inline(&self) -> &[Inline] {
+        &self.inline
     }
 
     fn get(&self, original: &str, role: Role) -> Option<&Shown> {
-        self.0.get(&(original.to_owned(), role))
+        self.shown.get(&(original.to_owned(), role))
+    }
+
+    /// The text of an article with its pictures as mail shows them.
+    pub(super) fn in_text<'a>(&self, html: &'a SafeHtml) -> Cow<'a, SafeHtml> {
+        if self.shown.is_empty() || !html.as_str().contains("<img") {
+            return Cow::Borrowed(html);
+        }
+        let html = rewritten(html.as_str(), |tag| self.picture(tag));
+        // Whole tags of the sanitiser's own, with addresses of ours.
+        Cow::Owned(SafeHtml::from_sanitiser(html))
+    }
+
+    /// A picture of an article's text as a tag of its own.
+    fn picture(&self, tag: &str) -> Option<String> {
+        let attributes = Attributes::of(tag, "img")?;
+        let shown = self.get(&attributes.value("src")?, Role::Column)?;
+        let wished = attributes
+            .value("width")
+            .and_then(|width| width.parse().ok());
+        let widest = wished.filter(|&width| width > 0).unwrap_or(shown.width);
+        let (width, height) = fitted(shown.width, shown.height, widest)?;
+        let mut tag = format!("<img src=\"{}\"", escaped(&shown.url));
+        if let Some(url) = &shown.url_2x {
+            tag.push_str(&format!(" srcset=\"{} 2x\"", escaped(url)));
+        }
+        tag.push_str(&format!(" width=\"{width}\" height=\"{height}\""));
+        let alt = attributes.value("alt").unwrap_or_default();
+        tag.push_str(&format!(" alt=\"{}\"", escaped(&alt)));
+        for name in ["title", "lang", "dir"] {
+            if let Some(value) = attributes.value(name) {
+                tag.push_str(&format!(" {name}=\"{}\"", escaped(&value)));
+            }
+        }
+        tag.push('>');
+        Some(tag)
     }
 
     /// Address, address at twice the pixels, width and height; width and height
@@ -79,6 +146,13 @@ impl Pictures {
             }
         }
     }
+}
+
+/// The addresses of the pictures in the text of an article.
+#[must_use]
+pub fn pictures_in(html: &SafeHtml) -> Vec<String> {
+    let pictures = tags(html.as_str()).filter_map(|tag| Attributes::of(tag, "img")?.value("src"));
+    pictures.collect()
 }
 
 /// The logo as templates see it.
@@ -177,5 +251,29 @@ mod tests {
         let [url, _, width, height] = describe(Role::Thumb);
         assert_eq!(url.as_str(), Some("https://example.org/a.jpg"));
         assert_eq!((width, height), (Value::from(164), Value::from(92)));
+    }
+
+    #[test]
+    fn pictures_in_a_text_are_copies_with_whole_pixels_and_words_about_pictures_stay() {
+        let mut pictures = Pictures::default();
+        let copy = Shown {
+            url: "https://example.org/mail/a-552.jpg".to_owned(),
+            url_2x: Some("https://example.org/mail/a-1104.jpg".to_owned()),
+            width: 552,
+            height: 311,
+        };
+        pictures.insert("https://example.org/a.jpg?b&c", Role::Column, copy);
+        let html = SafeHtml::from_sanitiser(
+            "<p title=\"<img src=&quot;x\">a &lt;img&gt; <img alt=\"A > B &quot;q&quot;\" src=\"https://example.org/a.jpg?b&amp;c\" srcset=\"x 2x\" width=\"4000\">\
+             <img src=\"https://example.org/a.jpg?b&amp;c\" width=\"100\"><img src=\"https://example.net/far.png\" alt=\"far\"></p>"
+                .to_owned(),
+        );
+        let sources = ["https://example.org/a.jpg?b&c"; 2];
+        assert_eq!(pictures_in(&html)[..2], sources);
+        assert_eq!(
+            pictures.in_text(&html).as_str(),
+            "<p title=\"<img src=&quot;x\">a &lt;img&gt; <img src=\"https://example.org/mail/a-552.jpg\" srcset=\"https://example.org/mail/a-1104.jpg 2x\" width=\"552\" height=\"311\" alt=\"A &gt; B &quot;q&quot;\">\
+             <img src=\"https://example.org/mail/a-552.jpg\" srcset=\"https://example.org/mail/a-1104.jpg 2x\" width=\"100\" height=\"56\" alt=\"\"><img src=\"https://example.net/far.png\" alt=\"far\"></p>"
+        );
     }
 }

@@ -10,6 +10,7 @@ use super::{
     context::IssueContext,
     dkim,
     edition::{Edition, Facts, mailto_before_token},
+    linking::Linking,
     message::{Addressed, Composer, Reader},
     mime::{Content, WireError, check_wire, compose},
     pictures::Pictures,
@@ -204,9 +205,12 @@ fn content(
     let context = IssueContext::new(input, settings);
     // The subject first: the others may print it.
     let subject = subject(digest, templates, &context)?;
+    let linking = linking(input, templates, settings, &context)?;
     let context = context.for_body(&subject, &marks);
     let html = inlined(&templates.render_html(kind, &context)?, kind)?;
-    let text = tidy(&templates.render_text(kind, &context)?);
+    let html = linking.in_html(&html);
+    let text = templates.render_text(kind, &context)?;
+    let text = tidy(&linking.in_text(&text));
     let broken = |source| RenderError::Mark {
         kind: kind.to_owned(),
         source,
@@ -216,6 +220,27 @@ fn content(
         text: marks.cut_text(&text).map_err(broken)?,
         facts: facts(input, settings, &subject),
     })
+}
+
+/// The parameters of links, each a template that sees what the subject sees.
+fn linking<'a>(
+    input: &IssueInput<'a>,
+    templates: &Templates,
+    settings: &'a MailSettings,
+    context: &IssueContext,
+) -> Result<Linking<'a>, RenderError> {
+    let mut params = Vec::with_capacity(settings.link_params.len());
+    for (name, template) in &settings.link_params {
+        let value = templates
+            .render_subject(template, &context.for_subject(), CONFIG.as_ref())
+            .map_err(|error| TemplateError {
+                message: format!("`mail.link_params.{name}`: {}", error.message),
+                ..error
+            })?;
+        params.push((name.as_str(), value));
+    }
+    let base_url = &input.publication.base_url;
+    Ok(Linking::new(base_url, params.into_iter()))
 }
 
 /// The subject an issue would have, without rendering the rest.

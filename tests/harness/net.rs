@@ -1,6 +1,7 @@
 //! Free loopback ports and bounded waiting for a condition.
 
 use std::collections::HashSet;
+use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{LazyLock, Mutex};
 use std::thread;
@@ -25,6 +26,24 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) fn answers(port: u16) -> bool {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     TcpStream::connect_timeout(&address, Duration::from_millis(500)).is_ok()
+}
+
+/// How many sockets are connected to this loopback port, or still hold a
+/// connection that the other side has ended (proc(5), `/proc/net/tcp`).
+pub(crate) fn clients_of(port: u16) -> usize {
+    const ESTABLISHED: &str = "01";
+    const CLOSE_WAIT: &str = "08";
+    let server = format!("0100007F:{port:04X}");
+    let table = fs::read_to_string("/proc/net/tcp").unwrap();
+    table
+        .lines()
+        .map(|line| line.split_whitespace().skip(2))
+        .filter(|fields| {
+            let mut fields = fields.clone();
+            fields.next() == Some(server.as_str())
+                && matches!(fields.next(), Some(ESTABLISHED | CLOSE_WAIT))
+        })
+        .count()
 }
 
 /// Waits until `condition` holds and says whether it did within `limit`.

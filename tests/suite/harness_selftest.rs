@@ -12,7 +12,7 @@ use crate::chaos::behaviour::{Answer, Behaviour, Encryption, Phase, Rule};
 use crate::chaos::tls::Identity;
 use crate::dialogue::{Dialogue, connect, encrypt, id_for};
 use crate::mailbox::Mail;
-use crate::net::holds_within;
+use crate::net::{clients_of, holds_within};
 use crate::oracle::{LedgerRow, Policy, assert_reconciled, violations};
 use crate::picture::png;
 use crate::postfix::{Mailboxes, Options, Postfix};
@@ -340,6 +340,19 @@ fn postfix_counts_what_it_accepted_not_what_it_delivered() {
     let rows = [row("anna@example.org", "sent")];
     let found = violations(&rows, &postfix.receipts(), Policy::Once);
     assert!(found[0].contains("up to 2 copies"), "{found:?}");
+}
+
+#[test]
+fn clients_are_counted_until_they_have_closed() {
+    let sink = ChaosSink::start(Behaviour::default());
+    assert_eq!(clients_of(sink.port()), 0);
+    let client = Dialogue::open(sink.port());
+    assert_eq!(clients_of(sink.port()), 1);
+    sink.die();
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(clients_of(sink.port()), 1, "it has not noticed yet");
+    drop(client);
+    assert_eq!(clients_of(sink.port()), 0);
 }
 
 #[test]

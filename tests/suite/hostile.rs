@@ -238,5 +238,9 @@ fn bodies_arrive_as_they_were_rendered_whatever_lines_they_have() {
             "{line:?} is missing in\n{text}"
         );
     }
-    assert!(text.contains(&"long".repeat(1_000)));
+    // A word that is wider than a line goes on on the next ones.
+    let whole: String = text.split_whitespace().collect();
+    assert!(whole.contains(&"long".repeat(1_000)));
+    let mut lines = text.lines().filter(|line| !line.contains("://"));
+    assert!(lines.all(|line| line.chars().count() <= 78));
 }

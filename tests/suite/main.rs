@@ -34,6 +34,8 @@ mod first_run;
 mod guards;
 mod harness_selftest;
 mod hostile;
+mod letter_fields;
+mod letter_pictures;
 mod overlap;
 mod postfix_delivery;
 mod postfix_interruptions;

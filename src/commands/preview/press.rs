@@ -4,8 +4,9 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, HashMap},
+    fs,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
@@ -14,7 +15,9 @@ use super::{
     super::{
         Context,
         exit::{Exit, Failure},
-        feeds, website,
+        feeds,
+        illustrations::{self, Illustrations},
+        website,
         workspace::{self, Known},
     },
     site::media_type_of,
@@ -52,6 +55,8 @@ pub(super) struct Press {
     /// Media types that articles know better than file names.
     media_types: HashMap<String, String>,
     everything: OnceLock<Collection>,
+    /// Of the letters that were looked at: their pictures are asked for next.
+    illustrations: Mutex<Vec<Arc<Illustrations>>>,
 }
 
 /// What the ledger says, as far as it can be read.
@@ -151,6 +156,7 @@ async fn press(
         files,
         media_types,
         everything: OnceLock::new(),
+        illustrations: Mutex::default(),
     };
     Ok((press, problems))
 }
@@ -198,6 +204,28 @@ fn media_types(config: &Config, loaded: &Loaded) -> HashMap<String, String> {
 }
 
 impl Press {
+    /// Keeps the pictures of a letter that is shown.
+    pub(super) fn keep_illustrations(&self, illustrations: Illustrations) {
+        let all = self.illustrations.lock();
+        let mut all = all.unwrap_or_else(PoisonError::into_inner);
+        // Two frames side by side, of as many digests as anybody compares.
+        if all.len() >= 8 {
+            all.remove(0);
+        }
+        all.push(Arc::new(illustrations));
+    }
+
+    /// The copy of a picture that a letter shows: made now, or as it was sent.
+    pub(super) fn mail_picture(&self, name: &str) -> Option<Vec<u8>> {
+        let all = self.illustrations.lock();
+        let all = all.unwrap_or_else(PoisonError::into_inner).clone();
+        let made = all.iter().rev().find_map(|one| {
+            let made = one.make(&[name]).ok()?;
+            made.into_iter().next().map(|(_, bytes)| bytes)
+        });
+        made.or_else(|| fs::read(illustrations::public(&self.config).join(name)).ok())
+    }
+
     /// Published articles and those that are held back, as if all were
     /// published: for the pages of the latter.
     pub(super) fn everything(&self) -> &Collection {

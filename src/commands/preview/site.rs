@@ -6,6 +6,7 @@ use std::{borrow::Cow, fs, path::Path, sync::Arc};
 use super::{
     super::{
         feeds::{Maker, Unmade},
+        illustrations::FOLDER,
         website,
     },
     frames::{self, Scheme},
@@ -40,6 +41,11 @@ pub(super) fn answer(proof: &Proof, asked: &Asked) -> Answer {
     if let Some(path) = press.file_at(&file) {
         return asset(proof, path, press.media_type_at(&file));
     }
+    if let Some(name) = mail_picture(&file)
+        && let Some(bytes) = press.mail_picture(name)
+    {
+        return Answer::of(media_type_of(name), Trust::File, bytes);
+    }
     match feed_file(press, &file) {
         Ok(Some(file)) => return Answer::of(file.media_type, Trust::File, file.bytes),
         Ok(None) => {}
@@ -52,6 +58,12 @@ pub(super) fn answer(proof: &Proof, asked: &Asked) -> Answer {
         );
     }
     site_page(proof, &file, asked)
+}
+
+/// The name of a copy that letters show, if the file can be one.
+fn mail_picture(file: &str) -> Option<&str> {
+    let name = file.strip_prefix(FOLDER)?.strip_prefix('/')?;
+    (!name.contains('/')).then_some(name)
 }
 
 fn asset(proof: &Proof, path: &Path, media_type: Cow<'_, str>) -> Answer {

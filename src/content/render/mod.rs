@@ -17,6 +17,7 @@ use pulldown_cmark::{CowStr, Event, Parser, Tag, TagEnd, html};
 use rayon::prelude::*;
 
 use self::sanitise::Stage;
+pub use self::text::LinkStyle;
 use crate::{
     content::{
         anchors::HeadingIds,
@@ -36,7 +37,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Renderer {
     site: Arc<Site>,
-    has_text: bool,
+    text: Option<LinkStyle>,
     done: Mutex<HashMap<ArticleId, Arc<Body>>>,
 }
 
@@ -53,7 +54,7 @@ impl Renderer {
     pub fn new(site: Arc<Site>) -> Self {
         Self {
             site,
-            has_text: true,
+            text: Some(LinkStyle::default()),
             done: Mutex::default(),
         }
     }
@@ -61,8 +62,14 @@ impl Renderer {
     /// Leaves [`Body::text`] empty, which only mail has a use for.
     #[must_use]
     pub fn without_text(self) -> Self {
+        Self { text: None, ..self }
+    }
+
+    /// Names the addresses of links in [`Body::text`] in this way.
+    #[must_use]
+    pub fn with_links(self, style: LinkStyle) -> Self {
         Self {
-            has_text: false,
+            text: Some(style),
             ..self
         }
     }
@@ -95,7 +102,7 @@ impl Renderer {
             .into_par_iter()
             .map(|article| {
                 let markdown = self.markdown(article)?;
-                let body = render(article, &markdown, &self.site, self.has_text);
+                let body = render(article, &markdown, &self.site, self.text);
                 Ok((article.id.clone(), Arc::new(body)))
             })
             .collect::<Result<_, Changed>>()?;
@@ -171,7 +178,7 @@ fn name_headings(events: &mut [Event<'_>]) {
     }
 }
 
-fn render(article: &Article, markdown: &str, site: &Arc<Site>, has_text: bool) -> Body {
+fn render(article: &Article, markdown: &str, site: &Arc<Site>, links: Option<LinkStyle>) -> Body {
     let markdown = many_lines(markdown);
     let source = slashed(&article.source);
     let origin = Origin {
@@ -183,10 +190,7 @@ fn render(article: &Article, markdown: &str, site: &Arc<Site>, has_text: bool) -
     let clean = |html: String| sanitise::clean(&html, site, origin, Stage::Anywhere);
     let html = clean(to_html(events.iter().cloned(), Stage::Anywhere));
     Body {
-        text: match has_text {
-            true => text::of(&html, &article.url),
-            false => String::new(),
-        },
+        text: links.map_or_else(String::new, |style| text::of(&html, &article.url, style)),
         summary_html: teaser.map(|events| clean(to_html(events.into_iter(), Stage::Anywhere))),
         html,
     }
@@ -338,7 +342,12 @@ mod tests {
     }
 
     fn rendered(markdown: &str, site: &Arc<Site>) -> Body {
-        render(&article(markdown), markdown, site, true)
+        render(
+            &article(markdown),
+            markdown,
+            site,
+            Some(LinkStyle::default()),
+        )
     }
 
     #[test]

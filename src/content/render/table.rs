@@ -1,6 +1,6 @@
 //! Tables as plain text.
 
-use textwrap::core::display_width;
+use unicode_width::UnicodeWidthStr;
 
 use crate::content::render::text::{add, wrap};
 
@@ -39,7 +39,7 @@ fn aligned(
         .map(|at| {
             all()
                 .filter_map(|row| row.get(at))
-                .map(|cell| display_width(cell))
+                .map(|cell| cell.width())
                 .max()
                 .unwrap_or(0)
         })
@@ -49,10 +49,7 @@ fn aligned(
     }
     let line = |row: &Vec<String>| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| {
-            format!(
-                "{cell}{}",
-                " ".repeat(width.saturating_sub(display_width(cell)))
-            )
+            format!("{cell}{}", " ".repeat(width.saturating_sub(cell.width())))
         });
         cells.collect::<Vec<_>>().join("  ")
     };

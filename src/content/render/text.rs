@@ -2,7 +2,9 @@
 //! that it says what the HTML says, raw HTML in an article included, and names
 //! every address that the HTML links to.
 
-use textwrap::{Options, WordSeparator, WordSplitter, core::display_width};
+use textwrap::WordSeparator;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 use url::Url;
 
 use crate::{
@@ -20,9 +22,18 @@ const FEWEST_COLUMNS: usize = 24;
 /// Structure deeper than this is written as running text.
 const MOST_DEPTH: usize = 120;
 
-/// The text of an article whose page is `page`. Links are numbered; their
-/// addresses stand at the end.
-pub(in crate::content) fn of(html: &SafeHtml, page: &Url) -> String {
+/// Where the text names the addresses of links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkStyle {
+    /// By numbers; the addresses stand at the end.
+    #[default]
+    Numbered,
+    /// Each in angle brackets after its words (RFC 3986 C).
+    Inline,
+}
+
+/// The text of an article whose page is `page`.
+pub(in crate::content) fn of(html: &SafeHtml, page: &Url, style: LinkStyle) -> String {
     let mut pieces = html::pieces(html.as_str()).into_iter();
     let root = children(&mut pieces, 0);
     let mut writer = Writer {
@@ -31,6 +42,7 @@ pub(in crate::content) fn of(html: &SafeHtml, page: &Url) -> String {
             note.set_fragment(Some("fn-"));
             note.into()
         },
+        style,
         links: Vec::new(),
     };
     let mut lines = writer.blocks(&root, COLUMNS);
@@ -127,6 +139,7 @@ fn is_block(name: &str) -> bool {
 struct Writer {
     /// What links to footnotes begin with.
     note_prefix: String,
+    style: LinkStyle,
     links: Vec<String>,
 }
 
@@ -165,25 +178,19 @@ impl Writer {
             "h1" | "h2" => {
                 let mut lines = self.blocks(children, columns);
                 let rule = if name == "h1" { "=" } else { "-" };
-                let width = lines
-                    .iter()
-                    .map(|line| display_width(line))
-                    .max()
-                    .unwrap_or(0);
+                let width = lines.iter().map(|line| line.width()).max().unwrap_or(0);
                 lines.push(rule.repeat(width));
                 lines
             }
             "h3" | "h4" | "h5" | "h6" => {
                 let lines = self.blocks(children, columns);
-                lines.into_iter().map(|line| line.to_uppercase()).collect()
+                lines.iter().map(|line| capitals(line)).collect()
             }
             "ul" => self.list(children, columns, |_| "- ".to_owned()),
             "ol" => {
-                let start: i64 = attribute(attributes, "start")
-                    .and_then(|n| n.parse().ok())
-                    .unwrap_or(1);
+                let (first, step) = numbering(attributes, children);
                 self.list(children, columns, |at| {
-                    format!("{}. ", start.saturating_add(at))
+                    format!("{}. ", first.saturating_add(at.saturating_mul(step)))
                 })
             }
             "blockquote" => {
@@ -193,7 +200,7 @@ impl Writer {
             "dd" => indented(self.blocks(children, narrower(columns, 4)), "    "),
             "pre" => {
                 let mut code = String::new();
-                verbatim(children, &mut code);
+                self.verbatim(children, &mut code);
                 code.trim_end()
                     .lines()
                     .map(|line| format!("    {line}"))
@@ -215,15 +222,9 @@ impl Writer {
         columns: usize,
         mark: impl Fn(i64) -> String,
     ) -> Vec<String> {
-        let items: Vec<&[Node]> = nodes
-            .iter()
-            .filter_map(|node| match node {
-                Node::Element { name, children, .. } if name == "li" => Some(children.as_slice()),
-                _ => None,
-            })
-            .collect();
+        let items: Vec<&[Node]> = items(nodes).collect();
         let count = i64::try_from(items.len()).unwrap_or(i64::MAX);
-        let indent = display_width(&mark(0)).max(display_width(&mark(count - 1)));
+        let indent = mark(0).width().max(mark(count - 1).width());
         let is_loose = items.iter().any(|item| has_paragraph(item));
         let mut lines: Vec<String> = Vec::new();
         for (at, item) in (0..).zip(items) {
@@ -285,6 +286,12 @@ impl Writer {
             "a" => self.link(attribute(attributes, "href"), children, out),
             "del" | "s" => self.around("~~", children, out),
             "q" => self.around("\"", children, out),
+            // How the characters before it are read aloud.
+            "rt" => {
+                out.push('(');
+                self.inline_all(children, out);
+                out.push(')');
+            }
             "sup" => {
                 let label = self.label(children);
                 let is_note = label.starts_with('[');
@@ -318,16 +325,19 @@ impl Writer {
         label.trim().to_owned()
     }
 
-    /// A link and its number; an address that stands in the text as it is
-    /// needs none, a footnote's is its own.
+    /// A link and where it leads; an address that stands in the text as it is
+    /// needs no more, a footnote's is its own.
     fn link(&mut self, href: Option<&str>, nodes: &[Node], out: &mut String) {
         let start = out.len();
         self.inline_all(nodes, out);
         let label = out[start..].trim();
-        let Some(href) = href.filter(|_| !label.is_empty()) else {
+        let Some(href) = href else {
             return;
         };
-        if href.starts_with(&self.note_prefix) && label.bytes().all(|b| b.is_ascii_digit()) {
+        if href.starts_with(&self.note_prefix)
+            && !label.is_empty()
+            && label.bytes().all(|b| b.is_ascii_digit())
+        {
             let note = format!("[note {label}]");
             out.replace_range(start.., &note);
             return;
@@ -336,16 +346,52 @@ impl Writer {
         if label == bare || format!("{label}/") == bare {
             return;
         }
+        // A link around a picture that nobody described leads somewhere, too.
+        let trailing = out.ends_with([' ', '\n']);
+        out.truncate(out.trim_end().len());
+        if !out.is_empty() {
+            out.push(' ');
+        }
+        let target = self.target(href);
+        out.push_str(&target);
+        if trailing {
+            out.push(' ');
+        }
+    }
+
+    /// The number of an address, or the address itself.
+    fn target(&mut self, href: &str) -> String {
+        if self.style == LinkStyle::Inline {
+            return format!("<{href}>");
+        }
         let known = self.links.iter().position(|link| link == href);
         let number = known.unwrap_or_else(|| {
             self.links.push(href.to_owned());
             self.links.len() - 1
         }) + 1;
-        let trailing = out.ends_with([' ', '\n']);
-        out.truncate(out.trim_end().len());
-        out.push_str(&format!(" [{number}]"));
-        if trailing {
-            out.push(' ');
+        format!("[{number}]")
+    }
+
+    /// Text as it stands, with where its links lead.
+    fn verbatim(&mut self, nodes: &[Node], out: &mut String) {
+        for node in nodes {
+            match node {
+                Node::Text(text) => out.push_str(text),
+                Node::Element { name, .. } if name == "br" => out.push('\n'),
+                Node::Element {
+                    name,
+                    attributes,
+                    children,
+                } => {
+                    let start = out.len();
+                    self.verbatim(children, out);
+                    let href = attribute(attributes, "href").filter(|_| name == "a");
+                    if let Some(href) = href.filter(|href| out[start..].trim() != *href) {
+                        let target = self.target(href);
+                        out.push_str(&format!(" {target}"));
+                    }
+                }
+            }
         }
     }
 
@@ -413,42 +459,115 @@ fn squeeze(text: &str, out: &mut String) {
             if !out.is_empty() && !out.ends_with([' ', '\n']) {
                 out.push(' ');
             }
-        } else {
+        } else if !is_unseen(c) {
             out.push(c);
         }
     }
 }
 
-fn verbatim(nodes: &[Node], out: &mut String) {
-    for node in nodes {
-        match node {
-            Node::Text(text) => out.push_str(text),
-            Node::Element { name, .. } if name == "br" => out.push('\n'),
-            Node::Element { children, .. } => verbatim(children, out),
-        }
+/// Soft hyphens, which many mail clients print, and what turns the text around
+/// that follows.
+fn is_unseen(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{202A}'..='\u{202E}')
+}
+
+/// The first number of a list, and the step to the next.
+fn numbering(attributes: &[(String, String)], nodes: &[Node]) -> (i64, i64) {
+    let start = attribute(attributes, "start").and_then(|n| n.parse().ok());
+    if attribute(attributes, "reversed").is_some() {
+        let count = i64::try_from(items(nodes).count()).unwrap_or(i64::MAX);
+        return (start.unwrap_or(count), -1);
     }
+    (start.unwrap_or(1), 1)
+}
+
+fn items(nodes: &[Node]) -> impl Iterator<Item = &[Node]> {
+    nodes.iter().filter_map(|node| match node {
+        Node::Element { name, children, .. } if name == "li" => Some(children.as_slice()),
+        _ => None,
+    })
+}
+
+/// In capitals, but for addresses, which would lead elsewhere.
+fn capitals(line: &str) -> String {
+    let words = line.split(' ').map(|word| match is_address(word) {
+        true => word.to_owned(),
+        false => word.to_uppercase(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn is_address(word: &str) -> bool {
+    word.contains("://") || word.contains("mailto:") || word.contains('@')
 }
 
 /// Lines of running text, broken where the script allows it; an address is
-/// never broken.
+/// never broken, another word only if it is wider than a line.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = Vec::new();
     let text = text.trim();
-    if text.is_empty() {
-        return Vec::new();
+    if !text.is_empty() {
+        for part in text.split('\n') {
+            wrap_part(part.trim(), columns, &mut lines);
+        }
     }
-    let separator = if text.contains("://") {
-        WordSeparator::AsciiSpace
-    } else {
-        WordSeparator::UnicodeBreakProperties
-    };
-    let options = Options::new(columns)
-        .break_words(false)
-        .word_separator(separator)
-        .word_splitter(WordSplitter::NoHyphenation);
-    textwrap::wrap(text, options)
-        .into_iter()
-        .map(|line| line.trim().to_owned())
-        .collect()
+    lines
+}
+
+fn wrap_part(text: &str, columns: usize, lines: &mut Vec<String>) {
+    let mut line = String::new();
+    let mut width = 0;
+    for piece in pieces(text) {
+        let word = piece.trim_end();
+        let wide = word.width();
+        if width > 0 && width + wide > columns {
+            lines.push(line.trim_end().to_owned());
+            (line, width) = (String::new(), 0);
+        }
+        if wide > columns && !is_address(word) {
+            for grapheme in word.graphemes(true) {
+                if width > 0 && width + grapheme.width() > columns {
+                    lines.push(std::mem::take(&mut line));
+                    width = 0;
+                }
+                line.push_str(grapheme);
+                width += grapheme.width();
+            }
+        } else {
+            line.push_str(word);
+            width += wide;
+        }
+        let gap = &piece[word.len()..];
+        line.push_str(gap);
+        width += gap.width();
+    }
+    lines.push(line.trim_end().to_owned());
+}
+
+/// What may stand on lines of its own, each with the space that follows
+/// (UAX 14), but addresses whole.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut ends = Vec::new();
+    let mut end = 0;
+    for word in WordSeparator::UnicodeBreakProperties.find_words(text) {
+        end += word.word.len() + word.whitespace.len();
+        ends.push(end);
+    }
+    ends.retain(|&end| {
+        let (before, after) = text.split_at(end);
+        if after.is_empty() || before.ends_with(char::is_whitespace) {
+            return true;
+        }
+        let start = before.rfind(' ').map_or(0, |at| at + 1);
+        let stop = after.find(' ').map_or(text.len(), |at| end + at);
+        !is_address(&text[start..stop])
+    });
+    let mut start = 0;
+    ends.into_iter().map(move |end| {
+        let piece = &text[start..end];
+        start = end;
+        piece
+    })
 }
 
 #[cfg(test)]
@@ -457,7 +576,14 @@ mod tests {
 
     fn text(html: &str) -> String {
         let page = Url::parse("https://example.org/a/").unwrap();
-        of(&SafeHtml::from_sanitiser(html.to_owned()), &page)
+        let html = SafeHtml::from_sanitiser(html.to_owned());
+        of(&html, &page, LinkStyle::Numbered)
+    }
+
+    fn inline(html: &str) -> String {
+        let page = Url::parse("https://example.org/a/").unwrap();
+        let html = SafeHtml::from_sanitiser(html.to_owned());
+        of(&html, &page, LinkStyle::Inline)
     }
 
     #[test]
@@ -514,10 +640,69 @@ mod tests {
             "<p>{words}</p><blockquote><ul><li>{cats}</li></ul></blockquote><p>{emoji}</p>"
         ));
         for line in found.lines() {
-            assert!(display_width(line) <= COLUMNS, "{line}");
+            assert!(line.width() <= COLUMNS, "{line}");
         }
         let url = format!("https://example.org/{}", "a-b/".repeat(30));
         assert!(text(&format!("<p>see <a href=\"{url}\">{url}</a></p>")).contains(&url));
+    }
+
+    #[test]
+    fn addresses_may_stand_after_their_words_instead() {
+        let found = inline(
+            "<h3>Why <a href=\"https://example.net/Why\">this</a>?</h3><p><a href=\"https://example.net/x\">good </a>and \
+             <a href=\"mailto:a@example.org?subject=x\">write</a>, <a href=\"https://example.com/\">https://example.com</a>.</p>",
+        );
+        assert_eq!(
+            found,
+            "WHY THIS <https://example.net/Why>?\n\n\
+             good <https://example.net/x> and write <mailto:a@example.org?subject=x>,\n\
+             https://example.com.\n"
+        );
+    }
+
+    #[test]
+    fn no_address_is_lost_whatever_its_link_is_around() {
+        let found = text(
+            "<p><a href=\"https://example.net/1\"><img src=\"x\" alt=\"\"></a> \
+             <a href=\"https://example.net/2\"><img src=\"x\" alt=\"A pot\"></a></p>\
+             <pre><code>a <a href=\"https://example.net/3\">b</a>\n  c</code></pre>\
+             <table><tr><td><a href=\"https://example.net/4\">d</a></td></tr></table>\
+             <h4>See https://example.net/Mixed</h4><dl><dt><a href=\"https://example.net/5\"></a></dt></dl>",
+        );
+        for number in 1..=5 {
+            let address = format!("[{number}] https://example.net/{number}\n");
+            assert!(found.contains(&address), "{found}");
+        }
+        assert!(found.contains("[Picture: A pot] [2]"), "{found}");
+        assert!(found.contains("    a b [3]\n      c\n"), "{found}");
+        assert!(found.contains("SEE https://example.net/Mixed"), "{found}");
+    }
+
+    #[test]
+    fn words_without_spaces_are_broken_and_addresses_beside_them_are_not() {
+        let cats = "猫が好きです。".repeat(20);
+        let url = format!("https://example.org/{}", "a-b/".repeat(30));
+        let word = "x".repeat(200);
+        let found = text(&format!("<p>{cats}{word} {url} 👩‍🍳👨‍👩‍👧‍👦 {cats}</p>"));
+        assert!(found.contains(&format!("\n{url}\n")), "{found}");
+        let lines = found.lines().filter(|line| !line.contains("://"));
+        for line in lines {
+            assert!(line.width() <= COLUMNS, "{line}");
+        }
+        let whole: String = found.split_whitespace().collect();
+        assert_eq!(whole, format!("{cats}{word}{url}👩‍🍳👨‍👩‍👧‍👦{cats}"));
+    }
+
+    #[test]
+    fn lists_count_as_they_say_and_nothing_turns_the_text_around() {
+        let found = text(
+            "<ol reversed=\"\"><li>a</li><li>b</li></ol><ol start=\"-1\"><li>c</li><li>d</li></ol>\
+             <p>co\u{AD}operate \u{202E}txt.exe <ruby>漢<rt>かん</rt></ruby></p>",
+        );
+        assert_eq!(
+            found,
+            "2. a\n1. b\n\n-1. c\n0.  d\n\ncooperate txt.exe 漢(かん)\n"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod body;
 mod header;
+mod inline;
 
 use sha2::{Digest as _, Sha256};
 
@@ -16,6 +17,7 @@ pub(super) use self::{
 };
 use super::{
     edition::{Assembly, Edition, Facts},
+    pictures::Inline,
     render::IssueInput,
     slot::{Part, Slot},
 };
@@ -32,27 +34,58 @@ pub(super) struct Content {
 }
 
 /// Encodes headers and body: `multipart/alternative`, text first (RFC 2046
-/// 5.1.4), each part quoted-printable whatever it holds.
+/// 5.1.4), each part quoted-printable whatever it holds. Pictures that travel
+/// along stand in one `multipart/related` with the HTML (RFC 2387).
 pub(super) fn compose(
     input: &IssueInput<'_>,
     settings: &MailSettings,
     content: Content,
 ) -> Edition {
+    let pictures = carried(input, &content);
     let boundary = boundary(&content);
     let mut message = Assembly::default();
     write_headers(&mut message, input, settings, &content.facts);
     message.fixed(&format!(
         "MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\"{boundary}\"\r\n\r\n"
     ));
-    for (media_type, parts) in [("text/plain", &content.text), ("text/html", &content.html)] {
+    write_text(&mut message, &boundary, "text/plain", &content.text);
+    if pictures.is_empty() {
+        write_text(&mut message, &boundary, "text/html", &content.html);
+    } else {
+        // No boundary begins with another one.
+        let inner = format!("=_r{}", &boundary[3..]);
         message.fixed(&format!(
-            "--{boundary}\r\nContent-Type: {media_type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+            "--{boundary}\r\nContent-Type: multipart/related; type=\"text/html\";\r\n boundary=\"{inner}\"\r\n\r\n"
         ));
-        write_part(&mut message, parts);
-        message.fixed("\r\n");
+        write_text(&mut message, &inner, "text/html", &content.html);
+        for picture in pictures {
+            message.fixed(&format!("--{inner}\r\n"));
+            message.fixed(&inline::part(picture));
+        }
+        message.fixed(&format!("--{inner}--\r\n"));
     }
     message.fixed(&format!("--{boundary}--\r\n"));
     message.finish(content.facts)
+}
+
+fn write_text(message: &mut Assembly, boundary: &str, media_type: &str, parts: &[Part]) {
+    message.fixed(&format!(
+        "--{boundary}\r\nContent-Type: {media_type}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    ));
+    write_part(message, parts);
+    message.fixed("\r\n");
+}
+
+/// The pictures that the HTML shows from within the message.
+fn carried<'i>(input: &IssueInput<'i>, content: &Content) -> Vec<&'i Inline> {
+    let is_shown = |picture: &&Inline| {
+        let address = format!("cid:{}", picture.content_id);
+        content
+            .html
+            .iter()
+            .any(|part| matches!(part, Part::Fixed(text) if text.contains(&address)))
+    };
+    input.pictures.inline().iter().filter(is_shown).collect()
 }
 
 /// The headers of bulk mail. Order is of no meaning; trace-like fields first,

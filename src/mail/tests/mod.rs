@@ -14,7 +14,9 @@ use super::{
     *,
 };
 use crate::{
-    config::settings::{ListSettings, MailSettings, OnUncertain, Sender, Timeouts},
+    config::settings::{
+        ListSettings, MailSettings, OnUncertain, PictureWay, Sender, TextLinks, Timeouts,
+    },
     domain::{
         address::EmailAddress,
         article::{Article, Body, SafeHtml},
@@ -88,6 +90,9 @@ fn settings() -> MailSettings {
         timeouts: Timeouts::default(),
         messages_per_connection: 100,
         dkim: None,
+        pictures: PictureWay::default(),
+        text_links: TextLinks::default(),
+        link_params: Vec::new(),
         list: ListSettings {
             id: None,
             postal_address: Some("12 Lower Main Road\nCape Town 7925".to_owned()),

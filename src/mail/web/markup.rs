@@ -12,6 +12,7 @@ use html5ever::{
 use url::{Position, Url};
 
 use super::{LETTER_CLASS, css};
+use crate::mail::PICTURE_FOLDER;
 
 /// Where a link leads that was one reader's own. Such links are not shown;
 /// `#top` is the top of every page (HTML 7.4.6.4), so that none is broken.
@@ -136,6 +137,7 @@ impl Writer<'_> {
                     attributes.push((key.to_owned(), names.collect::<Vec<_>>().join(" ")));
                 }
                 "href" | "src" => attributes.push((key.to_owned(), self.address(value))),
+                "srcset" => attributes.push((key.to_owned(), self.addresses(value))),
                 "width" | "height" if name == "img" => {
                     attributes.push((key.to_owned(), value.to_owned()));
                 }
@@ -159,14 +161,27 @@ impl Writer<'_> {
         format!("<{name}{}>", attributes.collect::<String>())
     }
 
-    /// What lies on the site by its path, so that a copy of the site works.
+    /// What lies on the site by its path, so that a copy of the site works;
+    /// there, too, lies a picture that travelled in the message.
     fn address(&self, value: &str) -> String {
+        if let Some((name, _)) = value.strip_prefix("cid:").and_then(|id| id.split_once('@')) {
+            return format!("{}{PICTURE_FOLDER}/{name}", self.base_url.path());
+        }
         match Url::parse(value) {
             Ok(url) if url.origin() == self.base_url.origin() => {
                 url[Position::BeforePath..].to_owned()
             }
             _ => value.to_owned(),
         }
+    }
+
+    /// Each address of a set of pictures.
+    fn addresses(&self, value: &str) -> String {
+        let set = value.split(", ").map(|one| match one.split_once(' ') {
+            Some((address, density)) => format!("{} {density}", self.address(address)),
+            None => self.address(one),
+        });
+        set.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -236,9 +251,11 @@ mod tests {
         assert_eq!(
             body(
                 "<body><a href=\"https://magazine.example.org/food/x/?a=1&amp;b\">x</a>\
-                 <a class=tap href=\"#top\">Unsubscribe <b>now</b></a> <img src=\"https://example.net/p.png\" width=\"1\"></body>"
+                 <a class=tap href=\"#top\">Unsubscribe <b>now</b></a> <img src=\"https://example.net/p.png\" width=\"1\">\
+                 <img src=\"cid:a-552.jpg@magazine.example.org\" srcset=\"https://magazine.example.org/mail/b-9.jpg 2x\"></body>"
             ),
-            "<div><a href=\"/food/x/?a=1&amp;b\">x</a> <img src=\"https://example.net/p.png\" width=\"1\"></div>"
+            "<div><a href=\"/food/x/?a=1&amp;b\">x</a> <img src=\"https://example.net/p.png\" width=\"1\">\
+             <img src=\"/mail/a-552.jpg\" srcset=\"/mail/b-9.jpg 2x\"></div>"
         );
     }
 }

@@ -6,11 +6,11 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use super::figures::{Figures, Histogram, thousands};
+use super::figures::{Figures, thousands};
 use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::dice::Dice;
-use crate::harness::net::{answers, holds_within};
+use crate::harness::net::{answers, clients_of, holds_within};
 use crate::harness::oracle::{Policy, assert_reconciled, every_uncertain_one_is_listed};
 use crate::harness::postfix::{self, Postfix};
 use crate::harness::press::Press;
@@ -52,7 +52,9 @@ enum Relay {
 struct Found {
     deaths: usize,
     by_kind: [usize; 3],
-    uncertain: Histogram,
+    uncertain: usize,
+    /// The most that one death left uncertain.
+    most: usize,
     messages: usize,
 }
 
@@ -80,9 +82,8 @@ pub(crate) fn campaign(options: &Options, seed: u64) -> Figures {
         .add("messages", thousands(found.messages))
         .add("lost", 0)
         .add("duplicates", 0)
-        .add("uncertain", found.uncertain.sum())
-        .add("per death: mean", found.uncertain.mean())
-        .add("most", found.uncertain.most());
+        .add("uncertain", found.uncertain)
+        .add("most by one death", found.most);
     figures
 }
 
@@ -126,29 +127,53 @@ impl World {
         let mut messages = self.messages();
         self.relay.revive(messages);
         let mut run = self.press.spawn(&["run"]);
-        let mut uncertain = 0;
+        let (mut uncertain, mut unjudged) = (0, 0);
         for death in 1..=self.deaths {
             self.wait_for_death(messages, &mut run);
-            thread::sleep(Duration::from_millis(self.dice.below(200)));
+            unjudged += 1;
+            let is_last = death == self.deaths;
+            // Now and then it is back before every session knows that it went.
+            if is_last || self.dice.below(4) > 0 {
+                self.wait_until_noticed(&mut run);
+                let now = self.press.ledger().count("uncertain");
+                self.judge(now - uncertain, unjudged, found);
+                (uncertain, unjudged) = (now, 0);
+                thread::sleep(Duration::from_millis(self.dice.below(200)));
+            }
             // After its last death it lives on.
             messages = self.messages();
-            self.relay
-                .revive(if death < self.deaths { messages } else { 0 });
-            // The next message shows that all sessions have noticed.
-            self.wait_for_sent(1, &mut run);
-            let now = self.press.ledger().count("uncertain");
-            let more = now - uncertain;
-            let sessions = self.options.sessions;
-            assert!(more <= sessions, "a death left {more} uncertain");
-            uncertain = now;
-            let mut found = found.lock().unwrap();
-            found.uncertain.count(more);
-            found.deaths += 1;
-            found.by_kind[self.kind] += 1;
+            self.relay.revive(if is_last { 0 } else { messages });
         }
         let end = run.wait();
         assert!(matches!(end.code(), Some(0 | 3)), "{end}");
         self.finish(found);
+    }
+
+    /// A death costs each session one delivery at most.
+    fn judge(&self, more: usize, deaths: usize, found: &Mutex<Found>) {
+        let sessions = self.options.sessions;
+        assert!(
+            more <= sessions * deaths,
+            "deaths: {deaths}; they left {more} uncertain"
+        );
+        let mut found = found.lock().unwrap();
+        found.uncertain += more;
+        found.deaths += deaths;
+        found.by_kind[self.kind] += deaths;
+        if deaths == 1 {
+            found.most = found.most.max(more);
+        }
+    }
+
+    /// Waits until no session of the run has a connection to the dead relay any
+    /// more, and the ledger knows what became of every message.
+    fn wait_until_noticed(&self, run: &mut Running) {
+        let port = self.relay.port();
+        let noticed = holds_within(Duration::from_secs(120), || {
+            assert!(run.is_running(), "the run ended: too few readers");
+            clients_of(port) == 0 && self.press.ledger().count("inflight") == 0
+        });
+        assert!(noticed, "the run does not notice that its relay is dead");
     }
 
     /// How many messages the relay lives.
@@ -202,6 +227,14 @@ impl Relay {
             Self::Sink(sink) => sink.url(),
             Self::Chaos(sink) => sink.url(),
             Self::Postfix(postfix) => postfix.url(),
+        }
+    }
+
+    fn port(&self) -> u16 {
+        match self {
+            Self::Sink(sink) => sink.port(),
+            Self::Chaos(sink) => sink.port(),
+            Self::Postfix(postfix) => postfix.port(),
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Behaviour {
     pub(crate) identity: Identity,
     /// Closes a connection without a word after it took that many messages.
     pub(crate) messages_per_connection: Option<usize>,
+    /// Answers DATA with 354 even if every recipient was refused.
+    pub(crate) data_for_nobody: bool,
     /// Keeps no message and no command, only the journal; fixed at the start.
     pub(crate) journal_only: bool,
     /// First matching rule with uses left wins.
@@ -125,6 +127,7 @@ impl Default for Behaviour {
             encryption: Encryption::None,
             identity: Identity::Good,
             messages_per_connection: None,
+            data_for_nobody: false,
             journal_only: false,
             rules: Vec::new(),
         }
@@ -138,6 +141,13 @@ impl Behaviour {
             journal_only: true,
             ..Self::default()
         }
+    }
+
+    /// A server that wants every command answered before the next.
+    pub(crate) fn without_pipelining() -> Self {
+        let mut behaviour = Self::default();
+        behaviour.capabilities.retain(|one| one != "PIPELINING");
+        behaviour
     }
 
     /// A server that takes mail only after this login.

@@ -62,6 +62,8 @@ pub(crate) struct Heard {
     pub(crate) connection: usize,
     /// The line without its line end.
     pub(crate) line: String,
+    /// Whether more came together with it, before it was answered.
+    pub(crate) is_followed: bool,
 }
 
 impl ChaosSink {

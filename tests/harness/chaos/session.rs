@@ -63,12 +63,7 @@ impl Session<'_> {
     /// otherwise the code of the reply that was given.
     fn command(&mut self, line: &[u8]) -> io::Result<Option<u16>> {
         let line = String::from_utf8_lossy(line).trim_end().to_owned();
-        if self.shared.keeps_commands {
-            self.shared.commands.lock().unwrap().push(Heard {
-                connection: self.number,
-                line: line.clone(),
-            });
-        }
+        self.hear(&line);
         let (verb, rest) = line.split_once(' ').unwrap_or((&line, ""));
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => {
@@ -92,6 +87,16 @@ impl Session<'_> {
                 Ok(None)
             }
             _ => self.give(None, "500 5.5.2 unknown command"),
+        }
+    }
+
+    fn hear(&self, line: &str) {
+        if self.shared.keeps_commands {
+            self.shared.commands.lock().unwrap().push(Heard {
+                connection: self.number,
+                line: line.to_owned(),
+                is_followed: self.wire.has_more(),
+            });
         }
     }
 
@@ -223,7 +228,7 @@ impl Session<'_> {
     fn data(&mut self) -> io::Result<Option<u16>> {
         let recipients = self.recipients.clone().unwrap_or_default();
         let Some(first) = recipients.first() else {
-            return self.give(None, "503 5.5.1 no recipient");
+            return self.data_for_nobody();
         };
         let code = self.answer(Phase::Data, "354 end with a dot")?;
         if code != Some(354) {
@@ -245,6 +250,20 @@ impl Session<'_> {
             .unwrap()
             .messages_per_connection;
         Ok(code.filter(|_| limit != Some(self.taken)))
+    }
+
+    /// DATA without a recipient: some relays ask for the message all the same,
+    /// and the client must send an empty one (RFC 2920, 3.1).
+    fn data_for_nobody(&mut self) -> io::Result<Option<u16>> {
+        let asks = self.shared.behaviour.lock().unwrap().data_for_nobody;
+        if !asks || self.recipients.is_none() {
+            return self.give(None, "503 5.5.1 no recipient");
+        }
+        self.give(None, "354 end with a dot")?;
+        let message = self.message()?;
+        self.hear(&format!("({} bytes for nobody)", message.len()));
+        self.recipients = None;
+        self.give(None, "554 5.5.1 no valid recipients")
     }
 
     /// Reads to the terminating dot and undoes dot-stuffing. Only a dot between

@@ -64,6 +64,12 @@ impl Wire {
         Ok((read > 0).then_some(line))
     }
 
+    /// Whether more came with the last line: the client did not wait for the
+    /// answer to it.
+    pub(super) fn has_more(&self) -> bool {
+        !self.reader.buffer().is_empty()
+    }
+
     /// Reads and forgets until the client leaves.
     pub(super) fn drain(&mut self) -> io::Result<()> {
         io::copy(&mut self.reader, &mut io::sink()).map(|_| ())

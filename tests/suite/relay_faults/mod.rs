@@ -5,6 +5,7 @@ mod everybody;
 mod identity;
 mod international;
 mod network;
+mod pipelining;
 mod readers;
 mod sender;
 mod sessions;

@@ -5,7 +5,11 @@ use serde::Serialize;
 
 use super::{
     super::{
-        super::{exit::Failure, freezing},
+        super::{
+            exit::Failure,
+            freezing,
+            illustrations::{FOLDER, Illustrations},
+        },
         frames::{self, Scheme},
         press::Press,
         proof::Proof,
@@ -114,7 +118,11 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
     }
     if !plan.articles.is_empty() {
         match render(press, digest, &plan) {
-            Ok(rendered) => fill(&mut view, press, &rendered, (way, &here), name, asked),
+            Ok((rendered, illustrations)) => {
+                let found = Finding::all(proof, &illustrations.warnings);
+                view.findings.extend(found);
+                fill(&mut view, press, &rendered, (way, &here), name, asked);
+            }
             Err(failure) => {
                 let problem = failure.problem("templates".as_ref());
                 let found = Finding::all(proof, [&known(proof, problem)]);
@@ -235,7 +243,11 @@ fn choices(press: &Press, plan: &IssuePlan<'_>) -> (Vec<Listed>, Vec<Left>) {
     (taken, left)
 }
 
-fn render(press: &Press, digest: &Digest, plan: &IssuePlan<'_>) -> Result<Rendered, Failure> {
+fn render(
+    press: &Press,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+) -> Result<(Rendered, Illustrations), Failure> {
     let known = press.known.get(&digest.name);
     let key = known.map_or(&SAMPLE_KEY, |known| &known.install_key);
     let signer = Signer::new(key);
@@ -265,15 +277,19 @@ pub(in super::super) fn letter(proof: &Proof, name: &str, asked: &Asked) -> Answ
         return ui::not_here(proof, "letterpress.toml has no digest of this name");
     };
     let (plan, _) = plan(press, digest);
-    let rendered = match render(press, digest, &plan) {
-        Ok(rendered) => rendered,
+    let (rendered, illustrations) = match render(press, digest, &plan) {
+        Ok(drawn) => drawn,
         Err(failure) => {
             let text = format!("{failure}\n");
             let plain = "text/plain; charset=utf-8";
             return Answer::of(plain, Trust::Letter, text).status(500);
         }
     };
-    let mut html = frames::local(&rendered.html, &press.config.publication.base_url);
+    let base_url = &press.config.publication.base_url;
+    let folder = format!("{}{FOLDER}/", base_url.path());
+    let html = illustrations.at(&folder, &rendered.html, base_url);
+    let mut html = frames::local(&html, base_url);
+    press.keep_illustrations(illustrations);
     let scheme = asked.value("scheme");
     if let Some(scheme) = scheme.as_deref().and_then(Scheme::from_word) {
         html = frames::in_scheme(&html, scheme);
