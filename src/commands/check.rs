@@ -11,9 +11,13 @@ use super::{
 };
 use crate::{
     config::{Config, FILE_NAME},
-    domain::problem::Problem,
-    mail::dkim::{Key, Keys},
+    domain::{digest::Digest, problem::Problem},
+    mail::{
+        self,
+        dkim::{Key, Keys},
+    },
     pages,
+    templates::Templates,
 };
 
 /// Load everything and report every problem; write and send nothing
@@ -61,6 +65,7 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
             &templates,
         ));
     }
+    problems.extend(mail_problems(&config, &templates));
     // 4. The keys, while there is time to mend them.
     let unsigned = keys_problem(&config);
     let is_config_bad = unsigned.is_some();
@@ -98,6 +103,23 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
         (false, true) => Exit::Data,
         (false, false) => Exit::Done,
     })
+}
+
+/// What is wrong with the templates of letters and notices.
+pub(super) fn mail_problems(config: &Config, templates: &Templates) -> Vec<Problem> {
+    let Some(settings) = &config.mail else {
+        return Vec::new();
+    };
+    let publication = &config.publication;
+    let known = |digest: &&Digest| templates.has_kind(&digest.template);
+    let letters = config.digests.iter().filter(known);
+    let letters =
+        letters.flat_map(|digest| mail::check_templates(publication, digest, templates, settings));
+    let notices = config.digests.first();
+    let notices = notices
+        .map(|digest| mail::check_notices(publication, digest, templates, settings))
+        .unwrap_or_default();
+    letters.chain(notices).collect()
 }
 
 /// What keeps messages from being signed.

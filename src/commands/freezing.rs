@@ -27,7 +27,7 @@ use crate::{
         schedule::Due,
     },
     links::Signer,
-    mail::{self, IssueInput, Pictures, Rendered, dkim::Keys},
+    mail::{self, Inventory, IssueInput, Pictures, RenderError, Rendered, dkim::Keys},
     store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, Store},
     templates::Templates,
 };
@@ -142,6 +142,8 @@ fn issue_input<'a>(
         sections: loaded.collection.sections(),
         number: plan.number,
         articles,
+        shown: Vec::new(),
+        has_page: config.content.pages,
         pictures,
         date: plan
             .cutoff
@@ -165,23 +167,13 @@ pub fn render(
     signer: &Signer,
     keys: Option<&Keys>,
 ) -> Result<(Rendered, Illustrations), Failure> {
-    let settings = without_password(config)?;
-    let links = match settings.text_links {
-        TextLinks::Numbered => LinkStyle::Numbered,
-        TextLinks::Inline => LinkStyle::Inline,
-    };
-    let renderer = Renderer::new(Arc::clone(&loaded.site)).with_links(links);
-    let bodies = renderer.render_all(plan.articles.iter().copied())?;
-    let articles: Vec<(&Article, Arc<Body>)> = plan
-        .articles
-        .iter()
-        .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
-        .collect();
+    let articles = with_bodies(config, loaded, plan)?;
     let illustrations = Illustrations::of(config, loaded, &articles)?;
+    let settings = without_password(config)?;
     let render = |pictures: &Pictures| {
         let input = issue_input(config, loaded, digest, plan, articles.clone(), pictures);
         mail::render(&input, templates, settings, signer, keys)
-            .map_err(|error| Failure::of(Exit::Data, &error))
+            .map_err(|error| Failure::of(exit_of(&error), &error))
     };
     let mut rendered = render(&illustrations.pictures)?;
     // Only a letter that is made tells which pictures have to travel in it.
@@ -189,6 +181,52 @@ pub fn render(
         rendered = render(&pictures)?;
     }
     Ok((rendered, illustrations))
+}
+
+/// What a failed rendering means for the exit code.
+#[must_use]
+pub fn exit_of(error: &RenderError) -> Exit {
+    match error {
+        RenderError::NoPage { .. } => Exit::Config,
+        _ => Exit::Data,
+    }
+}
+
+/// Everything that the templates of an issue can see.
+///
+/// # Errors
+/// When its subject does not work out: exit 65.
+pub fn inventory(
+    config: &Config,
+    loaded: &Loaded,
+    templates: &Templates,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    signer: &Signer,
+) -> Result<Inventory, Failure> {
+    let articles = with_bodies(config, loaded, plan)?;
+    let illustrations = Illustrations::of(config, loaded, &articles)?;
+    let pictures = &illustrations.pictures;
+    let input = issue_input(config, loaded, digest, plan, articles, pictures);
+    mail::inventory(&input, templates, without_password(config)?, signer)
+        .map_err(|error| Failure::of(exit_of(&error), &error))
+}
+
+/// The articles of an issue, rendered.
+fn with_bodies<'a>(
+    config: &Config,
+    loaded: &'a Loaded,
+    plan: &IssuePlan<'a>,
+) -> Result<Vec<(&'a Article, Arc<Body>)>, Failure> {
+    let links = match without_password(config)?.text_links {
+        TextLinks::Numbered => LinkStyle::Numbered,
+        TextLinks::Inline => LinkStyle::Inline,
+    };
+    let renderer = Renderer::new(Arc::clone(&loaded.site)).with_links(links);
+    let bodies = renderer.render_all(plan.articles.iter().copied())?;
+    let articles = plan.articles.iter();
+    let articles = articles.filter_map(|a| Some((*a, Arc::clone(bodies.get(&a.id)?))));
+    Ok(articles.collect())
 }
 
 /// An issue that was frozen just now.

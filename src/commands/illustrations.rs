@@ -331,7 +331,13 @@ fn wanted(
         wanted.roles.sort_unstable();
         wanted.roles.dedup();
     };
-    if let Some(logo) = &config.publication.logo {
+    let publication = &config.publication;
+    if let Some(logo) = publication
+        .theme
+        .logo
+        .as_ref()
+        .or(publication.logo.as_ref())
+    {
         let artwork = config.artwork.iter().find(|(_, url)| *url == logo.url);
         if let Some((file, url)) = artwork {
             want(url.as_str(), file, &[Role::Logo]);

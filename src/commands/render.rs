@@ -1,7 +1,9 @@
-//! `render`: the next issue as files, to look at before anybody gets it.
+//! `render`: the next issue as files, to look at before anybody gets it; also
+//! in other kinds than its own, and the notices that answer readers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
@@ -13,9 +15,12 @@ use super::{
     workspace,
 };
 use crate::{
-    domain::issue::IssuePlan,
+    config::Config,
+    domain::{digest::Digest, issue::IssuePlan, problem::suggestion},
     files::{self, Readers},
     links::Signer,
+    mail::{Notice, NoticeInput, Pictures, Rendered, dkim::Keys, render_notice},
+    templates::Templates,
 };
 
 /// Write the next issue as issue.html, issue.txt and issue.eml
@@ -24,17 +29,30 @@ use crate::{
 Examples:
   letterpress render weekly --out preview
   letterpress --at 2026-12-04T07:00:00+02:00 render weekly --out preview
+  letterpress render weekly --kind letter --out preview
+  letterpress render --kind confirm --out preview      writes confirm.html, .txt and .eml
+  letterpress render weekly --context                  everything its templates can see
 
 Shows what the next issue would be now, filled for a sample reader. Nothing is
 sent, and the ledger stays as it is. The pictures are copied into mail/ beside
 issue.html, which shows them from there; in issue.eml they have the addresses
-that readers get.")]
+that readers get. `confirm`, `welcome` and `goodbye` answer readers; without
+DIGEST they speak of the first one.")]
 pub struct Render {
     /// Which digest
-    digest: String,
+    #[arg(required_unless_present = "kind")]
+    digest: Option<String>,
     /// The folder for the three files
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "context")]
+    out: Option<PathBuf>,
+    /// Show it as this kind: digest, letter, announcement, one of your own, or
+    /// confirm, welcome, goodbye
+    #[arg(long, value_name = "KIND")]
+    kind: Option<String>,
+    /// Print what the templates of the digest can see, with the values of the
+    /// next issue
+    #[arg(long, conflicts_with = "out")]
+    context: bool,
 }
 
 #[derive(Serialize)]
@@ -48,14 +66,32 @@ struct Files {
 /// # Errors
 /// When there is nothing to render or a template fails.
 pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
-    // 1. What the next issue would carry.
     let (config, _) = workspace::configuration(context)?;
-    let digest = freezing::chosen(&config, Some(&args.digest))?[0];
-    let store = workspace::existing_ledger(context, &config).await?;
-    let known = workspace::known(&config, store.as_ref(), digest).await?;
+    let digests = freezing::chosen(&config, args.digest.as_deref())?;
+    let digest = digests.first().copied().ok_or_else(|| {
+        Failure::new(Exit::Config, "letterpress.toml has no [[digest]]")
+            .hint("docs/configuration.md shows one")
+    })?;
+    let notice = args.kind.as_deref().and_then(Notice::from_name);
+    match notice {
+        Some(notice) => show_notice(context, &config, digest, notice, args).await,
+        None => show_issue(context, &config, digest, args).await,
+    }
+}
+
+async fn show_issue(
+    context: &Context,
+    config: &Config,
+    digest: &Digest,
+    args: &Render,
+) -> Result<Exit, Failure> {
+    // 1. What the next issue would carry.
+    let store = workspace::existing_ledger(context, config).await?;
+    let known = workspace::known(config, store.as_ref(), digest).await?;
     let remembered = workspace::remembered(store.as_ref()).await?;
-    let loaded = workspace::articles(context, &config, &remembered)?;
-    let (templates, template_problems) = workspace::templates(&config);
+    let loaded = workspace::articles(context, config, &remembered)?;
+    let (templates, template_problems) = workspace::templates(config);
+    refuse_unknown_kind(args.kind.as_deref(), &templates)?;
     let now = context.clock.start();
     let due = digest
         .schedule
@@ -67,14 +103,24 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     if plan.articles.is_empty() {
         return Err(workspace::nothing_new(digest));
     }
-    // 2. The rendering, the three files, and the pictures.
+    let in_kind = Digest {
+        template: args.kind.clone().unwrap_or(digest.template.clone()),
+        ..digest.clone()
+    };
     let signer = Signer::new(&known.install_key);
-    let keys = freezing::signing_keys(&config)?;
+    // 2. The list of what its templates see, or
+    let Some(out) = &args.out else {
+        let seen = freezing::inventory(config, &loaded, &templates, &in_kind, &plan, &signer)?;
+        context.talk.data(&seen, || seen.lines())?;
+        return Ok(Exit::Done);
+    };
+    // 3. the rendering, the three files, and the pictures.
+    let keys = freezing::signing_keys(config)?;
     let (rendered, illustrations) = freezing::render(
-        &config,
+        config,
         &loaded,
         &templates,
-        digest,
+        &in_kind,
         &plan,
         &signer,
         keys.as_ref(),
@@ -84,20 +130,98 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
     // The pictures are nowhere else yet: the file shows those beside it.
     let base_url = &config.publication.base_url;
     let html = illustrations.at(&format!("{FOLDER}/"), &rendered.html, base_url);
-    illustrations.write(&args.out.join(FOLDER), &rendered.html)?;
+    illustrations.write(&out.join(FOLDER), &rendered.html)?;
+    let name = format!("issue {}/{}", digest.name, plan.number);
+    report(context, rendered, &html, (out, "issue"), name)
+}
+
+fn refuse_unknown_kind(kind: Option<&str>, templates: &Templates) -> Result<(), Failure> {
+    let Some(kind) = kind.filter(|kind| !templates.has_kind(kind)) else {
+        return Ok(());
+    };
+    let mut kinds = templates.kinds();
+    kinds.extend(Notice::ALL.map(|notice| notice.name().to_owned()));
+    let failure = Failure::new(Exit::Usage, format!("there is no kind `{kind}`"));
+    let known = kinds.iter().map(String::as_str);
+    Err(failure.hint(match suggestion(kind, known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are: {}", kinds.join(", ")),
+    }))
+}
+
+async fn show_notice(
+    context: &Context,
+    config: &Config,
+    digest: &Digest,
+    notice: Notice,
+    args: &Render,
+) -> Result<Exit, Failure> {
+    let Some(out) = &args.out else {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("`{}` is not made of an issue", notice.name()),
+        )
+        .hint("docs/templates.md lists what notices see; `--context` needs a digest"));
+    };
+    let store = workspace::existing_ledger(context, config).await?;
+    let known = workspace::known(config, store.as_ref(), digest).await?;
+    let (templates, problems) = workspace::templates(config);
+    workspace::tell_problems(context, &problems);
+    let keys = freezing::signing_keys(config)?;
+    let signer = Signer::new(&known.install_key);
+    let now = context.clock.start();
+    let rendered = draw(notice, config, &templates, digest, &signer, keys, now)?;
+    let html = rendered.html.clone();
+    let name = notice.name();
+    report(context, rendered, &html, (out, name), name.to_owned())
+}
+
+/// A notice for a sample reader of the digest.
+///
+/// # Errors
+/// When a template fails: exit 65; and exit 78 where there is no page to lead to.
+pub(super) fn draw(
+    notice: Notice,
+    config: &Config,
+    templates: &Templates,
+    digest: &Digest,
+    signer: &Signer,
+    keys: Option<Keys>,
+    now: DateTime<Utc>,
+) -> Result<Rendered, Failure> {
+    let publication = &config.publication;
+    let input = NoticeInput {
+        publication,
+        digest,
+        pictures: &Pictures::default(),
+        date: now.with_timezone(&publication.timezone).fixed_offset(),
+    };
+    let settings = freezing::without_password(config)?;
+    render_notice(notice, &input, templates, settings, signer, keys.as_ref())
+        .map_err(|error| Failure::of(freezing::exit_of(&error), &error))
+}
+
+/// Writes the three files and says what they are.
+fn report(
+    context: &Context,
+    rendered: Rendered,
+    html: &str,
+    (out, stem): (&Path, &str),
+    what: String,
+) -> Result<Exit, Failure> {
     let mut written = Vec::new();
-    for (name, bytes) in [
-        ("issue.html", html.as_bytes()),
-        ("issue.txt", rendered.text.as_bytes()),
-        ("issue.eml", rendered.eml.as_slice()),
+    for (end, bytes) in [
+        ("html", html.as_bytes()),
+        ("txt", rendered.text.as_bytes()),
+        ("eml", rendered.eml.as_slice()),
     ] {
-        let path = args.out.join(name);
+        let path = out.join(format!("{stem}.{end}"));
         files::write_if_changed(&path, bytes, Readers::Everybody)
             .map_err(|error| Failure::of(Exit::Io, &error))?;
         written.push(path);
     }
     let report = Files {
-        issue: format!("{}/{}", digest.name, plan.number),
+        issue: what.trim_start_matches("issue ").to_owned(),
         html_bytes: rendered.html.len(),
         subject: rendered.subject,
         files: written,
@@ -111,8 +235,8 @@ pub async fn run(context: &Context, args: &Render) -> Result<Exit, Failure> {
             .join("\n")
     })?;
     context.talk.say(format!(
-        "issue {}: {} ({} bytes of HTML)",
-        report.issue, report.subject, report.html_bytes
+        "{what}: {} ({} bytes of HTML)",
+        report.subject, report.html_bytes
     ));
     Ok(Exit::Done)
 }

@@ -15,12 +15,12 @@ use crate::{
         delivery::State,
         fingerprint::Fingerprint,
         issue::IssueState,
-        language::is_english,
     },
     feed::{self, Place, Stream},
     mail::{Edition, Everybody, LETTER_CLASS},
     pages::{self, FeedFile, Feeds, Input, Letter, Page, PagesError, Target},
     store::{IssueSummary, Store},
+    templates::Templates,
 };
 
 /// Makes every page, unless `content.pages` says that there are none.
@@ -37,7 +37,7 @@ pub async fn publish(
         return Ok(());
     }
     let Checked { loaded, templates } = checked;
-    let letters = letters(config, store).await?;
+    let letters = letters(config, templates, store).await?;
     let renderer = Renderer::new(std::sync::Arc::clone(&loaded.site));
     let feeds = feeds(loaded);
     let input = Input {
@@ -108,7 +108,13 @@ impl From<PagesError> for Failure {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub(super) async fn letters(config: &Config, store: &Store) -> Result<Vec<Letter>, Failure> {
+pub(super) async fn letters(
+    config: &Config,
+    templates: &Templates,
+    store: &Store,
+) -> Result<Vec<Letter>, Failure> {
+    let words = templates.words(&config.publication.language);
+    let readers = words.say("our-readers", &[]);
     let issues = store
         .issues(usize::MAX)
         .await
@@ -119,7 +125,7 @@ pub(super) async fn letters(config: &Config, store: &Store) -> Result<Vec<Letter
             .edition(issue.id)
             .await
             .map_err(workspace::store_failure)?;
-        letters.extend(frozen.and_then(|frozen| letter(config, issue, &frozen.bytes)));
+        letters.extend(frozen.and_then(|frozen| letter(config, &readers, issue, &frozen.bytes)));
     }
     Ok(letters)
 }
@@ -136,14 +142,10 @@ fn went_out(issue: &IssueSummary) -> bool {
 }
 
 /// An edition that this version cannot read has no page; its readers have it.
-fn letter(config: &Config, issue: IssueSummary, edition: &[u8]) -> Option<Letter> {
+fn letter(config: &Config, readers: &str, issue: IssueSummary, edition: &[u8]) -> Option<Letter> {
     let publication = &config.publication;
     let everybody = Everybody {
-        address: if is_english(&publication.language) {
-            "our readers"
-        } else {
-            "…"
-        },
+        address: readers,
         base_url: &publication.base_url,
     };
     let edition = Edition::from_bytes(edition).ok()?.for_the_web(everybody)?;

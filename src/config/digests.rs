@@ -8,13 +8,10 @@ use toml::Spanned;
 use super::{findings::Findings, raw::RawDigest};
 use crate::domain::{
     article::Slug,
-    digest::{Digest, FirstIssue},
+    digest::{Digest, FirstIssue, Shown},
     schedule::Schedule,
     text::one_line,
 };
-
-const SUBJECT: &str =
-    "{{ issue.lead.title }}{% if issue.rest %} and {{ issue.rest | length }} more{% endif %}";
 
 /// Checks every digest; those with errors are left out.
 pub(super) fn check(
@@ -99,6 +96,16 @@ fn one(raw: RawDigest, offset: usize, zone: Tz, findings: &mut Findings<'_>) -> 
     }
     let on_uncertain =
         super::mailing::on_uncertain(raw.on_uncertain.as_ref(), "digest.on_uncertain", findings);
+    let content = match raw.content.as_ref().map(|t| t.get_ref().as_str()) {
+        None => Some(None),
+        Some("full") => Some(Some(Shown::Full)),
+        Some("summary") => Some(Some(Shown::Summary)),
+        Some(other) => {
+            let what = format!("digest.content is `{other}`");
+            findings.at(raw.content.as_ref(), what, "use \"full\" or \"summary\"");
+            None
+        }
+    };
     let sections = slugs(&raw.sections, findings);
     let tags = slugs(&raw.tags, findings);
     let name = name?;
@@ -119,7 +126,8 @@ fn one(raw: RawDigest, offset: usize, zone: Tz, findings: &mut Findings<'_>) -> 
         first_issue: first_issue?,
         max_late: chrono::Duration::from_std(max_late?).ok()?,
         on_uncertain: on_uncertain?,
-        subject: raw.subject.unwrap_or_else(|| SUBJECT.to_owned()),
+        content: content?,
+        subject: raw.subject,
     })
 }
 

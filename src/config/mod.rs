@@ -11,6 +11,7 @@ mod raw;
 mod relays;
 pub mod secret;
 pub mod settings;
+mod theme;
 
 use std::{
     fs, io,
@@ -23,7 +24,7 @@ use url::Url;
 pub use self::{dkim::parse_selector, mailing::parse_domain};
 use self::{
     findings::Findings,
-    raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore},
+    raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore, RawTheme},
     settings::{Compression, Durability, MailSettings, StoreSettings},
 };
 use crate::domain::{
@@ -132,8 +133,13 @@ impl Config {
         let mut findings = Findings::new(name, text);
         let raw = read_raw(text, &mut findings)
             .ok_or_else(|| ConfigError::Invalid(findings.problems()))?;
-        let (publication, artwork, content_dir) =
-            publication(raw.publication, &raw.content, &root, &mut findings);
+        let (publication, artwork, content_dir) = publication(
+            raw.publication,
+            &raw.content,
+            &raw.theme,
+            &root,
+            &mut findings,
+        );
         let zone = publication.as_ref().map_or(chrono_tz::UTC, |p| p.timezone);
         let content = content_rules(&raw.content, &mut findings);
         let compress = publishing::compressions(&raw.content, &mut findings);
@@ -210,6 +216,7 @@ type PublicationParts = (Option<Publication>, Vec<(PathBuf, Url)>, PathBuf);
 fn publication(
     raw: Option<RawPublication>,
     content: &RawContent,
+    raw_theme: &RawTheme,
     root: &Path,
     findings: &mut Findings,
 ) -> PublicationParts {
@@ -252,18 +259,20 @@ fn publication(
         return (None, Vec::new(), content_dir);
     };
     let mut artwork = Vec::new();
+    let place = Place {
+        root,
+        content_dir: &content_dir,
+        base_url: &base_url,
+    };
+    let (theme, theme_artwork) = theme::check(raw_theme, &place, findings);
     let mut picture = |text: Option<&toml::Spanned<String>>, findings: &mut Findings| {
-        let place = Place {
-            root,
-            content_dir: &content_dir,
-            base_url: &base_url,
-        };
         let (file, logo) = place.measure(text?, findings)?;
         artwork.push((file, logo.url.clone()));
         Some(logo)
     };
     let logo = picture(raw.logo.as_ref(), findings);
     let icon = picture(raw.icon.as_ref(), findings);
+    artwork.extend(theme_artwork);
     let publication = Publication {
         id_authority: id_authority(raw.id_authority.as_ref(), &base_url, findings),
         description: raw
@@ -283,6 +292,7 @@ fn publication(
         timezone,
         logo,
         icon,
+        theme,
     };
     (Some(publication), artwork, content_dir)
 }

@@ -26,6 +26,8 @@ pub(super) struct Raw {
     pub(super) serve: RawServe,
     #[serde(default)]
     pub(super) subscribers: RawSubscribers,
+    #[serde(default)]
+    pub(super) theme: RawTheme,
 }
 
 type Text = Option<Spanned<String>>;
@@ -80,6 +82,7 @@ pub(super) struct RawDigest {
     pub(super) first_issue: Text,
     pub(super) max_late: Text,
     pub(super) on_uncertain: Text,
+    pub(super) content: Text,
     pub(super) subject: Option<String>,
 }
 
@@ -175,8 +178,54 @@ pub(super) struct RawSubscribers {
     pub(super) seed_file: Option<String>,
 }
 
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawTheme {
+    #[serde(default)]
+    pub(super) light: RawPalette,
+    #[serde(default)]
+    pub(super) dark: RawPalette,
+    pub(super) text_font: Text,
+    pub(super) heading_font: Text,
+    pub(super) label_font: Text,
+    pub(super) logo: Text,
+    pub(super) footer: Option<String>,
+    #[serde(default)]
+    pub(super) links: Vec<RawFooterLink>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawPalette {
+    pub(super) background: Text,
+    pub(super) paper: Text,
+    pub(super) ink: Text,
+    pub(super) quiet: Text,
+    pub(super) accent: Text,
+    pub(super) line: Text,
+}
+
+impl RawPalette {
+    /// The colour of this key, where it is written.
+    pub(super) fn get(&self, key: &str) -> Option<&Spanned<String>> {
+        match key {
+            "background" => self.background.as_ref(),
+            "paper" => self.paper.as_ref(),
+            "ink" => self.ink.as_ref(),
+            "quiet" => self.quiet.as_ref(),
+            "accent" => self.accent.as_ref(),
+            "line" => self.line.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct RawFooterLink {
+    pub(super) title: Text,
+    pub(super) url: Text,
+}
+
 /// Every key of the file by table; `[[digest]]` and `authors` are lists of tables.
-const KEYS: [(&str, &[&str]); 14] = [
+const KEYS: [(&str, &[&str]); 18] = [
     (
         "",
         &[
@@ -189,6 +238,7 @@ const KEYS: [(&str, &[&str]); 14] = [
             "store",
             "serve",
             "subscribers",
+            "theme",
         ],
     ),
     (
@@ -236,6 +286,7 @@ const KEYS: [(&str, &[&str]); 14] = [
             "first_issue",
             "max_late",
             "on_uncertain",
+            "content",
             "subject",
         ],
     ),
@@ -300,7 +351,26 @@ const KEYS: [(&str, &[&str]); 14] = [
     ("bounces", &["source", "domain"]),
     ("store", &["url", "durability", "allow_network_file_system"]),
     ("serve", &["public_url", "listen", "trusted_proxies"]),
+    (
+        "theme",
+        &[
+            "light",
+            "dark",
+            "text_font",
+            "heading_font",
+            "label_font",
+            "logo",
+            "footer",
+            "links",
+        ],
+    ),
+    ("theme.light", PALETTE),
+    ("theme.dark", PALETTE),
+    ("theme.links", &["title", "url"]),
 ];
+
+/// Keys of `[theme.light]` and `[theme.dark]`.
+const PALETTE: &[&str] = &["background", "paper", "ink", "quiet", "accent", "line"];
 
 /// Keys of `[subscribers]`, and of any table not listed above.
 const SUBSCRIBERS: &[&str] = &["seed_file"];

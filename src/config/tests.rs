@@ -193,3 +193,44 @@ fn a_dkim_table_needs_selector_and_key_and_signs_as_the_sender_unless_told() {
     assert!(found.contains("mail.dkim.selector is missing"), "{found}");
     assert!(found.contains("mail.dkim.key_file is missing"), "{found}");
 }
+
+#[test]
+fn a_theme_is_checked_for_what_people_cannot_read_with_the_line_and_a_remedy() {
+    let with = |theme: &str| format!("{GOOD}\n{theme}");
+    let (config, warnings) = parse(&with(
+        "[theme]\nheading_font = \"Palatino, 'Book Antiqua', serif\"\n[theme.light]\naccent = \"#05a\"\n",
+    ))
+    .unwrap();
+    assert_eq!(warnings, []);
+    let theme = &config.publication.theme;
+    assert_eq!(theme.heading_font, "Palatino, \"Book Antiqua\", serif");
+    assert_eq!(theme.light.accent.to_string(), "#0055aa");
+    // By night the same colour, as light as it must be.
+    assert!(theme.dark.accent.contrast(theme.dark.paper) >= 4.5);
+    assert_ne!(
+        theme.dark.accent,
+        crate::domain::theme::Palette::dark().accent
+    );
+
+    let (_, warnings) = parse(&with("[theme.light]\nquiet = \"#777777\"\n")).unwrap();
+    let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        warnings[0].starts_with("letterpress.toml:18: warning: theme.light: `quiet` on "),
+        "{warnings:?}"
+    );
+    assert!(warnings[0].ends_with("people need 4.5 to 1 to read it; #656565 would do"));
+
+    let found = problems(&with(
+        "[theme]\ntext_font = \"x; } body { display: none\"\nlinks = [{ title = \"x\", url = \"javascript:1\" }]\n\
+         [theme.dark]\nink = \"#333\"\naccent = \"red\"\n",
+    ))
+    .join("\n");
+    for wanted in [
+        "letterpress.toml:18: error: theme.text_font is no list of fonts",
+        "letterpress.toml:19: error: `javascript:1` is no address a letter can link to",
+        "letterpress.toml:21: error: theme.dark: `ink` on `paper` has a contrast of 1.",
+        "letterpress.toml:22: error: `red` is no colour; write it as `#rrggbb`",
+    ] {
+        assert!(found.contains(wanted), "{wanted} is not in {found}");
+    }
+}

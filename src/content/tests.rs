@@ -42,6 +42,7 @@ impl World {
                 logo: None,
                 icon: None,
                 rights: None,
+                theme: Default::default(),
             },
             rules: ContentRules {
                 pages: true,

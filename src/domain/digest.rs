@@ -17,6 +17,32 @@ pub enum FirstIssue {
     Period,
 }
 
+/// How much of an article an issue shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Shown {
+    /// Its headline.
+    Title,
+    /// Headline and summary; of the lead, its opening.
+    Summary,
+    /// All of it.
+    Full,
+}
+
+impl Shown {
+    /// As templates and settings write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Summary => "summary",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// Kinds of letters whose lead is there to be read in the letter itself.
+const KINDS_IN_FULL: [&str; 2] = ["letter", "announcement"];
+
 /// A recurring mailing.
 #[derive(Debug, Clone)]
 pub struct Digest {
@@ -42,11 +68,25 @@ pub struct Digest {
     pub max_late: Duration,
     /// What to do with its uncertain deliveries, if not what `[mail]` says.
     pub on_uncertain: Option<OnUncertain>,
-    /// Template of the subject line.
-    pub subject: String,
+    /// How much of each article is shown; where absent the kind decides.
+    pub content: Option<Shown>,
+    /// Template of the subject line; where absent that of its kind.
+    pub subject: Option<String>,
 }
 
 impl Digest {
+    /// How much of the article at this place of an issue is shown, if there
+    /// is room for it; the lead is at 0.
+    #[must_use]
+    pub fn shown(&self, at: usize) -> Shown {
+        let is_to_be_read = at == 0 && KINDS_IN_FULL.contains(&self.template.as_str());
+        match self.content {
+            Some(shown) => shown,
+            None if is_to_be_read => Shown::Full,
+            None => Shown::Summary,
+        }
+    }
+
     /// Whether an article belongs to what this digest is about.
     #[must_use]
     pub fn selects(&self, article: &Article) -> bool {

@@ -11,18 +11,7 @@ pub fn direction(language: &str) -> &'static str {
     }
 }
 
-/// In words for English, as ISO 8601 for any other language.
-#[must_use]
-pub fn date_text(date: DateTime<FixedOffset>, language: &str) -> String {
-    let format = if is_english(language) {
-        "%A, %-d %B %Y"
-    } else {
-        "%Y-%m-%d"
-    };
-    date.format(format).to_string()
-}
-
-/// As [`date_text`], without the day of the week.
+/// A day in words for English, as ISO 8601 for any other language.
 #[must_use]
 pub fn day_text(date: DateTime<FixedOffset>, language: &str) -> String {
     let format = if is_english(language) {
@@ -33,9 +22,7 @@ pub fn day_text(date: DateTime<FixedOffset>, language: &str) -> String {
     date.format(format).to_string()
 }
 
-/// Whether the tag names English, of whatever region.
-#[must_use]
-pub fn is_english(language: &str) -> bool {
+fn is_english(language: &str) -> bool {
     primary(language) == "en"
 }
 
@@ -57,7 +44,7 @@ mod tests {
     #[test]
     fn a_date_is_in_words_where_we_know_them() {
         let date = DateTime::parse_from_rfc3339("2026-11-27T07:00:00+02:00").unwrap();
-        assert_eq!(date_text(date, "EN-za"), "Friday, 27 November 2026");
-        assert_eq!(date_text(date, "xh"), "2026-11-27");
+        assert_eq!(day_text(date, "EN-za"), "27 November 2026");
+        assert_eq!(day_text(date, "xh"), "2026-11-27");
     }
 }

@@ -18,3 +18,4 @@ pub mod publication;
 pub mod schedule;
 pub mod subscriber;
 pub mod text;
+pub mod theme;

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::domain::problem::Level;
+use crate::domain::{problem::Level, theme::Theme};
 
 /// A person who writes; all of them appear in every format.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -55,6 +55,8 @@ pub struct Publication {
     pub icon: Option<Logo>,
     /// The line about rights, if any.
     pub rights: Option<String>,
+    /// How letters and pages look.
+    pub theme: Theme,
 }
 
 impl Publication {

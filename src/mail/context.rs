@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{
     opening::opening,
-    pictures::{describe_hero, describe_logo},
+    pictures::{Pictures, describe_hero, describe_logo},
     render::IssueInput,
     slot::Marks,
 };
@@ -18,46 +18,57 @@ use crate::{
     config::settings::MailSettings,
     domain::{
         article::{Article, Body, SafeHtml},
-        language::{date_text, direction},
-        publication::Author,
+        digest::Digest,
+        language::direction,
+        publication::{Author, Publication},
         text::{cut, many_lines, one_line},
     },
+    templates::{Templates, Words, describe_theme},
 };
 
 /// The names at the top.
-pub(super) const NAMES: [&str; 5] = ["publication", "digest", "issue", "reader", "list"];
+pub(super) const NAMES: [&str; 6] = ["publication", "theme", "digest", "issue", "reader", "list"];
 
 /// What a template sees, but for the subject, which is rendered from this.
 pub(super) struct IssueContext {
     publication: Value,
+    theme: Value,
     digest: Value,
     issue: BTreeMap<&'static str, Value>,
     list: Value,
+    /// Whether there is a page where readers choose.
+    has_preferences: bool,
 }
 
 impl IssueContext {
     /// Describes an issue.
-    pub(super) fn new(input: &IssueInput<'_>, settings: &MailSettings) -> Self {
+    pub(super) fn new(
+        input: &IssueInput<'_>,
+        settings: &MailSettings,
+        templates: &Templates,
+    ) -> Self {
+        let words = templates.words(&input.publication.language);
         let articles: Vec<Value> = input
             .articles
             .iter()
-            .map(|(article, body)| describe_article(article, body, input))
+            .enumerate()
+            .map(|(at, (article, body))| {
+                let mut described = describe_article(article, body, input, words);
+                described.insert("shown", input.shown(at).as_str().into());
+                described.insert("anchor", format!("a{}", at + 1).into());
+                described.into()
+            })
             .collect();
-        let postal = settings.list.postal_address.as_deref();
         Self {
-            publication: describe_publication(input),
-            digest: map([
-                ("name", input.digest.name.as_str().into()),
-                ("title", one_line(&input.digest.title).into()),
-            ]),
+            publication: describe_publication(input.publication, input.pictures),
+            theme: describe_theme(&input.publication.theme),
+            digest: describe_digest(input.digest),
             issue: BTreeMap::from([
                 ("number", input.number.into()),
                 ("date", input.date.to_rfc3339().into()),
-                (
-                    "date_text",
-                    date_text(input.date, &input.publication.language).into(),
-                ),
+                ("date_text", words.weekday_and_day(input.date).into()),
                 ("preheader", preheader(input).into()),
+                ("web_url", input.web_url().into()),
                 ("lead", articles.first().cloned().into()),
                 (
                     "rest",
@@ -65,7 +76,8 @@ impl IssueContext {
                 ),
                 ("articles", articles.into()),
             ]),
-            list: map([("postal_address", postal.map(many_lines).into())]),
+            list: describe_list(settings),
+            has_preferences: settings.public_url.is_some(),
         }
     }
 
@@ -82,11 +94,16 @@ impl IssueContext {
     pub(super) fn for_body(mut self, subject: &str, marks: &Marks) -> Context {
         self.issue.insert("subject", subject.into());
         let mut context = self.for_subject();
+        context.insert_value("theme", self.theme);
         context.insert_value("list", self.list);
         let reader = map([
             ("name", marks.name().into()),
             ("address", marks.address().into()),
             ("unsubscribe_url", marks.unsubscribe_url().into()),
+            (
+                "preferences_url",
+                self.has_preferences.then(|| marks.preferences_url()).into(),
+            ),
         ]);
         context.insert_value("reader", reader);
         context
@@ -97,8 +114,24 @@ pub(super) fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value 
     BTreeMap::from(entries).into()
 }
 
-fn describe_publication(input: &IssueInput<'_>) -> Value {
-    let publication = input.publication;
+pub(super) fn describe_digest(digest: &Digest) -> Value {
+    map([
+        ("name", digest.name.as_str().into()),
+        ("title", one_line(&digest.title).into()),
+    ])
+}
+
+pub(super) fn describe_list(settings: &MailSettings) -> Value {
+    let postal = settings.list.postal_address.as_deref();
+    map([("postal_address", postal.map(many_lines).into())])
+}
+
+pub(super) fn describe_publication(publication: &Publication, pictures: &Pictures) -> Value {
+    let logo = publication
+        .theme
+        .logo
+        .as_ref()
+        .or(publication.logo.as_ref());
     map([
         ("title", one_line(&publication.title).into()),
         ("description", one_line(&publication.description).into()),
@@ -107,23 +140,24 @@ fn describe_publication(input: &IssueInput<'_>) -> Value {
         ("dir", direction(&publication.language).into()),
         (
             "logo",
-            publication
-                .logo
-                .as_ref()
-                .map(|logo| describe_logo(logo, input.pictures))
-                .into(),
+            logo.map(|logo| describe_logo(logo, pictures)).into(),
         ),
         ("rights", line(publication.rights.as_deref())),
     ])
 }
 
-fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> Value {
+fn describe_article(
+    article: &Article,
+    body: &Body,
+    input: &IssueInput<'_>,
+    words: Words<'_>,
+) -> BTreeMap<&'static str, Value> {
     let publication = input.publication;
     let authors: Vec<Value> = article.authors.iter().map(describe_author).collect();
     let url = web(&article.url).unwrap_or(publication.base_url.as_str());
     let language = article.language.as_ref().unwrap_or(&publication.language);
     let (opening_html, opening) = opening(body).map(|o| (o.html, o.text)).unzip();
-    map([
+    BTreeMap::from([
         ("title", one_line(&article.title).into()),
         ("kicker", line(article.kicker.as_deref())),
         ("standfirst", line(article.standfirst.as_deref())),
@@ -131,7 +165,7 @@ fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> V
         ("url", url.into()),
         ("section", describe_section(article, input)),
         ("authors", authors.into()),
-        ("authors_line", authors_line(&article.authors).into()),
+        ("authors_line", authors_line(&article.authors, words).into()),
         ("tags", describe_tags(article)),
         ("hero", describe_hero(article.hero.as_ref(), input.pictures)),
         ("html", html(&input.pictures.in_text(&body.html))),
@@ -139,10 +173,11 @@ fn describe_article(article: &Article, body: &Body, input: &IssueInput<'_>) -> V
         ("opening_html", opening_html.as_ref().map(html).into()),
         ("opening", opening.into()),
         ("language", language.as_str().into()),
+        ("dir", direction(language).into()),
         ("published", article.published.to_rfc3339().into()),
         (
             "published_text",
-            date_text(article.published, &publication.language).into(),
+            words.weekday_and_day(article.published).into(),
         ),
     ])
 }
@@ -202,31 +237,10 @@ fn preheader(input: &IssueInput<'_>) -> String {
         })
 }
 
-/// `A`, `A and B`, `A, B and C`.
-fn authors_line(authors: &[Author]) -> String {
+fn authors_line(authors: &[Author], words: Words<'_>) -> String {
     let names: Vec<String> = authors
         .iter()
         .map(|author| one_line(&author.name))
         .collect();
-    match names.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_authors_are_named_in_one_line() {
-        let all = |names: &[&str]| {
-            let authors: Vec<Author> = names.iter().copied().map(Author::named).collect();
-            authors_line(&authors)
-        };
-        assert_eq!(all(&["A"]), "A");
-        assert_eq!(all(&["A", "B"]), "A and B");
-        assert_eq!(all(&["A", "B", "C"]), "A, B and C");
-    }
+    words.list(&names)
 }

@@ -44,6 +44,15 @@ pub(super) struct Facts {
     pub(super) bounce_domain: Option<String>,
     /// What the token follows in an https unsubscribe link.
     pub(super) unsubscribe_page: Option<String>,
+    /// What the token follows in a link to the reader's choices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) preferences_page: Option<String>,
+    /// What the token follows in a link that says yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) confirm_page: Option<String>,
+    /// Where everybody can read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) web_url: Option<String>,
     /// What the token follows in a mailto unsubscribe link.
     pub(super) unsubscribe_mailto: String,
     pub(super) digest: DigestTag,
@@ -245,6 +254,9 @@ impl Facts {
             sender: "letters@magazine.example.org".to_owned(),
             bounce_domain: None,
             unsubscribe_page: None,
+            preferences_page: None,
+            confirm_page: None,
+            web_url: None,
             unsubscribe_mailto: String::new(),
             digest: DigestTag([0; 8]),
             dkim: None,

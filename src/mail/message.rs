@@ -166,6 +166,8 @@ pub(super) struct Reader<'a> {
     name: Option<String>,
     address: &'a str,
     message_id: String,
+    payload: Payload,
+    signer: &'a Signer,
     token: String,
 }
 
@@ -173,7 +175,7 @@ impl<'a> Reader<'a> {
     pub(super) fn of_facts(
         facts: &'a super::edition::Facts,
         to: &Addressed<'a>,
-        signer: &Signer,
+        signer: &'a Signer,
     ) -> Self {
         let name = to
             .name
@@ -190,6 +192,8 @@ impl<'a> Reader<'a> {
             address: to.address.expose(),
             message_id: signer.message_id(to.issue, to.delivery, to.issue_number, domain),
             token: signer.token(Purpose::Unsubscribe, &payload),
+            payload,
+            signer,
         }
     }
 
@@ -211,6 +215,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The reader's own page below `base`.
+    fn page(&self, base: &Option<String>, purpose: Purpose) -> Cow<'_, str> {
+        let base = base.as_deref().unwrap_or_default();
+        format!("{base}{}", self.signer.token(purpose, &self.payload)).into()
+    }
+
     fn value<'v>(&'v self, slot: &'v Slot) -> Cow<'v, str> {
         match slot {
             Slot::Name(fallback) => self.name.as_deref().unwrap_or(fallback).into(),
@@ -219,6 +229,8 @@ impl<'a> Reader<'a> {
                 Some(page) => format!("{page}{}", self.token).into(),
                 None => format!("{}{}", self.edition.unsubscribe_mailto, self.token).into(),
             },
+            Slot::PreferencesUrl => self.page(&self.edition.preferences_page, Purpose::Manage),
+            Slot::ConfirmUrl => self.page(&self.edition.confirm_page, Purpose::Confirm),
             Slot::To => {
                 let name = self.name.as_deref().unwrap_or_default();
                 mailbox(name, self.address, "To: ".len()).into()

@@ -7,24 +7,30 @@
 mod context;
 pub mod dkim;
 mod edition;
+mod finish;
+mod inventory;
 mod linking;
 mod message;
 mod mime;
+mod notice;
 mod opening;
 mod pictures;
 mod rehearsal;
 mod render;
 mod slot;
 pub mod smtp;
+mod styling;
 mod tags;
 mod web;
 
 pub use self::{
     edition::{Edition, EditionError},
+    inventory::{Inventory, inventory},
     message::{Addressed, Composer, Message},
     mime::WireError,
+    notice::{CONFIRM_HOURS, Notice, NoticeInput, render_notice},
     pictures::{Inline, PICTURE_FOLDER, Pictures, Role, Shown, fitted, pictures_in},
-    rehearsal::check_templates,
+    rehearsal::{check_notices, check_templates},
     render::{IssueInput, RenderError, Rendered, render, subject_line},
     slot::{BrokenMark, Place, Slot, SlotUse},
     web::{Everybody, LETTER_CLASS, WebEdition},

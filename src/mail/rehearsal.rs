@@ -8,6 +8,7 @@ use url::Url;
 
 use super::{
     context,
+    notice::{NOTICE_NAMES, Notice, NoticeInput, render_notice},
     pictures::Pictures,
     render::{CONFIG, IssueInput, RenderError, render},
 };
@@ -15,7 +16,7 @@ use crate::{
     config::settings::MailSettings,
     domain::{
         article::{Article, ArticleId, Body, Picture, PictureType, SafeHtml, Slug, Tag},
-        digest::Digest,
+        digest::{Digest, Shown},
         fingerprint::Fingerprint,
         problem::{Problem, suggestion},
         publication::{Author, Publication},
@@ -24,9 +25,10 @@ use crate::{
     templates::Templates,
 };
 
-/// What is wrong with the template and the subject of `digest`: both are
-/// rendered with six articles that have everything, and with a single one
-/// that has nothing but a title.
+/// What is wrong with the template and the subject of `digest`: they are
+/// rendered with six articles that have everything, shown in full, by their
+/// summaries and by their titles, and with a single one that has nothing but a
+/// title.
 #[must_use]
 pub fn check_templates(
     publication: &Publication,
@@ -37,13 +39,21 @@ pub fn check_templates(
     let mut problems = templates.unknown_names(&digest.template, &context::NAMES);
     let full = full_article();
     let sparse = sparse_article();
-    for (article, body, count) in [(&full.0, &full.1, 6), (&sparse.0, &sparse.1, 1)] {
+    let everything = [
+        (&full, 6, Shown::Full),
+        (&full, 6, Shown::Summary),
+        (&full, 6, Shown::Title),
+        (&sparse, 1, Shown::Summary),
+    ];
+    for ((article, body), count, shown) in everything {
         let input = IssueInput {
             publication,
             digest,
             sections: &BTreeMap::new(),
             number: 1,
             articles: vec![(article, Arc::clone(body)); count],
+            shown: vec![shown; count],
+            has_page: true,
             pictures: &Pictures::default(),
             date: article.published,
         };
@@ -52,9 +62,40 @@ pub fn check_templates(
             problems.push(problem(&error));
         }
     }
+    tidied(problems)
+}
+
+/// What is wrong with the templates of notices, for readers of `digest`.
+#[must_use]
+pub fn check_notices(
+    publication: &Publication,
+    digest: &Digest,
+    templates: &Templates,
+    settings: &MailSettings,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let input = NoticeInput {
+        publication,
+        digest,
+        pictures: &Pictures::default(),
+        date: DateTime::default(),
+    };
+    for notice in Notice::ALL {
+        problems.extend(templates.unknown_names(notice.name(), &NOTICE_NAMES));
+        let signer = Signer::new(&[0; 32]);
+        match render_notice(notice, &input, templates, settings, &signer, None) {
+            // Nobody is asked to confirm where there is no page for it.
+            Ok(_) | Err(RenderError::NoPage { .. }) => {}
+            Err(error) => problems.push(problem(&error)),
+        }
+    }
+    tidied(problems)
+}
+
+/// In order, and each fault once: the name check knows no line; where
+/// rendering found the same, its finding says more.
+fn tidied(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort();
-    // The name check knows no line; where rendering found the same, its
-    // finding says more.
     let known: Vec<(String, bool)> = problems
         .iter()
         .map(|problem| (problem.what.clone(), problem.line.is_some()))
@@ -95,6 +136,7 @@ fn problem(error: &RenderError) -> Problem {
         | RenderError::Style { .. }
         | RenderError::StyleBlock { .. }
         | RenderError::Mark { .. }
+        | RenderError::NoPage { .. }
         | RenderError::Keys(_)
         | RenderError::Crypto(_)
         | RenderError::Wire { .. } => {

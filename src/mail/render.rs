@@ -4,27 +4,25 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, FixedOffset};
-use css_inline::{CSSInliner, InlineOptions};
 
 use super::{
     context::IssueContext,
     dkim,
     edition::{Edition, Facts, mailto_before_token},
+    finish::finish,
     linking::Linking,
-    message::{Addressed, Composer, Reader},
-    mime::{Content, WireError, check_wire, compose},
+    mime::{Content, WireError, compose},
     pictures::Pictures,
-    slot::{BrokenMark, Marks, Part},
+    slot::{BrokenMark, Marks},
+    styling::{inlined, tidy},
 };
 use crate::{
     config::settings::MailSettings,
     domain::{
-        address::EmailAddress,
         article::{Article, Body, Slug},
         collection::Section,
-        digest::Digest,
+        digest::{Digest, Shown},
         publication::Publication,
-        subscriber::SubscriberId,
         text::{cut, one_line},
     },
     links::{DigestTag, Signer},
@@ -44,10 +42,30 @@ pub struct IssueInput<'a> {
     pub number: u32,
     /// What the issue carries, in order; the first is the lead.
     pub articles: Vec<(&'a Article, Arc<Body>)>,
+    /// How much of each is shown, in the same order; where there are fewer
+    /// than articles, the digest decides.
+    pub shown: Vec<Shown>,
+    /// Whether the issue gets a page on the website.
+    pub has_page: bool,
     /// The copies of their pictures.
     pub pictures: &'a Pictures,
     /// The Date header and the date in the masthead: the same at every attempt.
     pub date: DateTime<FixedOffset>,
+}
+
+impl IssueInput<'_> {
+    /// Where everybody can read the issue, if anywhere.
+    pub(super) fn web_url(&self) -> Option<String> {
+        let base = &self.publication.base_url;
+        self.has_page
+            .then(|| format!("{base}letters/{}/{}/", self.digest.name, self.number))
+    }
+
+    /// How much of the article at this place is shown.
+    pub(super) fn shown(&self, at: usize) -> Shown {
+        let given = self.shown.get(at).copied();
+        given.unwrap_or_else(|| self.digest.shown(at))
+    }
 }
 
 /// An issue rendered: what is frozen, and what `render --out` shows, filled
@@ -125,6 +143,12 @@ pub enum RenderError {
     /// The cryptography does not sign.
     #[error(transparent)]
     Crypto(#[from] dkim::CryptoError),
+    /// A message with a link of the reader's own that leads nowhere.
+    #[error("`{kind}` needs a page to lead to: set `serve.public_url`")]
+    NoPage {
+        /// The kind.
+        kind: &'static str,
+    },
     /// A finished message would be unsafe to send.
     #[error("digest `{digest}`: no message of this issue can be sent")]
     Wire {
@@ -139,9 +163,7 @@ pub enum RenderError {
 /// Where settings are, in problems.
 pub(super) const CONFIG: &str = "letterpress.toml";
 /// Most characters of a Subject.
-const LONGEST_SUBJECT: usize = 255;
-/// Most bytes of the style block that Gmail keeps.
-const LARGEST_STYLE_BLOCK: usize = 8192;
+pub(super) const LONGEST_SUBJECT: usize = 255;
 
 /// Renders an issue, to be signed with `keys` where there are any.
 ///
@@ -159,27 +181,14 @@ pub fn render(
     let mut content = content(input, templates, settings, signer)?;
     content.facts.dkim = keys.map(|keys| keys.freeze(input.date));
 
-    // 2. What a reader would see.
-    let sample = Sample::new();
-    let to = sample.addressed(input.number);
-    let reader = Reader::of_facts(&content.facts, &to, signer);
-    let html = filled(&content.html, &reader);
-    let text = filled(&content.text, &reader);
-    content.facts.html_bytes = html.len();
-    content.facts.text_bytes = text.len();
-
-    // 3. Headers and encoding; the last look, with the readers most likely to
-    //    break something.
-    let edition = compose(input, settings, content);
-    let composer = Composer::new(edition.clone(), keys)?;
-    rehearse(&composer, input, signer)?;
-    Ok(Rendered {
-        html,
-        text,
-        subject: edition.subject().to_owned(),
-        eml: composer.message(&to, signer)?.to_bytes(),
-        edition,
-    })
+    // 2. Headers and encoding.
+    finish(
+        content,
+        |content| compose(input, settings, content),
+        (input.digest, input.number),
+        signer,
+        keys,
+    )
 }
 
 /// What the templates make of an issue, cut at the slots.
@@ -202,7 +211,7 @@ fn content(
         });
     }
     let marks = Marks::new(&signer.slot_key());
-    let context = IssueContext::new(input, settings);
+    let context = IssueContext::new(input, settings, templates);
     // The subject first: the others may print it.
     let subject = subject(digest, templates, &context)?;
     let linking = linking(input, templates, settings, &context)?;
@@ -211,14 +220,27 @@ fn content(
     let html = linking.in_html(&html);
     let text = templates.render_text(kind, &context)?;
     let text = tidy(&linking.in_text(&text));
+    let mut facts = facts(input.digest, settings, &subject);
+    facts.web_url = input.web_url();
+    cut_parts(&html, &text, &marks, kind, facts)
+}
+
+/// Both finished parts, cut at the slots.
+pub(super) fn cut_parts(
+    html: &str,
+    text: &str,
+    marks: &Marks,
+    kind: &str,
+    facts: Facts,
+) -> Result<Content, RenderError> {
     let broken = |source| RenderError::Mark {
         kind: kind.to_owned(),
         source,
     };
     Ok(Content {
-        html: marks.cut_html(&html).map_err(broken)?,
-        text: marks.cut_text(&text).map_err(broken)?,
-        facts: facts(input, settings, &subject),
+        html: marks.cut_html(html).map_err(broken)?,
+        text: marks.cut_text(text).map_err(broken)?,
+        facts,
     })
 }
 
@@ -252,21 +274,26 @@ pub fn subject_line(
     templates: &Templates,
     settings: &MailSettings,
 ) -> Result<String, RenderError> {
-    let context = IssueContext::new(input, settings);
+    let context = IssueContext::new(input, settings, templates);
     subject(input.digest, templates, &context)
 }
 
+/// The digest's own subject, else that of its kind.
 fn subject(
     digest: &Digest,
     templates: &Templates,
     context: &IssueContext,
 ) -> Result<String, RenderError> {
-    let raw = templates
-        .render_subject(&digest.subject, &context.for_subject(), CONFIG.as_ref())
-        .map_err(|error| TemplateError {
-            message: format!("`subject` of digest `{}`: {}", digest.name, error.message),
-            ..error
-        })?;
+    let context = context.for_subject();
+    let raw = match &digest.subject {
+        Some(own) => templates
+            .render_subject(own, &context, CONFIG.as_ref())
+            .map_err(|error| TemplateError {
+                message: format!("`subject` of digest `{}`: {}", digest.name, error.message),
+                ..error
+            })?,
+        None => templates.render_kinds_subject(&digest.template, &context)?,
+    };
     let subject = cut(&one_line(&raw), LONGEST_SUBJECT);
     if subject.is_empty() {
         return Err(RenderError::Subject(digest.name.to_string()));
@@ -274,73 +301,8 @@ fn subject(
     Ok(subject)
 }
 
-/// Writes the style sheet into `style` attributes; what depends on the screen
-/// stays in one block.
-fn inlined(html: &str, kind: &str) -> Result<String, RenderError> {
-    let inliner = CSSInliner::new(InlineOptions {
-        keep_style_tags: false,
-        keep_at_rules: true,
-        load_remote_stylesheets: false,
-        minify_css: true,
-        ..InlineOptions::default()
-    });
-    let html = inliner.inline(html).map_err(|source| RenderError::Style {
-        kind: kind.to_owned(),
-        source,
-    })?;
-    let mut html = style_after_charset(&html);
-    html.push('\n');
-    let bytes = style_block_bytes(&html);
-    if bytes > LARGEST_STYLE_BLOCK {
-        return Err(RenderError::StyleBlock {
-            kind: kind.to_owned(),
-            bytes,
-        });
-    }
-    Ok(html)
-}
-
-/// The inliner puts what is left of the style sheet first into the head; a
-/// browser looks for the character set in the first 1,024 bytes only.
-fn style_after_charset(html: &str) -> String {
-    let moved = html.split_once("<head><style>").and_then(|(before, rest)| {
-        let (style, rest) = rest.split_once("</style>")?;
-        let (head, body) = rest.split_once("</head>")?;
-        let head = head.trim();
-        Some(format!(
-            "{before}<head>\n{head}\n<style>{style}</style>\n</head>{body}"
-        ))
-    });
-    moved.unwrap_or_else(|| html.to_owned())
-}
-
-fn style_block_bytes(html: &str) -> usize {
-    html.split("<style")
-        .skip(1)
-        .filter_map(|block| block.split("</style>").next())
-        .map(str::len)
-        .max()
-        .unwrap_or(0)
-}
-
-/// Text as its template meant it: no space at the end of lines, never more
-/// than one blank line, one line end at the end.
-fn tidy(text: &str) -> String {
-    let mut tidy = String::with_capacity(text.len());
-    let mut blank = true;
-    for line in text.lines().map(str::trim_end) {
-        if !(blank && line.is_empty()) {
-            tidy.push_str(line);
-            tidy.push('\n');
-        }
-        blank = line.is_empty();
-    }
-    tidy.truncate(tidy.trim_end().len());
-    tidy.push('\n');
-    tidy
-}
-
-fn facts(input: &IssueInput<'_>, settings: &MailSettings, subject: &str) -> Facts {
+/// What a message of this digest says beside its parts.
+pub(super) fn facts(digest: &Digest, settings: &MailSettings, subject: &str) -> Facts {
     let list = &settings.list;
     let unsubscribe = list
         .unsubscribe_address
@@ -354,70 +316,16 @@ fn facts(input: &IssueInput<'_>, settings: &MailSettings, subject: &str) -> Fact
             .public_url
             .as_ref()
             .map(|base| format!("{base}unsubscribe/")),
+        preferences_page: settings
+            .public_url
+            .as_ref()
+            .map(|base| format!("{base}preferences/")),
+        confirm_page: None,
+        web_url: None,
         unsubscribe_mailto: mailto_before_token(unsubscribe),
-        digest: DigestTag::of(&input.digest.name),
+        digest: DigestTag::of(&digest.name),
         dkim: None,
         html_bytes: 0,
         text_bytes: 0,
-    }
-}
-
-fn filled(parts: &[Part], reader: &Reader<'_>) -> String {
-    parts.iter().fold(String::new(), |mut filled, part| {
-        match part {
-            Part::Fixed(text) => filled.push_str(text),
-            Part::Slot(used) => filled.push_str(&reader.escaped(used)),
-        }
-        filled
-    })
-}
-
-/// Fills the slots for readers without a name, with a long one, and with one
-/// that tries to be markup and a header, and looks at every byte.
-fn rehearse(
-    composer: &Composer,
-    input: &IssueInput<'_>,
-    signer: &Signer,
-) -> Result<(), RenderError> {
-    let sample = Sample::new();
-    let long = "Ünïcödé ".repeat(40);
-    let hostile = "\u{202E}\"<b>\\,;:=?utf-8?q?x?=\r\nBcc: a@example.org\0";
-    for name in [None, Some(long.as_str()), Some(hostile)] {
-        let to = Addressed {
-            name,
-            ..sample.addressed(input.number)
-        };
-        check_wire(&composer.message(&to, signer)?.to_bytes()).map_err(|source| {
-            RenderError::Wire {
-                digest: input.digest.name.to_string(),
-                source,
-            }
-        })?;
-    }
-    Ok(())
-}
-
-/// A reader who does not exist.
-struct Sample {
-    address: EmailAddress,
-}
-
-impl Sample {
-    fn new() -> Self {
-        let address = "thandi.mokoena@example.org";
-        Self {
-            address: address.parse().expect("a plain address"),
-        }
-    }
-
-    fn addressed(&self, issue_number: u32) -> Addressed<'_> {
-        Addressed {
-            issue: 0,
-            delivery: 0,
-            issue_number,
-            subscriber: SubscriberId([0; 16]),
-            address: &self.address,
-            name: Some("Thandi Mokoena"),
-        }
     }
 }

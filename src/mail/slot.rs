@@ -18,12 +18,28 @@ pub enum Slot {
     Address,
     /// Where the reader leaves: an https page, or a mailto where there is none.
     UnsubscribeUrl,
+    /// Where the reader chooses what to get.
+    PreferencesUrl,
+    /// Where the reader says yes to a subscription.
+    ConfirmUrl,
     /// The mailbox of the To header: name and address.
     To,
     /// The Message-ID, in angle brackets.
     MessageId,
     /// The token inside the List-Unsubscribe header.
     UnsubscribeToken,
+}
+
+impl Slot {
+    /// Whether its value is a whole URL.
+    fn is_url(&self) -> bool {
+        match self {
+            Self::UnsubscribeUrl | Self::PreferencesUrl | Self::ConfirmUrl => true,
+            Self::Name(_) | Self::Address | Self::To | Self::MessageId | Self::UnsubscribeToken => {
+                false
+            }
+        }
+    }
 }
 
 /// Where a slot stands, which decides how its value is escaped.
@@ -87,10 +103,18 @@ impl Marks {
         format!("{}uz", self.open)
     }
 
+    pub(super) fn preferences_url(&self) -> String {
+        format!("{}pz", self.open)
+    }
+
+    pub(super) fn confirm_url(&self) -> String {
+        format!("{}cz", self.open)
+    }
+
     /// Cuts HTML at its marks.
     pub(super) fn cut_html(&self, html: &str) -> Result<Vec<Part>, BrokenMark> {
         self.cut(html, |before, slot| {
-            let starts_url = matches!(slot, Slot::UnsubscribeUrl) && before.ends_with('"');
+            let starts_url = slot.is_url() && before.ends_with('"');
             if stands_in_url(before) && !starts_url {
                 Place::HtmlUrl
             } else {
@@ -149,6 +173,8 @@ fn read_mark(inside: &str) -> Option<Slot> {
         }
         "r" if fallback.is_empty() => Some(Slot::Address),
         "u" if fallback.is_empty() => Some(Slot::UnsubscribeUrl),
+        "p" if fallback.is_empty() => Some(Slot::PreferencesUrl),
+        "c" if fallback.is_empty() => Some(Slot::ConfirmUrl),
         _ => None,
     }
 }

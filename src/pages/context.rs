@@ -8,11 +8,14 @@ use tera::Value;
 use url::{Position, Url};
 
 use super::site::Site;
-use crate::domain::{
-    article::{Article, Enclosure, Picture},
-    language::{day_text, direction},
-    publication::{Author, Logo},
-    text::one_line,
+use crate::{
+    domain::{
+        article::{Article, Enclosure, Picture},
+        language::direction,
+        publication::{Author, Logo},
+        text::one_line,
+    },
+    templates::Words,
 };
 
 pub(super) fn map<const N: usize>(entries: [(&'static str, Value); N]) -> Value {
@@ -40,6 +43,7 @@ pub(super) fn href(url: &Url, base: &Url) -> Option<String> {
 pub(super) fn card(site: &Site<'_>, article: &Article, summary: &str) -> Value {
     let base = &site.input.publication.base_url;
     let language = site.language_of(article);
+    let words = site.input.templates.words(language);
     let hero = article.hero.as_ref().map(|hero| picture(hero, base));
     map([
         ("title", one_line(&article.title).into()),
@@ -49,14 +53,11 @@ pub(super) fn card(site: &Site<'_>, article: &Article, summary: &str) -> Value {
         ("section", site.section_of(article)),
         ("summary", one_line(summary).into()),
         ("hero", hero.into()),
-        ("authors_line", authors_line(&article.authors).into()),
+        ("authors_line", authors_line(&article.authors, words).into()),
         ("language", language.into()),
         ("dir", direction(language).into()),
         ("published", article.published.to_rfc3339().into()),
-        (
-            "published_text",
-            day_text(article.published, language).into(),
-        ),
+        ("published_text", words.day(article.published).into()),
     ])
 }
 
@@ -64,6 +65,7 @@ pub(super) fn card(site: &Site<'_>, article: &Article, summary: &str) -> Value {
 pub(super) fn article(site: &Site<'_>, article: &Article) -> BTreeMap<&'static str, Value> {
     let base = &site.input.publication.base_url;
     let language = site.language_of(article);
+    let words = site.input.templates.words(language);
     let authors: Vec<Value> = article.authors.iter().map(|a| site.author(a)).collect();
     let tags = article.tags.iter().map(|tag| {
         map([
@@ -81,7 +83,7 @@ pub(super) fn article(site: &Site<'_>, article: &Article) -> BTreeMap<&'static s
         ("standfirst", line(article.standfirst.as_deref())),
         ("section", site.section_of(article)),
         ("authors", authors.into()),
-        ("authors_line", authors_line(&article.authors).into()),
+        ("authors_line", authors_line(&article.authors, words).into()),
         ("tags", tags.collect::<Vec<_>>().into()),
         (
             "hero",
@@ -91,14 +93,11 @@ pub(super) fn article(site: &Site<'_>, article: &Article) -> BTreeMap<&'static s
         ("language", language.into()),
         ("dir", direction(language).into()),
         ("published", article.published.to_rfc3339().into()),
-        (
-            "published_text",
-            day_text(article.published, language).into(),
-        ),
+        ("published_text", words.day(article.published).into()),
         ("updated", article.updated.to_rfc3339().into()),
         (
             "updated_text",
-            updated.then(|| day_text(article.updated, language)).into(),
+            updated.then(|| words.day(article.updated)).into(),
         ),
     ])
 }
@@ -145,14 +144,10 @@ pub(super) fn logo(logo: &Logo, base: &Url) -> Value {
 }
 
 /// `A`, `A and B`, `A, B and C`.
-fn authors_line(authors: &[Author]) -> String {
+fn authors_line(authors: &[Author], words: Words<'_>) -> String {
     let names: Vec<String> = authors
         .iter()
         .map(|author| one_line(&author.name))
         .collect();
-    match names.as_slice() {
-        [] => String::new(),
-        [one] => one.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    }
+    words.list(&names)
 }

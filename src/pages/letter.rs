@@ -13,11 +13,7 @@ use super::{
     structured,
     trail::Step,
 };
-use crate::domain::{
-    article::Slug,
-    language::{date_text, day_text},
-    text::one_line,
-};
+use crate::domain::{article::Slug, text::one_line};
 
 /// A page of the archive.
 pub(super) enum Planned<'a> {
@@ -162,7 +158,7 @@ fn head<'h>(
 }
 
 fn describe(site: &Site<'_>, letter: &Letter) -> Value {
-    let language = &site.input.publication.language;
+    let words = site.words();
     let articles: Vec<Value> = letter.articles.iter().map(|t| one_line(t).into()).collect();
     map([
         ("digest_title", one_line(&letter.digest_title).into()),
@@ -170,8 +166,8 @@ fn describe(site: &Site<'_>, letter: &Letter) -> Value {
         ("subject", one_line(&letter.subject).into()),
         ("url", site.path(&issue_path(letter)).into()),
         ("sent", letter.sent.to_rfc3339().into()),
-        ("sent_text", date_text(letter.sent, language).into()),
-        ("sent_day", day_text(letter.sent, language).into()),
+        ("sent_text", words.weekday_and_day(letter.sent).into()),
+        ("sent_day", words.day(letter.sent).into()),
         ("articles", articles.into()),
         // Made of templates and sanitised articles when it was frozen.
         ("html", Value::safe_string(&letter.html)),

@@ -15,12 +15,15 @@ use super::{
     structured,
     trail::{self, Step},
 };
-use crate::domain::{
-    article::{Article, Picture, Slug},
-    fingerprint::Fingerprint,
-    language::direction,
-    publication::Author,
-    text::one_line,
+use crate::{
+    domain::{
+        article::{Article, Picture, Slug},
+        fingerprint::Fingerprint,
+        language::direction,
+        publication::Author,
+        text::one_line,
+    },
+    templates::{Words, describe_theme},
 };
 
 /// The one style sheet.
@@ -32,6 +35,7 @@ pub(super) const NOT_FOUND_FILE: &str = "404.html";
 pub(super) struct Site<'a> {
     pub(super) input: &'a Input<'a>,
     publication: Value,
+    theme: Value,
     site: Value,
     /// Of what all pages share.
     shared: Fingerprint,
@@ -74,6 +78,7 @@ pub(super) struct Head<'h> {
 pub(super) fn style(input: &Input<'_>) -> Result<String, PagesError> {
     let mut context = Context::new();
     context.insert_value("publication", publication(input));
+    context.insert_value("theme", describe_theme(&input.publication.theme));
     Ok(input.templates.render_page(STYLE_FILE, &context)?)
 }
 
@@ -104,6 +109,7 @@ impl<'a> Site<'a> {
         let mut site = Self {
             input,
             publication: publication(input),
+            theme: describe_theme(&input.publication.theme),
             site: Value::none(),
             shared: Fingerprint::default(),
         };
@@ -121,7 +127,12 @@ impl<'a> Site<'a> {
             ("opml_url", site.path(&input.feeds.list).into()),
         ]);
         let templates = input.templates.fingerprint();
-        site.shared = Fingerprint::of(&(templates, told(&site.publication), told(&site.site)));
+        site.shared = Fingerprint::of(&(
+            templates,
+            &input.publication.theme,
+            told(&site.publication),
+            told(&site.site),
+        ));
         site
     }
 
@@ -174,6 +185,12 @@ impl<'a> Site<'a> {
             ("is_listed", head.is_listed.into()),
         ])
         .into()
+    }
+
+    /// The fixed words of the publication's language.
+    pub(super) fn words(&self) -> Words<'_> {
+        let language = &self.input.publication.language;
+        self.input.templates.words(language)
     }
 
     /// The path on this host of something below the base URL.
@@ -315,6 +332,7 @@ impl Draft<'_> {
     pub(super) fn render(self, recipe: Option<Fingerprint>) -> Result<Page, PagesError> {
         let mut context = Context::new();
         context.insert_value("publication", self.site.publication.clone());
+        context.insert_value("theme", self.site.theme.clone());
         context.insert_value("site", self.site.site.clone());
         for (name, value) in self.own {
             context.insert_value(name, value);

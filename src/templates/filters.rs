@@ -1,18 +1,66 @@
-//! The filters we add to Tera's, and the one we take away.
+//! The filters we add to Tera's, the one we take away, and the function for
+//! fixed words.
 
+use std::sync::Arc;
+
+use fluent_bundle::{FluentArgs, FluentValue};
 use tera::{Error, Kwargs, State, StringInput, Tera, TeraResult, Value};
 use textwrap::{WordSeparator, core::Word};
+
+use super::words::{self, Catalogues, Unsaid};
 
 /// What the mark of a slot begins with; [`fallback`] must know one when it
 /// sees one. The rest of a mark is secret.
 const SLOT_MARK: &str = "lpslot";
 
-/// Adds our filters.
-pub(super) fn register(tera: &mut Tera) {
+/// Adds our filters and functions.
+pub(super) fn register(tera: &mut Tera, catalogues: &Arc<Catalogues>) {
+    let catalogues = Arc::clone(catalogues);
+    tera.register_function("words", move |args: Kwargs, state: &State<'_>| {
+        say(&catalogues, &args, state)
+    });
     tera.register_filter("wrap", wrap);
     tera.register_filter("underline", underline);
     tera.register_filter("fallback", fallback);
     tera.register_filter("safe", safe);
+}
+
+/// `{{ words(key="by", authors=article.authors_line) }}`: a fixed word in the
+/// publication's language.
+fn say(catalogues: &Catalogues, args: &Kwargs, state: &State<'_>) -> TeraResult<String> {
+    let key = args.must_get::<&str>("key")?;
+    let publication = state.get::<Value>("publication")?;
+    let language = publication
+        .as_ref()
+        .and_then(|publication| publication.get_from_path("language")?.as_str())
+        .unwrap_or_default();
+    let mut given = FluentArgs::new();
+    for (name, value) in args.iter() {
+        let name = name.to_string();
+        if name == "key" {
+            continue;
+        }
+        if value.is_none() {
+            let what = format!("word `{key}`: `{name}` is none");
+            return Err(Error::message(what));
+        }
+        match i64::try_from(value.clone()) {
+            Ok(number) => given.set(name, number),
+            Err(_) => given.set(name, FluentValue::from(value.to_string())),
+        }
+    }
+    let said = catalogues.words(language).find(key, &given);
+    said.map_err(|unsaid| {
+        // As Tera puts it, so that the nearest one is suggested.
+        let known: Vec<&str> = words::keys().collect();
+        Error::message(match unsaid {
+            Unsaid::Unknown => {
+                let known = known.join(", ");
+                format!("word `{key}` is not defined. Available fields: {known}")
+            }
+            Unsaid::Lacks(what) => format!("word `{key}` lacks something: {what}"),
+        })
+    })
 }
 
 /// `{{ text | wrap(width=76, indent="  ") }}`: lines of at most `width`

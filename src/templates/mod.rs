@@ -8,23 +8,31 @@
 mod builtin;
 mod error;
 mod filters;
+mod theme;
+mod words;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use tera::{Context, Tera};
 use walkdir::WalkDir;
 
-pub use self::error::TemplateError;
-use crate::domain::{fingerprint::Fingerprint, problem::Problem};
+use self::words::Catalogues;
+pub use self::{error::TemplateError, theme::describe_theme, words::Words};
+use crate::domain::{
+    fingerprint::Fingerprint,
+    problem::{Problem, suggestion},
+};
 
 /// Templates by name, such as `digest/issue.html`, compiled.
 #[derive(Debug)]
 pub struct Templates {
     tera: Tera,
+    words: Arc<Catalogues>,
     /// Where the user's templates are, as people call it: `templates`.
     folder: PathBuf,
     /// Names that the user's folder provides.
@@ -45,31 +53,41 @@ impl Templates {
     /// cannot be used is a problem, and the built-in one of its name stays.
     #[must_use]
     pub fn load(folder: Option<&Path>) -> (Self, Vec<Problem>) {
-        let mut tera = Tera::default();
-        filters::register(&mut tera);
-        tera.add_raw_templates(builtin::TEMPLATES)
-            .expect("the built-in templates compile: a test renders them");
         let label = folder
             .and_then(Path::file_name)
             .map_or_else(|| PathBuf::from("templates"), PathBuf::from);
+        let mut problems = Vec::new();
+        let files = match folder.filter(|folder| folder.is_dir()) {
+            Some(folder) => read_folder(folder, &label, &mut problems),
+            None => BTreeMap::new(),
+        };
+        let fingerprint = match files.is_empty() {
+            true => Fingerprint::default(),
+            false => Fingerprint::of(&files),
+        };
+        let (catalogues, files): (BTreeMap<_, _>, BTreeMap<_, _>) = files
+            .into_iter()
+            .partition(|(name, _)| name.ends_with(".ftl"));
+        let words = Arc::new(Catalogues::load(&catalogues, &label, &mut problems));
+        let mut tera = Tera::default();
+        filters::register(&mut tera, &words);
+        tera.add_raw_templates(builtin::TEMPLATES)
+            .expect("the built-in templates compile: a test renders them");
         let mut templates = Self {
             tera,
+            words,
             folder: label,
             own: BTreeSet::new(),
-            fingerprint: Fingerprint::default(),
+            fingerprint,
             locals: builtin::TEMPLATES
                 .iter()
                 .flat_map(|(_, source)| locals(source))
                 .collect(),
         };
-        let mut problems = Vec::new();
-        if let Some(folder) = folder.filter(|folder| folder.is_dir()) {
-            let files = read_folder(folder, &templates.folder, &mut problems);
-            let own_locals = files.values().flat_map(|source| locals(source));
-            templates.locals.extend(own_locals);
-            templates.fingerprint = Fingerprint::of(&files);
-            templates.add_own(files, &mut problems);
-        }
+        let own_locals = files.values().flat_map(|source| locals(source));
+        templates.locals.extend(own_locals);
+        templates.unknown_words(&files, &mut problems);
+        templates.add_own(files, &mut problems);
         problems.sort();
         problems.dedup();
         (templates, problems)
@@ -80,6 +98,13 @@ impl Templates {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         self.fingerprint
+    }
+
+    /// The fixed words of a language such as `de-AT`; English where nobody
+    /// wrote a catalogue of it.
+    #[must_use]
+    pub fn words(&self, language: &str) -> Words<'_> {
+        self.words.words(language)
     }
 
     /// The kinds a digest can name as its `template`, in order: folders with
@@ -120,6 +145,47 @@ impl Templates {
         self.render(&format!("{kind}/issue.txt"), context)
     }
 
+    /// The subject of an issue or a notice, by its kind; a kind without one
+    /// has that of `digest`.
+    ///
+    /// # Errors
+    /// As [`Templates::render_html`].
+    pub fn render_kinds_subject(
+        &self,
+        kind: &str,
+        context: &Context,
+    ) -> Result<String, TemplateError> {
+        let own = format!("{kind}/subject.txt");
+        match self.tera.contains_template(&own) {
+            true => self.render(&own, context),
+            false => self.render("digest/subject.txt", context),
+        }
+    }
+
+    /// The HTML of a notice such as `confirm`, before styles are inlined.
+    ///
+    /// # Errors
+    /// As [`Templates::render_html`].
+    pub fn render_notice_html(
+        &self,
+        kind: &str,
+        context: &Context,
+    ) -> Result<String, TemplateError> {
+        self.render(&format!("{kind}/message.html"), context)
+    }
+
+    /// The text of a notice.
+    ///
+    /// # Errors
+    /// As [`Templates::render_html`].
+    pub fn render_notice_text(
+        &self,
+        kind: &str,
+        context: &Context,
+    ) -> Result<String, TemplateError> {
+        self.render(&format!("{kind}/message.txt"), context)
+    }
+
     /// A page of the website, such as `article.html`, or its style sheet.
     ///
     /// # Errors
@@ -152,8 +218,8 @@ impl Templates {
     #[must_use]
     pub fn unknown_names(&self, kind: &str, known: &[&str]) -> Vec<Problem> {
         let mut problems = Vec::new();
-        for part in ["html", "txt"] {
-            let name = format!("{kind}/issue.{part}");
+        for part in ["issue.html", "issue.txt", "message.html", "message.txt"] {
+            let name = format!("{kind}/{part}");
             let Ok(used) = self.tera.get_template_variables(&name) else {
                 continue;
             };
@@ -167,6 +233,33 @@ impl Templates {
             }
         }
         problems
+    }
+
+    /// Words that no catalogue has, wherever a template asks for them by name:
+    /// also where no rendering comes by.
+    fn unknown_words(&self, files: &BTreeMap<String, String>, problems: &mut Vec<Problem>) {
+        for (name, source) in files {
+            let mut done = 0;
+            while let Some(found) = source[done..].find("words(key=\"") {
+                let start = done + found + "words(key=\"".len();
+                done = start;
+                let Some(key) = source[start..].split('"').next() else {
+                    break;
+                };
+                if !self.words.has(key) {
+                    let line = source[..start].matches('\n').count() + 1;
+                    problems.push(Problem::error(
+                        self.folder.join(name),
+                        u32::try_from(line).ok(),
+                        format!("word `{key}` is not defined"),
+                        match suggestion(key, words::keys()) {
+                            Some(known) => format!("did you mean `{known}`?"),
+                            None => "docs/templates.md lists every word".to_owned(),
+                        },
+                    ));
+                }
+            }
+        }
     }
 
     fn render(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
@@ -258,9 +351,11 @@ fn read_folder(
         let Ok(relative) = entry.path().strip_prefix(folder) else {
             continue;
         };
-        let is_template = relative
-            .extension()
-            .is_some_and(|ext| ["html", "txt", "css"].iter().any(|known| ext == *known));
+        let is_template = relative.extension().is_some_and(|ext| {
+            ["html", "txt", "css", "ftl"]
+                .iter()
+                .any(|known| ext == *known)
+        });
         if entry.file_type().is_dir() || !is_template {
             continue;
         }

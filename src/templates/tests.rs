@@ -22,7 +22,10 @@ fn load(files: &[(&str, &str)]) -> (Templates, Vec<String>) {
 #[test]
 fn the_built_in_kinds_need_no_folder() {
     let (templates, problems) = Templates::load(None);
-    assert_eq!(templates.kinds(), ["digest", "weekly"]);
+    assert_eq!(
+        templates.kinds(),
+        ["announcement", "digest", "letter", "weekly"]
+    );
     assert!(problems.is_empty());
     let (templates, problems) = Templates::load(Some(Path::new("no/such/folder")));
     assert!(templates.has_kind("weekly") && !templates.has_kind("base"));
@@ -43,13 +46,16 @@ fn a_file_of_the_folder_takes_the_place_of_the_built_in_one() {
 #[test]
 fn a_new_folder_is_a_new_kind() {
     let (templates, _) = load(&[
-        ("letter/issue.html", "<p>{{ name }}</p>"),
-        ("letter/issue.txt", "{{ name }}"),
+        ("monthly/issue.html", "<p>{{ name }}</p>"),
+        ("monthly/issue.txt", "{{ name }}"),
     ]);
-    assert_eq!(templates.kinds(), ["digest", "letter", "weekly"]);
+    assert_eq!(
+        templates.kinds(),
+        ["announcement", "digest", "letter", "monthly", "weekly"]
+    );
     let context = context! { name => "<b>" };
     assert_eq!(
-        templates.render_html("letter", &context).unwrap(),
+        templates.render_html("monthly", &context).unwrap(),
         "<p>&lt;b&gt;</p>"
     );
 }
@@ -116,8 +122,9 @@ fn a_condition_on_an_unknown_name_is_found_too() {
     let problems = templates.unknown_names("letter", &["issue", "reader"]);
     assert_eq!(problems.len(), 1, "{problems:?}");
     assert_eq!(problems[0].remedy, "did you mean `issue`?");
-    let names = ["publication", "digest", "issue", "reader", "list"];
-    for kind in ["digest", "weekly"] {
+    let names = ["publication", "theme", "digest", "issue", "reader", "list"];
+    let (templates, _) = load(&[]);
+    for kind in ["digest", "weekly", "letter", "announcement"] {
         assert_eq!(templates.unknown_names(kind, &names), []);
     }
 }
@@ -179,51 +186,11 @@ fn text_is_wrapped_by_display_width_and_urls_stay_whole() {
 fn a_link_out_of_the_folder_is_not_followed() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("templates");
-    fs::create_dir_all(folder.join("letter")).unwrap();
+    fs::create_dir_all(folder.join("monthly")).unwrap();
     fs::write(root.path().join("secret.txt"), "secret").unwrap();
-    let link = folder.join("letter/issue.txt");
+    let link = folder.join("monthly/issue.txt");
     std::os::unix::fs::symlink(root.path().join("secret.txt"), link).unwrap();
     let (templates, problems) = Templates::load(Some(&folder));
     assert!(problems[0].what.contains("symbolic link"));
-    assert!(!templates.has_kind("letter"));
-}
-
-/// A colour of the website's style sheet: the first is for light screens.
-fn colours(name: &str) -> Vec<[u8; 3]> {
-    let style = include_str!("default/pages/style.css");
-    let rule = format!("  --{name}: #");
-    let hex = |at: &str, from: usize| u8::from_str_radix(&at[from..from + 2], 16).unwrap();
-    let found = style.split(&rule).skip(1);
-    found
-        .map(|at| [0, 2, 4].map(|from| hex(at, from)))
-        .collect()
-}
-
-/// Relative luminance (WCAG 2.2).
-fn luminance(colour: [u8; 3]) -> f64 {
-    let [red, green, blue] = colour.map(|part| {
-        let part = f64::from(part) / 255.0;
-        if part <= 0.04045 {
-            part / 12.92
-        } else {
-            ((part + 0.055) / 1.055).powf(2.4)
-        }
-    });
-    0.2126 * red + 0.7152 * green + 0.0722 * blue
-}
-
-#[test]
-fn every_text_on_the_website_can_be_read_by_light_and_in_the_dark() {
-    for text in ["ink", "soft", "quiet", "accent"] {
-        for ground in ["ground", "raised", "tint"] {
-            let pairs: Vec<_> = colours(text).into_iter().zip(colours(ground)).collect();
-            assert_eq!(pairs.len(), 2, "{text} on {ground}: light and dark");
-            for (text_colour, ground_colour) in pairs {
-                let [a, b] = [text_colour, ground_colour].map(luminance);
-                let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
-                // WCAG AA for text of ordinary size (1.4.3).
-                assert!(contrast >= 4.5, "{text} on {ground}: {contrast:.2}");
-            }
-        }
-    }
+    assert!(!templates.has_kind("monthly"));
 }

@@ -10,6 +10,7 @@ use letterpress::domain::{
     collection::{Collection, Section},
     fingerprint::Fingerprint,
     publication::{Author, FeedContent, FeedRules, Logo, Publication, parse_base_url},
+    theme::Theme,
 };
 use letterpress::feed::{Feed, File, Outline, Stream, select};
 use url::Url;
@@ -93,6 +94,7 @@ fn publication(base: Url) -> Publication {
         icon: Some(picture("icon.png", 512)),
         rights: Some("© 2026 Example & Sons".to_owned()),
         base_url: base,
+        theme: Theme::default(),
     }
 }
 

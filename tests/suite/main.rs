@@ -22,6 +22,7 @@ use harness::{
 
 mod dkim;
 mod html;
+mod looks;
 mod pages;
 mod websub;
 

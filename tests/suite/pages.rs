@@ -75,6 +75,8 @@ fn broken_links(public: &Path, pages: &BTreeMap<String, Html>, base: &str) -> Ve
         for element in &page.elements {
             let links = ["href", "src", "srcset", "cite"];
             for link in links.iter().filter_map(|key| element.attribute(key)) {
+                // The one candidate of a letter's picture.
+                let link = link.strip_suffix(" 2x").unwrap_or(link);
                 let link = link
                     .strip_prefix(base.trim_end_matches('/'))
                     .unwrap_or(link);

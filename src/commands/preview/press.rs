@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use super::{
     super::{
         Context,
+        check::mail_problems,
         exit::{Exit, Failure},
         feeds,
         illustrations::{self, Illustrations},
@@ -111,7 +112,10 @@ async fn press(
 ) -> Result<Read, Failure> {
     let now = context.clock.now();
     // 1. What the ledger remembers; without it articles can still be looked at.
-    let (ledger, remembered) = match ledger(context, &config).await {
+    let (templates, template_problems) =
+        tokio::task::block_in_place(|| workspace::templates(&config));
+    problems.extend(template_problems);
+    let (ledger, remembered) = match ledger(context, &config, &templates).await {
         Ok(known) => known,
         Err(failure) => {
             problems.push(failure.problem(&config.store.path));
@@ -119,13 +123,13 @@ async fn press(
         }
     };
     // 2. Articles and templates: other tasks go on meanwhile.
-    let (loaded, cache, templates, found) = tokio::task::block_in_place(|| {
+    let (loaded, cache, found) = tokio::task::block_in_place(|| {
         let mut loaded = workspace::articles_from(context, &config, &remembered, now, cache)?;
         let cache = match loaded.cache.take() {
             Some(bytes) => Arc::new(Cache::read(bytes)),
             None => Arc::clone(cache),
         };
-        let (templates, mut found) = workspace::templates(&config);
+        let mut found = Vec::new();
         if config.content.pages {
             let collection = &loaded.collection;
             found.extend(pages::check_templates(
@@ -134,7 +138,8 @@ async fn press(
                 &templates,
             ));
         }
-        Ok::<_, Failure>((loaded, cache, templates, found))
+        found.extend(mail_problems(&config, &templates));
+        Ok::<_, Failure>((loaded, cache, found))
     })?;
     problems.extend(loaded.problems.iter().cloned());
     problems.extend(found);
@@ -161,7 +166,11 @@ async fn press(
     Ok((press, problems))
 }
 
-async fn ledger(context: &Context, config: &Config) -> Result<(Ledger, Vec<Remembered>), Failure> {
+async fn ledger(
+    context: &Context,
+    config: &Config,
+    templates: &Templates,
+) -> Result<(Ledger, Vec<Remembered>), Failure> {
     let mut ledger = Ledger::default();
     let store = workspace::existing_ledger(context, config).await?;
     let store = store.as_ref();
@@ -174,7 +183,7 @@ async fn ledger(context: &Context, config: &Config) -> Result<(Ledger, Vec<Remem
         return Ok((ledger, remembered));
     };
     ledger.chronicle = store.chronicle().await.map_err(workspace::store_failure)?;
-    ledger.letters = website::letters(config, store).await?;
+    ledger.letters = website::letters(config, templates, store).await?;
     Ok((ledger, remembered))
 }
 

@@ -12,6 +12,7 @@ use super::{
     frames::{self, Scheme},
     press::Press,
     proof::Proof,
+    routes::HOME,
     ui,
 };
 use crate::{
@@ -82,6 +83,9 @@ fn site_page(proof: &Proof, file: &str, asked: &Asked) -> Answer {
             if let Some(source) = press.held_back_at(file) {
                 return Answer::elsewhere(&ui::address("held-back", source));
             }
+            if let Some(digest) = next_issue_at(press, file) {
+                return Answer::elsewhere(&format!("{HOME}issue/{digest}/"));
+            }
             let index = format!("{file}/index.html");
             if let Ok(Some(_)) = page_at(press, collection, &index) {
                 return Answer::elsewhere(&format!("{}/", asked.path));
@@ -96,6 +100,15 @@ fn site_page(proof: &Proof, file: &str, asked: &Asked) -> Answer {
         }
         Err(error) => template_fault(proof, error),
     }
+}
+
+/// The digest whose next issue will have this page when it was sent: letters
+/// lead to their own pages.
+fn next_issue_at<'f>(press: &Press, file: &'f str) -> Option<&'f str> {
+    let below = file.strip_prefix("letters/")?;
+    let (digest, number) = below.strip_suffix("/index.html")?.split_once('/')?;
+    number.parse::<u32>().ok()?;
+    press.config.digest(digest).map(|_| digest)
 }
 
 /// The page of an article that is held back, as it would be.

@@ -4,6 +4,7 @@ mod body;
 mod header;
 mod inline;
 
+use chrono::{DateTime, FixedOffset};
 use sha2::{Digest as _, Sha256};
 
 pub use self::body::WireError;
@@ -17,13 +18,14 @@ pub(super) use self::{
 };
 use super::{
     edition::{Assembly, Edition, Facts},
-    pictures::Inline,
+    notice::{Notice, NoticeInput},
+    pictures::{Inline, Pictures},
     render::IssueInput,
     slot::{Part, Slot},
 };
 use crate::{
     config::settings::{MailSettings, Sender},
-    domain::text::one_line,
+    domain::{digest::Digest, publication::Publication, text::one_line},
 };
 
 /// What a message says, before it is encoded.
@@ -33,18 +35,43 @@ pub(super) struct Content {
     pub(super) facts: Facts,
 }
 
-/// Encodes headers and body: `multipart/alternative`, text first (RFC 2046
-/// 5.1.4), each part quoted-printable whatever it holds. Pictures that travel
-/// along stand in one `multipart/related` with the HTML (RFC 2387).
+/// An issue's headers and body, encoded.
 pub(super) fn compose(
     input: &IssueInput<'_>,
     settings: &MailSettings,
     content: Content,
 ) -> Edition {
-    let pictures = carried(input, &content);
+    let headers = |message: &mut Assembly, facts: &Facts| {
+        write_headers(message, input, settings, facts);
+    };
+    encoded(headers, input.pictures, content)
+}
+
+/// A notice's headers and body, encoded.
+pub(super) fn compose_notice(
+    notice: Notice,
+    input: &NoticeInput<'_>,
+    settings: &MailSettings,
+    content: Content,
+) -> Edition {
+    let headers = |message: &mut Assembly, facts: &Facts| {
+        write_notice_headers(message, notice, input, settings, facts);
+    };
+    encoded(headers, input.pictures, content)
+}
+
+/// Encodes headers and body: `multipart/alternative`, text first (RFC 2046
+/// 5.1.4), each part quoted-printable whatever it holds. Pictures that travel
+/// along stand in one `multipart/related` with the HTML (RFC 2387).
+fn encoded(
+    write_headers: impl FnOnce(&mut Assembly, &Facts),
+    pictures: &Pictures,
+    content: Content,
+) -> Edition {
+    let pictures = carried(pictures, &content);
     let boundary = boundary(&content);
     let mut message = Assembly::default();
-    write_headers(&mut message, input, settings, &content.facts);
+    write_headers(&mut message, &content.facts);
     message.fixed(&format!(
         "MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary=\"{boundary}\"\r\n\r\n"
     ));
@@ -77,7 +104,7 @@ fn write_text(message: &mut Assembly, boundary: &str, media_type: &str, parts: &
 }
 
 /// The pictures that the HTML shows from within the message.
-fn carried<'i>(input: &IssueInput<'i>, content: &Content) -> Vec<&'i Inline> {
+fn carried<'i>(pictures: &'i Pictures, content: &Content) -> Vec<&'i Inline> {
     let is_shown = |picture: &&Inline| {
         let address = format!("cid:{}", picture.content_id);
         content
@@ -85,7 +112,7 @@ fn carried<'i>(input: &IssueInput<'i>, content: &Content) -> Vec<&'i Inline> {
             .iter()
             .any(|part| matches!(part, Part::Fixed(text) if text.contains(&address)))
     };
-    input.pictures.inline().iter().filter(is_shown).collect()
+    pictures.inline().iter().filter(is_shown).collect()
 }
 
 /// The headers of bulk mail. Order is of no meaning; trace-like fields first,
@@ -96,16 +123,63 @@ fn write_headers(
     settings: &MailSettings,
     facts: &Facts,
 ) {
+    write_addressing(message, input.date, settings, facts, Slot::To);
+    write_list_id(message, input.digest, settings);
+    write_unsubscribe(message, facts);
+    let archive = input.publication.base_url.as_str();
+    message.fixed(&format!("List-Archive: <{archive}>\r\n"));
+    // Four fields, the last one names the sender's system, as Google's
+    // Feedback Loop reads it.
     let domain = settings.from.address.domain();
     let digest = &input.digest.name;
-    message.fixed(&format!("Date: {}\r\n", input.date.to_rfc2822()));
+    let number = input.number;
+    message.fixed(&format!(
+        "Feedback-ID: {number}:{digest}:{domain}:letterpress\r\n"
+    ));
+    message.fixed("Precedence: bulk\r\nAuto-Submitted: auto-generated\r\n");
+    write_language(message, input.publication);
+}
+
+/// The headers of a message to one reader who did something. Only a `welcome`
+/// is mail of the list; nobody has to leave what they have not joined.
+fn write_notice_headers(
+    message: &mut Assembly,
+    notice: Notice,
+    input: &NoticeInput<'_>,
+    settings: &MailSettings,
+    facts: &Facts,
+) {
+    let to = match notice {
+        // The name is what a stranger typed.
+        Notice::Confirm => Slot::Address,
+        Notice::Welcome | Notice::Goodbye => Slot::To,
+    };
+    write_addressing(message, input.date, settings, facts, to);
+    if notice == Notice::Welcome {
+        write_list_id(message, input.digest, settings);
+        write_unsubscribe(message, facts);
+    }
+    // RFC 3834 5: no vacation answer to this.
+    message.fixed("Auto-Submitted: auto-replied\r\n");
+    write_language(message, input.publication);
+}
+
+/// From whom to whom about what, and by which id.
+fn write_addressing(
+    message: &mut Assembly,
+    date: DateTime<FixedOffset>,
+    settings: &MailSettings,
+    facts: &Facts,
+    to: Slot,
+) {
+    message.fixed(&format!("Date: {}\r\n", date.to_rfc2822()));
     message.fixed(&format!("From: {}\r\n", sender(&settings.from, "From: ")));
     if let Some(reply_to) = &settings.reply_to {
         let value = sender(reply_to, "Reply-To: ");
         message.fixed(&format!("Reply-To: {value}\r\n"));
     }
     message.fixed("To: ");
-    message.header_slot(Slot::To);
+    message.header_slot(to);
     message.fixed("\r\n");
     message.fixed(&unstructured("Subject", &facts.subject));
     message.fixed("Message-ID: ");
@@ -116,21 +190,19 @@ fn write_headers(
         message.header_slot(Slot::MessageId);
         message.fixed("\r\n");
     }
-    let default_id = format!("{digest}.{domain}");
+}
+
+/// RFC 2919.
+fn write_list_id(message: &mut Assembly, digest: &Digest, settings: &MailSettings) {
+    let domain = settings.from.address.domain();
+    let default_id = format!("{}.{domain}", digest.name);
     let id = one_line(settings.list.id.as_deref().unwrap_or(&default_id));
-    let phrase = one_line(&input.digest.title);
+    let phrase = one_line(&digest.title);
     message.fixed(&format!("List-Id: {}\r\n", list_id(&phrase, &id)));
-    write_unsubscribe(message, facts);
-    let archive = input.publication.base_url.as_str();
-    message.fixed(&format!("List-Archive: <{archive}>\r\n"));
-    // Four fields, the last one names the sender's system, as Google's
-    // Feedback Loop reads it.
-    let number = input.number;
-    message.fixed(&format!(
-        "Feedback-ID: {number}:{digest}:{domain}:letterpress\r\n"
-    ));
-    message.fixed("Precedence: bulk\r\nAuto-Submitted: auto-generated\r\n");
-    let language = one_line(&input.publication.language);
+}
+
+fn write_language(message: &mut Assembly, publication: &Publication) {
+    let language = one_line(&publication.language);
     message.fixed(&format!("Content-Language: {language}\r\n"));
 }
 

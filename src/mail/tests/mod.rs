@@ -1,7 +1,9 @@
 //! Promises of the mail layer, and the small publication they are made about.
 
 mod dkim;
+mod kinds;
 mod messages;
+mod notices;
 mod rendering;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -20,7 +22,7 @@ use crate::{
     domain::{
         address::EmailAddress,
         article::{Article, Body, SafeHtml},
-        digest::{Digest, FirstIssue},
+        digest::{Digest, FirstIssue, Shown},
         publication::{Author, Publication},
         schedule::Schedule,
         subscriber::SubscriberId,
@@ -36,6 +38,7 @@ struct World {
     templates: Templates,
     signer: Signer,
     articles: Vec<(Article, Arc<Body>)>,
+    shown: Vec<Shown>,
 }
 
 fn world() -> World {
@@ -52,6 +55,7 @@ fn world() -> World {
             logo: None,
             icon: None,
             rights: None,
+            theme: Default::default(),
         },
         digest: Digest {
             name: "weekly".parse().unwrap(),
@@ -65,12 +69,14 @@ fn world() -> World {
             first_issue: FirstIssue::Latest,
             max_late: chrono::Duration::hours(24),
             on_uncertain: None,
-            subject: "{{ issue.lead.title }} and {{ issue.rest | length }} more".to_owned(),
+            content: None,
+            subject: Some("{{ issue.lead.title }} and {{ issue.rest | length }} more".to_owned()),
         },
         settings: settings(),
         templates: Templates::load(None).0,
         signer: Signer::new(&[3; 32]),
         articles: vec![full_article(), full_article(), sparse_article()],
+        shown: Vec::new(),
     }
 }
 
@@ -119,6 +125,8 @@ impl World {
                 .iter()
                 .map(|(a, b)| (a, Arc::clone(b)))
                 .collect(),
+            shown: self.shown.clone(),
+            has_page: true,
             pictures: &Pictures::default(),
             date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
         };

@@ -25,10 +25,12 @@ pub(super) struct Page {
     pub(super) style: String,
 }
 
-/// Takes a document apart; its body becomes a `div`.
-pub(super) fn page(html: &str, base_url: &Url) -> Page {
+/// Takes a document apart; its body becomes a `div`. Links to `own`, the page
+/// that will show it, are left out.
+pub(super) fn page(html: &str, base_url: &Url, own: Option<&str>) -> Page {
     let writer = Writer {
         base_url,
+        own,
         state: RefCell::default(),
     };
     let tokenizer = Tokenizer::new(writer, TokenizerOpts::default());
@@ -59,6 +61,7 @@ struct State {
 
 struct Writer<'a> {
     base_url: &'a Url,
+    own: Option<&'a str>,
     state: RefCell<State>,
 }
 
@@ -110,12 +113,23 @@ impl Writer<'_> {
             }
             "html" | "head" | "meta" | "link" | "base" => {}
             _ if !state.is_in_body => {}
-            "a" if opens && is_nobodys(tag) => state.is_in_dropped_link = true,
+            "a" if opens && self.leads_nowhere(tag) => state.is_in_dropped_link = true,
             "a" if !opens && state.is_in_dropped_link => state.is_in_dropped_link = false,
             _ if state.is_in_dropped_link => {}
             _ => state.body.push_str(&self.written(name, tag)),
         }
         TokenSinkResult::Continue
+    }
+
+    /// Whether a link is one reader's own, or leads where one is.
+    fn leads_nowhere(&self, tag: &Tag) -> bool {
+        tag.attrs.iter().any(|one| {
+            let to = &*one.value;
+            // Links may be marked with parameters.
+            let page = to.split(['?', '#']).next();
+            &*one.name.local == "href"
+                && (to == NOBODYS_LINK || (self.own.is_some() && page == self.own))
+        })
     }
 
     /// The tag under this name, with attributes that HTML5 knows.
@@ -185,12 +199,6 @@ impl Writer<'_> {
     }
 }
 
-fn is_nobodys(tag: &Tag) -> bool {
-    tag.attrs
-        .iter()
-        .any(|one| &*one.name.local == "href" && &*one.value == NOBODYS_LINK)
-}
-
 /// The declaration that means the same as an attribute of old.
 fn declaration(element: &str, attribute: &str, value: &str) -> Option<String> {
     let value = value.trim();
@@ -230,7 +238,7 @@ mod tests {
 
     fn body(html: &str) -> String {
         let base: Url = "https://magazine.example.org/".parse().unwrap();
-        page(html, &base).body
+        page(html, &base, None).body
     }
 
     #[test]

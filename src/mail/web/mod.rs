@@ -46,7 +46,8 @@ impl Edition {
     #[must_use]
     pub fn for_the_web(&self, everybody: Everybody<'_>) -> Option<WebEdition> {
         let html = self.html_part(everybody.address)?;
-        let page = markup::page(&html, everybody.base_url);
+        let own = self.facts.web_url.as_deref();
+        let page = markup::page(&html, everybody.base_url, own);
         Some(WebEdition {
             subject: self.facts.subject.clone(),
             html: page.body,
@@ -83,7 +84,7 @@ fn neutral(used: &SlotUse, address: &str) -> String {
     let value = match &used.slot {
         Slot::Name(fallback) => fallback.as_str(),
         Slot::Address => address,
-        Slot::UnsubscribeUrl => markup::NOBODYS_LINK,
+        Slot::UnsubscribeUrl | Slot::PreferencesUrl | Slot::ConfirmUrl => markup::NOBODYS_LINK,
         Slot::To | Slot::MessageId | Slot::UnsubscribeToken => "",
     };
     match used.place {

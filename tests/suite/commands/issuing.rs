@@ -85,6 +85,79 @@ fn a_rendering_is_three_files_that_agree_and_leaves_the_ledger_alone() {
 }
 
 #[test]
+fn every_kind_of_message_can_be_looked_at() {
+    let press = Press::new();
+    let render =
+        |arguments: &[&str]| press.run(&[&["render"][..], arguments, &["--out", "out"]].concat());
+    render(&["weekly", "--kind", "letter"])
+        .succeeds()
+        .prints("out/issue.html");
+    assert!(press.read("out/issue.txt").contains("3 more stories"));
+    for (notice, subject) in [
+        ("confirm", "Please confirm: The Garden Table, weekly"),
+        ("welcome", "Welcome to The Garden Table, weekly"),
+        ("goodbye", "You have left The Garden Table, weekly"),
+    ] {
+        render(&["--kind", notice])
+            .succeeds()
+            .prints(&format!("out/{notice}.eml"))
+            .says(&format!("{notice}: {subject}"));
+        let mail = Mail::parse(&press.read_bytes(&format!("out/{notice}.eml")));
+        assert_eq!(mail.subject, subject);
+    }
+    render(&["weekly", "--kind", "leter"])
+        .exits(2)
+        .says("there is no kind `leter`")
+        .says("did you mean `letter`?");
+    assert!(!press.database().exists());
+    press.config(|settings| drop(settings.remove("serve")));
+    render(&["--kind", "confirm"])
+        .exits(78)
+        .says("set `serve.public_url`");
+}
+
+#[test]
+fn what_templates_see_can_be_looked_at() {
+    let press = Press::new();
+    press
+        .run(&["render", "weekly", "--context"])
+        .succeeds()
+        .prints("issue.lead.title ")
+        .prints("\"A bowl of apricots\"")
+        .prints("list of 4");
+    let seen = press
+        .run(&["--format", "json", "render", "weekly", "--context"])
+        .json();
+    assert_eq!(seen["issue"]["lead"]["title"], "A bowl of apricots");
+    assert_eq!(seen["issue"]["lead"]["shown"], "summary");
+    assert_eq!(
+        seen["issue"]["web_url"],
+        "https://garden.example.org/letters/weekly/1/"
+    );
+    // A sample reader, and no mark of a slot.
+    assert_eq!(seen["reader"]["name"], "Thandi Mokoena");
+    assert!(!seen.to_string().contains("lpslot"));
+}
+
+#[test]
+fn a_fault_of_any_template_or_catalogue_is_found_by_check() {
+    let press = Press::new();
+    press.write(
+        "templates/weekly/issue.txt",
+        "one\n{% if false %}{{ words(key=\"read-onn\") }}{% endif %}\n{{ issue.leed.title }}\n",
+    );
+    press.write("templates/welcome/message.txt", "{{ reader.nam }}\n");
+    press.write("templates/words/en.ftl", "sent-to = To { $adress }\n");
+    press
+        .run(&["check"])
+        .exits(65)
+        .prints("templates/weekly/issue.txt:2: error: word `read-onn` is not defined; did you mean `read-on`?")
+        .prints("templates/weekly/issue.txt:3: error: field `leed` is not defined; did you mean `lead`?")
+        .prints("templates/welcome/message.txt:1: error: field `nam` is not defined; did you mean `name`?")
+        .prints("templates/words/en.ftl:1: error: `sent-to` cannot be said");
+}
+
+#[test]
 fn a_dry_run_and_a_test_change_nothing_and_the_articles_still_go_out() {
     let press = Press::new();
     press.subscribers(2);

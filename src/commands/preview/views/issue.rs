@@ -9,6 +9,7 @@ use super::{
             exit::Failure,
             freezing,
             illustrations::{FOLDER, Illustrations},
+            render,
         },
         frames::{self, Scheme},
         press::Press,
@@ -29,7 +30,7 @@ use crate::{
         problem::Problem,
     },
     links::Signer,
-    mail::Rendered,
+    mail::{Notice, Rendered},
     web::{Answer, Asked, Trust},
 };
 
@@ -41,6 +42,8 @@ struct View {
     title: String,
     next: Next,
     tabs: Vec<Tab>,
+    /// The same in another kind, and the notices.
+    kinds: Vec<KindTab>,
     sender: Option<String>,
     facts: Vec<Fact>,
     findings: Vec<Finding>,
@@ -52,6 +55,14 @@ struct View {
     is_plan: bool,
     /// How full a message is that Gmail shows whole, in per cent.
     full: Option<usize>,
+}
+
+/// A kind of message to look at.
+#[derive(Serialize)]
+struct KindTab {
+    label: String,
+    url: String,
+    is_here: bool,
 }
 
 /// An article that the plan speaks of.
@@ -95,12 +106,14 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
     let (plan, _) = plan(press, digest);
     let wanted = asked.value("view");
     let way = wanted.as_deref().unwrap_or("html");
+    let kind = Kind::asked(press, digest, asked);
     let here = format!("{HOME}issue/{name}/");
     let (taken, left) = choices(press, &plan);
     let mut view = View {
         title: digest.title.clone(),
         next: Next::of(press, digest),
-        tabs: tabs(&here, way),
+        tabs: tabs(&here, way, &kind),
+        kinds: kind.tabs(press, digest, &here),
         sender: None,
         facts: Vec::new(),
         findings: Vec::new(),
@@ -116,12 +129,20 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
         let problem = failure.problem("letterpress.toml".as_ref());
         view.findings = Finding::all(proof, [&problem]);
     }
-    if !plan.articles.is_empty() {
-        match render(press, digest, &plan) {
+    if !plan.articles.is_empty() || kind.notice().is_some() {
+        match drawn(press, digest, &plan, &kind) {
             Ok((rendered, illustrations)) => {
                 let found = Finding::all(proof, &illustrations.warnings);
                 view.findings.extend(found);
-                fill(&mut view, press, &rendered, (way, &here), name, asked);
+                let here = format!("{here}?{}", kind.query());
+                fill(
+                    &mut view,
+                    press,
+                    &rendered,
+                    (way, &here),
+                    (name, &kind),
+                    asked,
+                );
             }
             Err(failure) => {
                 let problem = failure.problem("templates".as_ref());
@@ -146,17 +167,66 @@ fn known(proof: &Proof, problem: Problem) -> Problem {
     same.cloned().unwrap_or(problem)
 }
 
-fn tabs(here: &str, way: &str) -> Vec<Tab> {
-    let tab = |label, word: &str, query: &str| Tab {
-        label,
-        url: format!("{here}{query}"),
-        is_here: word == way,
+/// The kind in which a message is looked at; the digest's own where none is
+/// asked for.
+struct Kind(Option<String>);
+
+impl Kind {
+    fn asked(press: &Press, digest: &Digest, asked: &Asked) -> Self {
+        let is_known =
+            |kind: &String| press.templates.has_kind(kind) || Notice::from_name(kind).is_some();
+        let is_other = |kind: &String| *kind != digest.template;
+        Self(asked.value("kind").filter(is_known).filter(is_other))
+    }
+
+    fn notice(&self) -> Option<Notice> {
+        self.0.as_deref().and_then(Notice::from_name)
+    }
+
+    /// What addresses say of it, before what they say of other things.
+    fn query(&self) -> String {
+        match &self.0 {
+            Some(kind) => format!("kind={kind}&"),
+            None => String::new(),
+        }
+    }
+
+    /// The digest's own kind first.
+    fn tabs(&self, press: &Press, digest: &Digest, here: &str) -> Vec<KindTab> {
+        let others = press.templates.kinds().into_iter();
+        let others = others.filter(|kind| *kind != digest.template);
+        let notices = Notice::ALL.map(|notice| notice.name().to_owned());
+        let own = KindTab {
+            label: digest.template.clone(),
+            url: here.to_owned(),
+            is_here: self.0.is_none(),
+        };
+        let all = others.chain(notices).map(|kind| KindTab {
+            url: format!("{here}?kind={kind}"),
+            is_here: self.0.as_ref() == Some(&kind),
+            label: kind,
+        });
+        std::iter::once(own).chain(all).collect()
+    }
+}
+
+fn tabs(here: &str, way: &str, kind: &Kind) -> Vec<Tab> {
+    let query = kind.query();
+    let tab = |label, word: &str, view: &str| {
+        let query = format!("{query}{view}");
+        let query = query.trim_end_matches('&');
+        let mark = if query.is_empty() { "" } else { "?" };
+        Tab {
+            label,
+            url: format!("{here}{mark}{query}"),
+            is_here: word == way,
+        }
     };
     vec![
         tab("As HTML", "html", ""),
-        tab("As text", "text", "?view=text"),
-        tab("Source", "source", "?view=source"),
-        tab("Plan", "plan", "?view=plan"),
+        tab("As text", "text", "view=text"),
+        tab("Source", "source", "view=source"),
+        tab("Plan", "plan", "view=plan"),
     ]
 }
 
@@ -165,7 +235,7 @@ fn fill(
     press: &Press,
     rendered: &Rendered,
     (way, here): (&str, &str),
-    name: &str,
+    (name, kind): (&str, &Kind),
     asked: &Asked,
 ) {
     let html = rendered.html.len();
@@ -196,8 +266,10 @@ fn fill(
         }
         "plan" => {}
         _ => {
-            let letter = format!("{HOME}letter/{name}/");
-            view.frame = Some(Frame::of(&letter, &format!("{here}?"), asked));
+            let query = kind.query();
+            let letter = format!("{HOME}letter/{name}/?{query}");
+            let letter = letter.trim_end_matches(['?', '&']);
+            view.frame = Some(Frame::of(letter, here, asked));
         }
     }
 }
@@ -243,10 +315,12 @@ fn choices(press: &Press, plan: &IssuePlan<'_>) -> (Vec<Listed>, Vec<Left>) {
     (taken, left)
 }
 
-fn render(
+/// The next issue, or a notice, in this kind.
+fn drawn(
     press: &Press,
     digest: &Digest,
     plan: &IssuePlan<'_>,
+    kind: &Kind,
 ) -> Result<(Rendered, Illustrations), Failure> {
     let known = press.known.get(&digest.name);
     let key = known.map_or(&SAMPLE_KEY, |known| &known.install_key);
@@ -259,11 +333,19 @@ fn render(
     } = press;
     // Where the key is not, the message can be looked at without a signature.
     let keys = freezing::signing_keys(config).ok().flatten();
+    if let Some(notice) = kind.notice() {
+        let drawn = render::draw(notice, config, templates, digest, &signer, keys, press.now)?;
+        return Ok((drawn, Illustrations::default()));
+    }
+    let in_kind = Digest {
+        template: kind.0.clone().unwrap_or(digest.template.clone()),
+        ..digest.clone()
+    };
     freezing::render(
         config,
         loaded,
         templates,
-        digest,
+        &in_kind,
         plan,
         &signer,
         keys.as_ref(),
@@ -277,7 +359,8 @@ pub(in super::super) fn letter(proof: &Proof, name: &str, asked: &Asked) -> Answ
         return ui::not_here(proof, "letterpress.toml has no digest of this name");
     };
     let (plan, _) = plan(press, digest);
-    let (rendered, illustrations) = match render(press, digest, &plan) {
+    let kind = Kind::asked(press, digest, asked);
+    let (rendered, illustrations) = match drawn(press, digest, &plan, &kind) {
         Ok(drawn) => drawn,
         Err(failure) => {
             let text = format!("{failure}\n");

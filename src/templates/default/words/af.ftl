@@ -1,0 +1,85 @@
+# Die vaste woorde van briewe en bladsye, in Afrikaans.
+
+weekday = { $weekday ->
+    [1] Maandag
+    [2] Dinsdag
+    [3] Woensdag
+    [4] Donderdag
+    [5] Vrydag
+    [6] Saterdag
+   *[7] Sondag
+}
+month = { $month ->
+    [1] Januarie
+    [2] Februarie
+    [3] Maart
+    [4] April
+    [5] Mei
+    [6] Junie
+    [7] Julie
+    [8] Augustus
+    [9] September
+    [10] Oktober
+    [11] November
+   *[12] Desember
+}
+date = { $day } { month } { $year }
+date-with-weekday = { weekday } { $day } { month } { $year }
+list-next = { $before }, { $next }
+list-last = { $before } en { $last }
+
+subject = { $count ->
+    [0] { $title }
+   *[other] { $title } en nog { $count }
+}
+issue-number = Nr. { $number }
+view-in-browser = Lees in jou blaaier
+in-this-issue = In hierdie uitgawe
+more-in-this-issue = { $count ->
+    [one] Nog een storie
+   *[other] Nog { $count } stories
+}
+by = Deur { $authors }
+read-whole-story = Lees die hele storie
+read-on = Lees verder
+read-on-about = Lees verder: { $title }
+reader = leser
+
+why-issue = Jy ontvang hierdie brief omdat jy vir { $digest } van { $publication } gevra het.
+why-notice = Jy ontvang hierdie boodskap weens ’n intekening op { $digest } van { $publication }.
+sent-to = Dit is aan { $address } gestuur.
+our-readers = ons lesers
+unsubscribe = Teken uit
+preferences = Kies wat jy kry
+
+confirm-subject = Bevestig asseblief: { $digest }
+confirm-preheader = Een druk op ’n knoppie, en dit is joune.
+confirm-heading = Nog net een stap
+confirm-text = Hierdie adres is aan ons gegee vir { $digest }, die brief van { $publication }. As dit jy was, bevestig dit asseblief. Tot dan word niks gestuur nie.
+confirm-button = Ja, stuur dit vir my
+confirm-valid = { $hours ->
+    [one] Die knoppie werk een uur lank.
+   *[other] Die knoppie werk { $hours } uur lank.
+}
+confirm-ignore = As dit nie jy was nie, hoef jy niks te doen nie; jy sal nie weer van ons hoor nie.
+confirm-never = Moet nooit weer aan hierdie adres skryf nie
+
+welcome-subject = Welkom by { $digest }
+welcome-preheader = Jy is op die lys.
+welcome-heading = Welkom
+welcome-text = Dankie. Van nou af kom { $digest } van { $publication } na hierdie adres.
+welcome-leave = Jy kan enige tyd uitteken, met die skakel onderaan elke brief.
+visit = Besoek { $publication }
+
+goodbye-subject = Jy is van { $digest } uitgeteken
+goodbye-preheader = Niks meer word gestuur nie.
+goodbye-heading = Totsiens
+goodbye-text = { $digest } van { $publication } word nie meer na hierdie adres gestuur nie.
+goodbye-again = As dit ’n fout was, kan jy weer inteken wanneer jy wil.
+
+button-address = As die knoppie nie werk nie, maak hierdie adres oop:
+
+page-of = Bladsy { $number } van { $of }
+newer = Nuwer
+older = Ouer
+updated = Bygewerk { $date }

@@ -1,0 +1,94 @@
+# الكلمات الثابتة للرسائل والصفحات بالعربية.
+
+weekday = { $weekday ->
+    [1] الاثنين
+    [2] الثلاثاء
+    [3] الأربعاء
+    [4] الخميس
+    [5] الجمعة
+    [6] السبت
+   *[7] الأحد
+}
+month = { $month ->
+    [1] يناير
+    [2] فبراير
+    [3] مارس
+    [4] أبريل
+    [5] مايو
+    [6] يونيو
+    [7] يوليو
+    [8] أغسطس
+    [9] سبتمبر
+    [10] أكتوبر
+    [11] نوفمبر
+   *[12] ديسمبر
+}
+date = { $day } { month } { $year }
+date-with-weekday = { weekday }، { $day } { month } { $year }
+list-next = { $before }، { $next }
+list-last = { $before } و{ $last }
+
+subject = { $count ->
+    [0] { $title }
+    [one] { $title } ومقالة أخرى
+    [two] { $title } ومقالتان أخريان
+    [few] { $title } و{ $count } مقالات أخرى
+   *[other] { $title } و{ $count } مقالة أخرى
+}
+issue-number = العدد { $number }
+view-in-browser = اقرأ في المتصفح
+in-this-issue = في هذا العدد
+more-in-this-issue = { $count ->
+    [zero] لا مقالات أخرى
+    [one] مقالة أخرى
+    [two] مقالتان أخريان
+    [few] { $count } مقالات أخرى
+    [many] { $count } مقالة أخرى
+   *[other] { $count } مقالة أخرى
+}
+by = بقلم { $authors }
+read-whole-story = اقرأ المقالة كاملة
+read-on = تابع القراءة
+read-on-about = تابع القراءة: { $title }
+reader = عزيزنا القارئ
+
+why-issue = تصلك هذه الرسالة لأنك طلبت { $digest } من { $publication }.
+why-notice = تصلك هذه الرسالة بسبب اشتراك في { $digest } من { $publication }.
+sent-to = أُرسلت إلى { $address }.
+our-readers = قرائنا
+unsubscribe = إلغاء الاشتراك
+preferences = اختر ما يصلك
+
+confirm-subject = يُرجى التأكيد: { $digest }
+confirm-preheader = ضغطة زر واحدة وتصلك الرسالة القادمة.
+confirm-heading = خطوة واحدة أخيرة
+confirm-text = أُعطي لنا هذا العنوان لإرسال { $digest } من { $publication }. إن كنت أنت من طلب ذلك فالرجاء التأكيد. ولن يُرسل شيء قبل ذلك.
+confirm-button = نعم، أرسلوها إليّ
+confirm-valid = { $hours ->
+    [one] يعمل الزر لساعة واحدة.
+    [two] يعمل الزر لساعتين.
+    [few] يعمل الزر لمدة { $hours } ساعات.
+   *[other] يعمل الزر لمدة { $hours } ساعة.
+}
+confirm-ignore = إن لم تكن أنت من طلب ذلك فلا حاجة إلى فعل شيء، ولن نراسلك مرة أخرى.
+confirm-never = لا تراسلوا هذا العنوان أبدًا
+
+welcome-subject = أهلًا بك في { $digest }
+welcome-preheader = أنت الآن على القائمة.
+welcome-heading = أهلًا بك
+welcome-text = شكرًا لك. من الآن يصل { $digest } من { $publication } إلى هذا العنوان.
+welcome-leave = يمكنك إلغاء الاشتراك في أي وقت من الرابط في أسفل كل رسالة.
+visit = زيارة { $publication }
+
+goodbye-subject = أُلغي اشتراكك في { $digest }
+goodbye-preheader = لن يُرسل شيء بعد الآن.
+goodbye-heading = إلى اللقاء
+goodbye-text = لن يُرسل { $digest } من { $publication } إلى هذا العنوان بعد الآن.
+goodbye-again = إن كان ذلك خطأً فيمكنك الاشتراك من جديد متى شئت.
+
+button-address = إن لم يعمل الزر فافتح هذا العنوان:
+
+page-of = الصفحة { $number } من { $of }
+newer = الأحدث
+older = الأقدم
+updated = حُدِّثت في { $date }

@@ -1,0 +1,86 @@
+# Die festen Wörter der Briefe und Seiten, auf Deutsch.
+
+weekday = { $weekday ->
+    [1] Montag
+    [2] Dienstag
+    [3] Mittwoch
+    [4] Donnerstag
+    [5] Freitag
+    [6] Samstag
+   *[7] Sonntag
+}
+month = { $month ->
+    [1] Januar
+    [2] Februar
+    [3] März
+    [4] April
+    [5] Mai
+    [6] Juni
+    [7] Juli
+    [8] August
+    [9] September
+    [10] Oktober
+    [11] November
+   *[12] Dezember
+}
+date = { $day }. { month } { $year }
+date-with-weekday = { weekday }, { $day }. { month } { $year }
+list-next = { $before }, { $next }
+list-last = { $before } und { $last }
+
+subject = { $count ->
+    [0] { $title }
+    [one] { $title } und ein weiterer Artikel
+   *[other] { $title } und { $count } weitere Artikel
+}
+issue-number = Nr. { $number }
+view-in-browser = Im Browser ansehen
+in-this-issue = In dieser Ausgabe
+more-in-this-issue = { $count ->
+    [one] Ein weiterer Artikel
+   *[other] { $count } weitere Artikel
+}
+by = Von { $authors }
+read-whole-story = Den ganzen Artikel lesen
+read-on = Weiterlesen
+read-on-about = Weiterlesen: { $title }
+reader = liebe Leserin, lieber Leser
+
+why-issue = Sie erhalten diesen Brief, weil Sie { $digest } von { $publication } bestellt haben.
+why-notice = Sie erhalten diese Nachricht wegen eines Abonnements von { $digest } bei { $publication }.
+sent-to = Er ging an { $address }.
+our-readers = unsere Leserinnen und Leser
+unsubscribe = Abbestellen
+preferences = Auswählen, was Sie erhalten
+
+confirm-subject = Bitte bestätigen: { $digest }
+confirm-preheader = Ein Klick, und der nächste Brief kommt zu Ihnen.
+confirm-heading = Noch ein Schritt
+confirm-text = Diese Adresse wurde uns für { $digest }, den Brief von { $publication }, genannt. Waren Sie das, dann bestätigen Sie es bitte. Bis dahin wird nichts verschickt.
+confirm-button = Ja, bitte schicken
+confirm-valid = { $hours ->
+    [one] Der Knopf funktioniert eine Stunde lang.
+   *[other] Der Knopf funktioniert { $hours } Stunden lang.
+}
+confirm-ignore = Waren Sie es nicht, brauchen Sie nichts zu tun. Sie hören dann nicht mehr von uns.
+confirm-never = Nie wieder an diese Adresse schreiben
+
+welcome-subject = Willkommen bei { $digest }
+welcome-preheader = Sie stehen auf der Liste.
+welcome-heading = Willkommen
+welcome-text = Vielen Dank. Von nun an kommt { $digest } von { $publication } an diese Adresse.
+welcome-leave = Sie können jederzeit abbestellen, mit dem Link am Fuß jedes Briefes.
+visit = { $publication } besuchen
+
+goodbye-subject = { $digest } ist abbestellt
+goodbye-preheader = Es wird nichts mehr verschickt.
+goodbye-heading = Auf Wiedersehen
+goodbye-text = { $digest } von { $publication } wird nicht mehr an diese Adresse geschickt.
+goodbye-again = War das ein Versehen, können Sie jederzeit wieder bestellen.
+
+button-address = Funktioniert der Knopf nicht, öffnen Sie diese Adresse:
+
+page-of = Seite { $number } von { $of }
+newer = Neuere
+older = Ältere
+updated = Aktualisiert: { $date }

@@ -1,0 +1,93 @@
+# The fixed words of letters and pages, in English. What stands after a dollar
+# sign is put in when a letter is rendered.
+
+## Dates and lists
+weekday = { $weekday ->
+    [1] Monday
+    [2] Tuesday
+    [3] Wednesday
+    [4] Thursday
+    [5] Friday
+    [6] Saturday
+   *[7] Sunday
+}
+month = { $month ->
+    [1] January
+    [2] February
+    [3] March
+    [4] April
+    [5] May
+    [6] June
+    [7] July
+    [8] August
+    [9] September
+    [10] October
+    [11] November
+   *[12] December
+}
+date = { $day } { month } { $year }
+date-with-weekday = { weekday }, { $day } { month } { $year }
+list-next = { $before }, { $next }
+list-last = { $before } and { $last }
+
+## An issue
+subject = { $count ->
+    [0] { $title }
+   *[other] { $title } and { $count } more
+}
+issue-number = No. { $number }
+view-in-browser = View in your browser
+in-this-issue = In this issue
+more-in-this-issue = { $count ->
+    [one] One more story
+   *[other] { $count } more stories
+}
+by = By { $authors }
+read-whole-story = Read the whole story
+read-on = Read on
+read-on-about = Read on: { $title }
+reader = reader
+
+## The foot of every message
+why-issue = You receive this letter because you asked for { $digest } from { $publication }.
+why-notice = You receive this message because of a subscription to { $digest } from { $publication }.
+sent-to = It was sent to { $address }.
+our-readers = our readers
+unsubscribe = Unsubscribe
+preferences = Choose what you get
+
+## Asking for a yes
+confirm-subject = Please confirm: { $digest }
+confirm-preheader = One press of a button, and it is yours.
+confirm-heading = One more step
+confirm-text = This address was given to us for { $digest }, the letter of { $publication }. If it was you, please confirm it. Until you do, nothing is sent.
+confirm-button = Yes, send it to me
+confirm-valid = { $hours ->
+    [one] The button works for one hour.
+   *[other] The button works for { $hours } hours.
+}
+confirm-ignore = If it was not you, do nothing, and you will not hear from us again.
+confirm-never = Never write to this address again
+
+## After the yes
+welcome-subject = Welcome to { $digest }
+welcome-preheader = You are on the list.
+welcome-heading = Welcome
+welcome-text = Thank you. From now on { $digest } from { $publication } comes to this address.
+welcome-leave = You can leave at any time, with the link at the foot of every letter.
+visit = Visit { $publication }
+
+## Leaving
+goodbye-subject = You have left { $digest }
+goodbye-preheader = Nothing more will be sent.
+goodbye-heading = Goodbye
+goodbye-text = { $digest } from { $publication } is not sent to this address any more.
+goodbye-again = If that was a mistake, you can subscribe again whenever you like.
+
+button-address = If the button does not work, open this address:
+
+## Pages
+page-of = Page { $number } of { $of }
+newer = Newer
+older = Older
+updated = Updated { $date }

@@ -1,0 +1,90 @@
+# Les mots fixes des lettres et des pages, en français.
+
+weekday = { $weekday ->
+    [1] lundi
+    [2] mardi
+    [3] mercredi
+    [4] jeudi
+    [5] vendredi
+    [6] samedi
+   *[7] dimanche
+}
+month = { $month ->
+    [1] janvier
+    [2] février
+    [3] mars
+    [4] avril
+    [5] mai
+    [6] juin
+    [7] juillet
+    [8] août
+    [9] septembre
+    [10] octobre
+    [11] novembre
+   *[12] décembre
+}
+day = { $day ->
+    [1] 1er
+   *[other] { $day }
+}
+date = { day } { month } { $year }
+date-with-weekday = { weekday } { day } { month } { $year }
+list-next = { $before }, { $next }
+list-last = { $before } et { $last }
+
+subject = { $count ->
+    [0] { $title }
+    [1] { $title } et un autre article
+   *[other] { $title } et { $count } autres articles
+}
+issue-number = No { $number }
+view-in-browser = Lire dans votre navigateur
+in-this-issue = Dans ce numéro
+more-in-this-issue = { $count ->
+    [one] Un autre article
+   *[other] { $count } autres articles
+}
+by = Par { $authors }
+read-whole-story = Lire l’article entier
+read-on = Lire la suite
+read-on-about = Lire la suite : { $title }
+reader = chère lectrice, cher lecteur
+
+why-issue = Vous recevez cette lettre parce que vous avez demandé { $digest } de { $publication }.
+why-notice = Vous recevez ce message en raison d’un abonnement à { $digest } de { $publication }.
+sent-to = Elle a été envoyée à { $address }.
+our-readers = nos lecteurs
+unsubscribe = Se désabonner
+preferences = Choisir ce que vous recevez
+
+confirm-subject = Merci de confirmer : { $digest }
+confirm-preheader = Un clic, et la prochaine lettre est pour vous.
+confirm-heading = Encore une étape
+confirm-text = Cette adresse nous a été donnée pour { $digest }, la lettre de { $publication }. Si c’était vous, merci de le confirmer. D’ici là, rien ne sera envoyé.
+confirm-button = Oui, envoyez-la-moi
+confirm-valid = { $hours ->
+    [one] Le bouton fonctionne pendant { $hours } heure.
+   *[other] Le bouton fonctionne pendant { $hours } heures.
+}
+confirm-ignore = Si ce n’était pas vous, ne faites rien : vous n’entendrez plus parler de nous.
+confirm-never = Ne plus jamais écrire à cette adresse
+
+welcome-subject = Bienvenue à { $digest }
+welcome-preheader = Vous êtes sur la liste.
+welcome-heading = Bienvenue
+welcome-text = Merci. Désormais, { $digest } de { $publication } arrive à cette adresse.
+welcome-leave = Vous pouvez vous désabonner à tout moment, par le lien au pied de chaque lettre.
+visit = Visiter { $publication }
+
+goodbye-subject = Vous avez quitté { $digest }
+goodbye-preheader = Plus rien ne sera envoyé.
+goodbye-heading = Au revoir
+goodbye-text = { $digest } de { $publication } n’est plus envoyé à cette adresse.
+goodbye-again = Si c’était une erreur, vous pouvez vous réabonner quand vous voulez.
+
+button-address = Si le bouton ne fonctionne pas, ouvrez cette adresse :
+
+page-of = Page { $number } sur { $of }
+newer = Plus récents
+older = Plus anciens
+updated = Mis à jour : { $date }
