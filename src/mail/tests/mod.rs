@@ -2,6 +2,7 @@
 
 mod dkim;
 mod kinds;
+mod lint;
 mod messages;
 mod notices;
 mod rendering;
