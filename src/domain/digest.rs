@@ -1,6 +1,7 @@
 //! A recurring mailing as configured.
 
 use chrono::Duration;
+use serde::Serialize;
 
 use crate::domain::{
     article::{Article, Slug},
@@ -18,7 +19,8 @@ pub enum FirstIssue {
 }
 
 /// How much of an article an issue shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Shown {
     /// Its headline.
     Title,
