@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{
     Context,
+    ahead::Ahead,
     exit::{Exit, Failure},
     feeds,
     pings::{self, Round},
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     config::Config,
     content::{Asset, Loaded},
-    domain::fingerprint::Fingerprint,
+    domain::{chronicle::Chronicle, fingerprint::Fingerprint},
     files::Stamp,
     store::Store,
     templates::Templates,
@@ -69,7 +70,7 @@ pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
     let store = workspace::ledger(context, &config).await?;
     let out = args.out.as_deref();
     let destination = Destination::take(context, &config, out, args.overwrite).await?;
-    let checked = load(context, &config, &store).await?;
+    let checked = load(context, &config, &store, Some(&destination)).await?;
     for warning in warnings {
         context.talk.say(warning);
     }
@@ -97,28 +98,61 @@ pub struct Checked {
     pub loaded: Loaded,
     /// The templates of pages and mail.
     pub templates: Templates,
+    /// The ledger learns new ids.
+    remembering: Ahead<()>,
+    /// What readers were shown until now.
+    chronicle: Ahead<Chronicle>,
 }
 
 /// Loads articles and templates, refuses errors, and makes the ledger remember
-/// new ids.
+/// new ids. Who has the right to publish already (`turn`) need not wait for the
+/// ledger here: nobody else changes meanwhile what it knows of articles.
 ///
 /// # Errors
 /// Exit 65 while an error stands; then the ledger is as before.
-pub async fn load(context: &Context, config: &Config, store: &Store) -> Result<Checked, Failure> {
-    let remembered = store.remembered().await.map_err(workspace::store_failure)?;
-    let mut loaded = workspace::articles(context, config, &remembered)?;
-    workspace::keep_cache(config, &mut loaded);
+pub async fn load(
+    context: &Context,
+    config: &Config,
+    store: &Store,
+    turn: Option<&Destination>,
+) -> Result<Checked, Failure> {
+    // 1. The ledger looks things up while the cache is read.
+    let known = store.clone();
+    let remembered = Ahead::of(async move { known.remembered().await });
+    let known = store.clone();
+    let chronicle = match turn {
+        Some(_) => Ahead::of(async move { known.chronicle().await }),
+        None => Ahead::nothing(),
+    };
+    let cache = workspace::kept_cache(config);
+    let remembered = remembered.answer().await?.unwrap_or_default();
+    // 2. Everything that may have errors.
+    let now = context.clock.start();
+    let mut loaded = workspace::articles_from(context, config, &remembered, now, &cache)?;
     let (templates, template_problems) = workspace::templates(config);
     let mut problems = std::mem::take(&mut loaded.problems);
     problems.extend(template_problems);
-    workspace::refuse_errors(context, &problems)?;
-    if !loaded.remember.is_empty() {
-        store
-            .remember(std::mem::take(&mut loaded.remember))
-            .await
-            .map_err(workspace::store_failure)?;
+    let refused = workspace::refuse_errors(context, &problems);
+    // 3. New ids; and what was read, errors or not.
+    let new = std::mem::take(&mut loaded.remember);
+    let remembering = match refused.is_ok() && !new.is_empty() {
+        true => {
+            let store = store.clone();
+            Ahead::of(async move { store.remember(new).await })
+        }
+        false => Ahead::nothing(),
+    };
+    workspace::keep_cache(config, &mut loaded);
+    refused?;
+    if turn.is_none() {
+        remembering.answer().await?;
     }
-    Ok(Checked { loaded, templates })
+    Ok(Checked {
+        loaded,
+        templates,
+        remembering,
+        chronicle,
+    })
 }
 
 /// Makes every feed and page and copies every picture; all only where bytes
@@ -137,11 +171,17 @@ pub async fn publish(
 ) -> Result<Built, Failure> {
     let loaded = &checked.loaded;
     let publisher = Publisher::begin(config, store, destination).await?;
-    let archives = feeds::publish(context, config, store, loaded, &publisher).await?;
+    let known = match checked.chronicle.answer().await? {
+        Some(known) => known,
+        None => store.chronicle().await.map_err(workspace::store_failure)?,
+    };
+    let made = feeds::publish(context, config, store, loaded, known, &publisher).await?;
     pictures(context, config, &loaded.pictures, &publisher)?;
     website::publish(config, store, checked, &publisher).await?;
+    checked.remembering.answer().await?;
+    made.recording.answer().await?;
     let built = publisher.finish(context.clock.now()).await?;
-    archives.note(store).await?;
+    made.note(store).await?;
     Ok(built)
 }
 

@@ -119,7 +119,22 @@ pub(super) fn mail_problems(config: &Config, templates: &Templates) -> Vec<Probl
     let notices = notices
         .map(|digest| mail::check_notices(publication, digest, templates, settings))
         .unwrap_or_default();
-    letters.chain(notices).collect()
+    let foreign = unknown_language(&publication.language, templates);
+    letters.chain(notices).chain(foreign).collect()
+}
+
+/// A language whose fixed words nobody wrote.
+fn unknown_language(language: &str, templates: &Templates) -> Option<Problem> {
+    if templates.words(language).is_known() {
+        return None;
+    }
+    let primary = language.split('-').next().unwrap_or(language);
+    Some(Problem::warning(
+        FILE_NAME,
+        None,
+        format!("there is no catalogue of words in `{language}`: letters say them in English"),
+        format!("write templates/words/{}.ftl", primary.to_lowercase()),
+    ))
 }
 
 /// What keeps messages from being signed.

@@ -2,6 +2,7 @@
 //! steps. What several share is here.
 
 pub mod add;
+pub mod ahead;
 pub mod build;
 pub mod check;
 pub mod check_log;

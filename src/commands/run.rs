@@ -169,7 +169,7 @@ async fn publish_and_freeze(
     done: &mut Done,
 ) -> Result<(), Failure> {
     let destination = Destination::take(context, config, None, false).await?;
-    let checked = build::load(context, config, store).await?;
+    let checked = build::load(context, config, store, Some(&destination)).await?;
     let built = build::publish(context, config, store, &checked, destination).await?;
     if !built.is_empty() {
         context.talk.say(format!("built: {}", built.summary()));
@@ -216,7 +216,9 @@ async fn freeze_due(
     digest: &Digest,
     done: &mut Done,
 ) -> Result<(), Failure> {
-    let Checked { loaded, templates } = checked;
+    let Checked {
+        loaded, templates, ..
+    } = checked;
     let now = context.clock.start();
     let history = store
         .history(&digest.name)

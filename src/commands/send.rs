@@ -135,7 +135,7 @@ async fn steps(
     doubt::recover(context, config, store, on_uncertain).await?;
     subscribers::seed(context, config, store).await?;
     // 2. The issue, frozen.
-    let checked = build::load(context, config, store).await?;
+    let checked = build::load(context, config, store, None).await?;
     if !freeze(context, config, store, digest, &checked).await? {
         return ending::uncertain_held(context, store).await;
     }
@@ -160,7 +160,9 @@ async fn freeze(
     digest: &Digest,
     checked: &Checked,
 ) -> Result<bool, Failure> {
-    let Checked { loaded, templates } = checked;
+    let Checked {
+        loaded, templates, ..
+    } = checked;
     let history = store
         .history(&digest.name)
         .await

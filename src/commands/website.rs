@@ -36,7 +36,9 @@ pub async fn publish(
     if !config.content.pages {
         return Ok(());
     }
-    let Checked { loaded, templates } = checked;
+    let Checked {
+        loaded, templates, ..
+    } = checked;
     let letters = letters(config, templates, store).await?;
     let renderer = Renderer::new(std::sync::Arc::clone(&loaded.site));
     let feeds = feeds(loaded);

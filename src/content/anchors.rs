@@ -115,6 +115,7 @@ fn hyphenated(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\'' | '’' => {}
+            c if c.is_ascii_alphanumeric() => id.push(c.to_ascii_lowercase()),
             c if c.is_alphanumeric() => id.extend(c.to_lowercase()),
             '_' => id.push('_'),
             _ if id.is_empty() || id.ends_with('-') => {}

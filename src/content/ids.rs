@@ -10,10 +10,10 @@ use crate::domain::article::{ArticleId, Remembered, Slug};
 /// What is known of an article before it has an id.
 #[derive(Debug)]
 pub(super) struct Candidate<'a> {
-    /// Source file, relative to the publication's root, with `/`.
-    pub(super) source: &'a str,
     /// From the front matter.
     pub(super) written: Option<&'a ArticleId>,
+    /// What the ledger remembers of this file.
+    pub(super) known: Option<&'a Remembered>,
     /// See [`text_hash`]; `None` for an empty text, which recognises nothing.
     pub(super) text_hash: Option<[u8; 32]>,
     /// Local day of publication.
@@ -34,31 +34,26 @@ pub(super) fn hexadecimal(hash: &[u8; 32]) -> String {
 
 /// One id per candidate, in their order.
 ///
-/// `present` holds every source file that exists, readable or not: only a
+/// `is_there` says of a source file whether it exists, readable or not: only a
 /// remembered file that is truly gone may hand its id to a new name.
 pub(super) fn assign(
     authority: &str,
     candidates: &[Candidate<'_>],
     remembered: &[Remembered],
-    present: &HashSet<String>,
+    is_there: impl Fn(&str) -> bool,
 ) -> Vec<ArticleId> {
-    let by_source: HashMap<&str, &ArticleId> = remembered
+    let mut ids: Vec<Option<&ArticleId>> = candidates
         .iter()
-        .map(|row| (row.source.as_str(), &row.id))
+        .map(|c| c.written.or(c.known.map(|row| &row.id)))
         .collect();
-    let mut ids: Vec<Option<ArticleId>> = candidates
-        .iter()
-        .map(|c| {
-            c.written
-                .or_else(|| by_source.get(c.source).copied())
-                .cloned()
-        })
-        .collect();
-    let mut in_use: HashSet<ArticleId> = ids.iter().flatten().cloned().collect();
+    if ids.iter().all(Option::is_some) {
+        return ids.into_iter().flatten().cloned().collect();
+    }
+    let mut in_use: HashSet<&ArticleId> = ids.iter().flatten().copied().collect();
 
     let mut gone: HashMap<&str, Vec<&Remembered>> = HashMap::new();
     for row in remembered {
-        if !present.contains(&row.source) && !in_use.contains(&row.id) {
+        if !in_use.contains(&row.id) && !is_there(&row.source) {
             gone.entry(&row.body_hash).or_default().push(row);
         }
     }
@@ -73,31 +68,40 @@ pub(super) fn assign(
             && let Some(rows) = gone.get_mut(hexadecimal(hash).as_str())
             && let Some(renamed) = rows.pop()
         {
-            in_use.insert(renamed.id.clone());
-            *id = Some(renamed.id.clone());
+            *id = Some(&renamed.id);
         }
     }
 
     // A forgotten article's id is never given to another one.
-    in_use.extend(remembered.iter().map(|row| row.id.clone()));
+    in_use.extend(remembered.iter().map(|row| &row.id));
+    let authority: String = authority.split_whitespace().collect();
+    let mut minted = HashSet::new();
+    let mut mint = |candidate| {
+        let id = mint(&authority, candidate, |id| {
+            in_use.contains(id) || minted.contains(id)
+        });
+        minted.insert(id.clone());
+        id
+    };
     ids.into_iter()
         .zip(candidates)
-        .map(|(id, candidate)| id.unwrap_or_else(|| mint(authority, candidate, &mut in_use)))
+        .map(|(id, candidate)| id.map_or_else(|| mint(candidate), ArticleId::clone))
         .collect()
 }
 
 /// A `tag:` URI (RFC 4151) from day and slug, with `-2`, `-3`… when taken.
-fn mint(authority: &str, candidate: &Candidate<'_>, in_use: &mut HashSet<ArticleId>) -> ArticleId {
-    let authority: String = authority.split_whitespace().collect();
+fn mint(
+    authority: &str,
+    candidate: &Candidate<'_>,
+    is_in_use: impl Fn(&ArticleId) -> bool,
+) -> ArticleId {
     let base = format!("tag:{authority}:{}/{}", candidate.day, candidate.slug);
     let numbered = (2u32..).map(|n| format!("{base}-{n}"));
-    let id = std::iter::once(base.clone())
+    std::iter::once(base.clone())
         .chain(numbered)
         .filter_map(|text| ArticleId::new(&text))
-        .find(|id| !in_use.contains(id))
-        .expect("the authority has lost its spaces, and there are more numbers than articles");
-    in_use.insert(id.clone());
-    id
+        .find(|id| !is_in_use(id))
+        .expect("the authority has lost its spaces, and there are more numbers than articles")
 }
 
 #[cfg(test)]
@@ -127,16 +131,16 @@ mod tests {
             .iter()
             .zip(&written)
             .map(|(file, written)| Candidate {
-                source: file.0,
                 written: written.as_ref(),
+                known: remembered.iter().find(|row| row.source == file.0),
                 text_hash: Some(text_hash(file.2)).filter(|_| !file.2.is_empty()),
                 day: NaiveDate::from_ymd_opt(2026, 8, 1).unwrap(),
                 slug: &slug,
             })
             .collect();
-        let present = files.iter().map(|f| f.0).chain(broken.iter().copied());
-        let present = present.map(str::to_owned).collect();
-        assign("example.org,2026", &candidates, remembered, &present)
+        let is_there =
+            |source: &str| files.iter().any(|f| f.0 == source) || broken.contains(&source);
+        assign("example.org,2026", &candidates, remembered, is_there)
             .into_iter()
             .map(|id| id.to_string())
             .collect()

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     io,
-    path::Path,
+    path::{MAIN_SEPARATOR, Path},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -74,16 +74,16 @@ pub fn load(
     let (parsed, kept) = parse_all(&files, reading, progress);
     let names = std::mem::take(&mut files.markdown);
     let kept = names.iter().map(String::as_str).zip(kept);
-    let kept = kept.filter_map(|(name, kept)| Some((name, kept?)));
-    let draft = cache.draft(settings, kept.collect());
+    let kept = kept
+        .filter_map(|(name, kept)| Some((name, kept?)))
+        .collect();
     let (articles, indexes) = sort_out(parsed, &mut problems);
 
-    // 2. What they have only together.
-    let present = names
-        .iter()
-        .map(|file| slashed(&source.dir.join(file)))
-        .collect();
-    let planned = plan::plan(articles, source, &present, &mut problems);
+    // 2. What they have only together; beside that the next cache is drafted.
+    let (draft, planned) = rayon::join(
+        || cache.draft(settings, kept),
+        || plan::plan(articles, source, &names, &mut problems),
+    );
     let (mut sections, podcasts) = sections(indexes, source.dir, &planned);
     let section_urls = section_urls(&sections, &source.publication.base_url);
     let mut planned = plan::without_doubles(planned, source, &section_urls, &mut problems);
@@ -112,8 +112,11 @@ pub fn load(
     }
 
     // 4. The collection, and what makes the next load quicker.
-    let mut result = gather(finished, sections, files, source, &site);
-    result.cache = draft.finish(measures.into_found());
+    let (mut result, next) = rayon::join(
+        || gather(finished, sections, files, source, &site),
+        || draft.finish(measures.into_found()),
+    );
+    result.cache = next;
     result.problems.append(&mut problems);
     result.problems.sort();
     Ok(result)
@@ -175,7 +178,7 @@ type Podcasts = Vec<(Slug, podcast::Said)>;
 fn sections(
     indexes: Vec<(String, SectionFields)>,
     dir: &Path,
-    planned: &[Planned],
+    planned: &[Planned<'_>],
 ) -> (BTreeMap<Slug, Section>, Podcasts) {
     let mut sections = BTreeMap::new();
     let mut podcasts = Vec::new();
@@ -206,15 +209,18 @@ fn sections(
         sections.insert(slug, section);
     }
     for article in planned.iter().filter(|article| article.withheld.is_none()) {
-        if let Some((slug, title)) = &article.parsed.section {
-            sections.entry(slug.clone()).or_insert_with(|| Section {
+        if let Some((slug, title)) = &article.parsed.section
+            && !sections.contains_key(slug)
+        {
+            let section = Section {
                 slug: slug.clone(),
                 title: title.clone(),
                 description: None,
                 entries: None,
                 language: None,
                 podcast: None,
-            });
+            };
+            sections.insert(slug.clone(), section);
         }
     }
     (sections, podcasts)
@@ -230,7 +236,7 @@ fn site_of(
     source: &Source<'_>,
     markdown: &[String],
     others: HashSet<String>,
-    planned: &mut [Planned],
+    planned: &mut [Planned<'_>],
     sections: &HashMap<Slug, Url>,
 ) -> Site {
     let base = source.publication.base_url.clone();
@@ -267,9 +273,7 @@ fn site_of(
         };
         site.pages.insert(file.clone(), page);
     }
-    for article in planned {
-        add_article(&mut site, article);
-    }
+    add_articles(&mut site, planned);
     site.files = others;
     let address = |file: &String| {
         (
@@ -282,25 +286,31 @@ fn site_of(
     site
 }
 
-fn add_article(site: &mut Site, article: &mut Planned) {
-    let file = &article.parsed.file;
-    if !article.is_elsewhere {
-        site.paths.insert(site::path_key(article.url.path()), None);
-        if let Some(folder) = file.strip_suffix("/index.md") {
-            site.folders.insert(folder.to_owned(), article.url.clone());
-        }
-    }
-    for alias in &article.parsed.fields.aliases {
-        let alias = urls::below(&site.base, alias);
-        site.paths.insert(site::path_key(alias.path()), None);
-    }
-    let page = Page {
-        url: article.url.clone(),
-        is_held_back: article.withheld.is_some(),
-        anchors: std::mem::take(&mut article.parsed.scan.anchors),
-        has_pictograms: article.parsed.scan.has_pictograms,
+fn add_articles(site: &mut Site, planned: &mut [Planned<'_>]) {
+    let here = || planned.par_iter().filter(|article| !article.is_elsewhere);
+    let paths: Vec<String> = here()
+        .map(|article| site::path_key(article.url.path()))
+        .collect();
+    let folder = |article: &Planned<'_>| {
+        let folder = article.parsed.file.strip_suffix("/index.md")?;
+        Some((folder.to_owned(), article.url.clone()))
     };
-    site.pages.insert(file.clone(), page);
+    site.folders = here().filter_map(folder).collect();
+    let aliases = planned.iter().flat_map(|one| &one.parsed.fields.aliases);
+    let aliases = aliases.map(|alias| urls::below(&site.base, alias));
+    let aliases: Vec<String> = aliases.map(|url| site::path_key(url.path())).collect();
+    let page = |article: &mut Planned<'_>| {
+        let page = Page {
+            url: article.url.clone(),
+            is_held_back: article.withheld.is_some(),
+            anchors: std::mem::take(&mut article.parsed.scan.anchors),
+            has_pictograms: article.parsed.scan.has_pictograms,
+        };
+        (article.parsed.file.clone(), page)
+    };
+    let pages: Vec<(String, Page)> = planned.par_iter_mut().map(page).collect();
+    let paths = paths.into_iter().chain(aliases).map(|path| (path, None));
+    rayon::join(|| site.pages.extend(pages), || site.paths.extend(paths));
 }
 
 fn is_index(file: &str) -> bool {
@@ -313,10 +323,16 @@ struct Finished {
     held_back: Option<HeldBack>,
     problems: Vec<Problem>,
     files: Vec<String>,
-    remember: Remembered,
+    /// Where the ledger knows something else.
+    remember: Option<Remembered>,
 }
 
-fn finish(planned: Planned, source: &Source<'_>, site: &Site, measures: &Measures<'_>) -> Finished {
+fn finish(
+    planned: Planned<'_>,
+    source: &Source<'_>,
+    site: &Site,
+    measures: &Measures<'_>,
+) -> Finished {
     let parsed = &planned.parsed;
     let origin = Origin {
         file: &parsed.file,
@@ -359,11 +375,15 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, measures: &Measure
             .flatten()
             .map(|file| site.in_content(&slashed(file)).to_owned()),
     );
-    let remember = Remembered {
-        source: planned.source_key(),
+    let body_hash = ids::hexadecimal(&parsed.text_hash);
+    let is_known = |known: &Remembered| known.id == planned.id && known.body_hash == body_hash;
+    // Nobody has seen a held-back article, so its id may still change.
+    let is_new = planned.withheld.is_none() && !planned.known.is_some_and(is_known);
+    let remember = is_new.then(|| Remembered {
+        source: planned.key.clone(),
         id: planned.id.clone(),
-        body_hash: ids::hexadecimal(&parsed.text_hash),
-    };
+        body_hash,
+    });
     let text = Fingerprint::of(&(
         parsed.text_hash,
         (&parsed.file, &planned.url, site.smart_punctuation),
@@ -391,7 +411,7 @@ fn finish(planned: Planned, source: &Source<'_>, site: &Site, measures: &Measure
 }
 
 /// The article but for its pictures, which are measured before it is taken apart.
-fn article(planned: Planned, publication: &Publication) -> Article {
+fn article(planned: Planned<'_>, publication: &Publication) -> Article {
     let parsed = *planned.parsed;
     let fields = parsed.fields;
     let authors = if fields.authors.is_empty() {
@@ -439,11 +459,6 @@ fn gather(
     source: &Source<'_>,
     site: &Arc<Site>,
 ) -> Loaded {
-    let known: HashMap<&str, &Remembered> = source
-        .remembered
-        .iter()
-        .map(|row| (row.source.as_str(), row))
-        .collect();
     let mut articles = Vec::with_capacity(finished.len());
     let mut held_back = Vec::new();
     let mut set_aside = Vec::new();
@@ -464,10 +479,7 @@ fn gather(
             held_back.push(held);
             continue;
         }
-        // Nobody has seen a held-back article, so its id may still change.
-        if known.get(one.remember.source.as_str()) != Some(&&one.remember) {
-            remember.push(one.remember);
-        }
+        remember.extend(one.remember);
         used.extend(one.files);
         articles.push(one.article);
     }
@@ -484,6 +496,13 @@ fn gather(
 
 /// A relative path with `/`, as the ledger and links write it.
 pub(super) fn slashed(path: &Path) -> String {
+    // Most paths are written so already, and taking them apart is slow.
+    if let Some(text) = path.to_str().filter(|_| MAIN_SEPARATOR == '/')
+        && !(text.starts_with('/') || text.ends_with('/'))
+        && !(text.contains("//") || text.contains("/."))
+    {
+        return text.to_owned();
+    }
     let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
     parts.join("/")
 }

@@ -4,20 +4,24 @@
 use std::{
     cmp::Ordering,
     collections::{HashMap, HashSet},
+    hash::Hash,
     path::Path,
 };
 
 use chrono::{DateTime, Duration, FixedOffset};
+use rayon::prelude::*;
 use url::Url;
 
 use crate::{
     content::{
         Source,
         file::{ParsedArticle, dates::Written, fields::Place},
-        ids, urls,
+        ids,
+        load::slashed,
+        urls,
     },
     domain::{
-        article::{ArticleId, Slug},
+        article::{ArticleId, Remembered, Slug},
         collection::Withheld,
         problem::Problem,
         publication::is_feed_place,
@@ -26,8 +30,13 @@ use crate::{
 
 /// An article with everything but its pictures.
 #[derive(Debug)]
-pub(super) struct Planned {
+pub(super) struct Planned<'a> {
     pub(super) parsed: Box<ParsedArticle>,
+    /// The source file as the ledger writes it: relative to the publication's
+    /// root, with `/`.
+    pub(super) key: String,
+    /// What the ledger remembers of that file.
+    pub(super) known: Option<&'a Remembered>,
     pub(super) id: ArticleId,
     pub(super) url: Url,
     pub(super) is_elsewhere: bool,
@@ -37,54 +46,60 @@ pub(super) struct Planned {
     pub(super) withheld: Option<Withheld>,
 }
 
-impl Planned {
-    /// The source file as the ledger writes it.
-    pub(super) fn source_key(&self) -> String {
-        key_of(&self.parsed)
-    }
-}
-
-/// Source file relative to the publication's root, with `/`.
-fn key_of(parsed: &ParsedArticle) -> String {
-    let parts: Vec<_> = parsed
-        .source
-        .iter()
-        .map(|part| part.to_string_lossy())
-        .collect();
-    parts.join("/")
-}
-
 /// Gives every article its id, instants and address, in the order of source
-/// files. `present` holds every source file there is, as [`key_of`] writes it.
+/// files. `names` are all that there are, by path in the content folder, sorted.
 #[expect(
     clippy::vec_box,
     reason = "large values that change hands several times: only pointers move"
 )]
-pub(super) fn plan(
+pub(super) fn plan<'a>(
     articles: Vec<Box<ParsedArticle>>,
-    source: &Source<'_>,
-    present: &HashSet<String>,
+    source: &Source<'a>,
+    names: &[String],
     problems: &mut Vec<Problem>,
-) -> Vec<Planned> {
+) -> Vec<Planned<'a>> {
     let zone = source.publication.timezone;
-    let keys: Vec<String> = articles.iter().map(|article| key_of(article)).collect();
+    let by_source: HashMap<&str, &Remembered> = source
+        .remembered
+        .iter()
+        .map(|row| (row.source.as_str(), row))
+        .collect();
+    let keys: Vec<(String, Option<&Remembered>)> = articles
+        .par_iter()
+        .map(|article| {
+            let key = slashed(&article.source);
+            let known = by_source.get(key.as_str()).copied();
+            (key, known)
+        })
+        .collect();
     let candidates: Vec<ids::Candidate<'_>> = articles
         .iter()
         .zip(&keys)
-        .map(|(article, key)| ids::Candidate {
-            source: key,
+        .map(|(article, (_, known))| ids::Candidate {
             written: article.fields.id.as_ref(),
+            known: *known,
             text_hash: (!article.is_empty).then_some(article.text_hash),
             day: article.date.day(zone),
             slug: &article.slug,
         })
         .collect();
     let authority = &source.publication.id_authority;
-    let ids = ids::assign(authority, &candidates, source.remembered, present);
-    let mut planned: Vec<Planned> = articles
-        .into_iter()
+    let dir = slashed(source.dir);
+    let is_there = |key: &str| {
+        let name = match dir.as_str() {
+            "" => Some(key),
+            dir => key
+                .strip_prefix(dir)
+                .and_then(|rest| rest.strip_prefix('/')),
+        };
+        name.is_some_and(|name| names.binary_search_by(|one| one.as_str().cmp(name)).is_ok())
+    };
+    let ids = ids::assign(authority, &candidates, source.remembered, is_there);
+    let mut planned: Vec<Planned<'_>> = articles
+        .into_par_iter()
+        .zip(keys)
         .zip(ids)
-        .map(|(parsed, id)| place(parsed, id, source))
+        .map(|((parsed, (key, known)), id)| place(parsed, (key, known), id, source))
         .collect();
     set_apart(&mut planned);
     for article in &mut planned {
@@ -96,7 +111,7 @@ pub(super) fn plan(
 }
 
 /// The one gate: what may be shown, anywhere.
-fn withheld(article: &Planned, source: &Source<'_>) -> Option<Withheld> {
+fn withheld(article: &Planned<'_>, source: &Source<'_>) -> Option<Withheld> {
     let fields = &article.parsed.fields;
     let zone = source.publication.timezone;
     let withdrawn = fields.withdrawn.map(|written| written.start(zone));
@@ -112,7 +127,12 @@ fn withheld(article: &Planned, source: &Source<'_>) -> Option<Withheld> {
     }
 }
 
-fn place(parsed: Box<ParsedArticle>, id: ArticleId, source: &Source<'_>) -> Planned {
+fn place<'a>(
+    parsed: Box<ParsedArticle>,
+    (key, known): (String, Option<&'a Remembered>),
+    id: ArticleId,
+    source: &Source<'_>,
+) -> Planned<'a> {
     let zone = source.publication.timezone;
     let base = &source.publication.base_url;
     let url = match &parsed.fields.place {
@@ -128,6 +148,8 @@ fn place(parsed: Box<ParsedArticle>, id: ArticleId, source: &Source<'_>) -> Plan
     let published = parsed.date.instant(zone, &id);
     Planned {
         is_elsewhere: url.origin() != base.origin(),
+        key,
+        known,
         id,
         url,
         published,
@@ -139,32 +161,42 @@ fn place(parsed: Box<ParsedArticle>, id: ArticleId, source: &Source<'_>) -> Plan
 
 /// Moves articles of one instant a second apart, because feeds list by time
 /// and warn of equal ones. Times that were written in full move last.
-fn set_apart(planned: &mut [Planned]) {
+fn set_apart(planned: &mut [Planned<'_>]) {
     let mut order: Vec<usize> = (0..planned.len()).collect();
-    order.sort_by_key(|&at| {
+    let rank = |at: usize| {
         let article = &planned[at];
         let is_day = matches!(article.parsed.date, Written::Day(_));
-        (article.published, is_day, article.id.clone())
-    });
-    let mut taken = HashSet::new();
+        (article.published, is_day, &article.id)
+    };
+    order.sort_by(|&a, &b| rank(a).cmp(&rank(b)));
+    let mut last: Option<DateTime<FixedOffset>> = None;
     for at in order {
         let article = &mut planned[at];
-        while !taken.insert(article.published) {
-            article.published += Duration::seconds(1);
+        // All times up to the last one from this one on are taken.
+        if let Some(last) = last
+            && article.published <= last
+        {
+            article.published += last - article.published + Duration::seconds(1);
         }
+        last = Some(article.published);
         article.updated = article.published;
     }
 }
 
 /// The same for changes; those that never changed keep their time.
-fn set_updates_apart(planned: &mut [Planned]) {
-    let mut order: Vec<usize> = (0..planned.len()).collect();
-    order.sort_by_key(|&at| {
-        let article = &planned[at];
-        let has_changed = article.updated != article.published;
-        (has_changed, article.updated, article.id.clone())
+fn set_updates_apart(planned: &mut [Planned<'_>]) {
+    let has_changed = |article: &Planned<'_>| article.updated != article.published;
+    let all = 0..planned.len();
+    let mut order: Vec<usize> = all.filter(|&at| has_changed(&planned[at])).collect();
+    if order.is_empty() {
+        return;
+    }
+    order.sort_by(|&a, &b| {
+        let rank = |at: usize| (planned[at].updated, &planned[at].id);
+        rank(a).cmp(&rank(b))
     });
-    let mut taken = HashSet::new();
+    let kept = planned.iter().filter(|article| !has_changed(article));
+    let mut taken: HashSet<_> = kept.map(|article| article.updated).collect();
     for at in order {
         while !taken.insert(planned[at].updated) {
             planned[at].updated += Duration::seconds(1);
@@ -172,7 +204,7 @@ fn set_updates_apart(planned: &mut [Planned]) {
     }
 }
 
-fn update(article: &mut Planned, source: &Source<'_>, problems: &mut Vec<Problem>) {
+fn update(article: &mut Planned<'_>, source: &Source<'_>, problems: &mut Vec<Problem>) {
     let Some((written, line)) = article.parsed.fields.updated else {
         return;
     };
@@ -200,12 +232,15 @@ fn update(article: &mut Planned, source: &Source<'_>, problems: &mut Vec<Problem
 
 /// Keeps the first of each id, address and slug, published ones before held
 /// back ones, and reports every other with both files.
-pub(super) fn without_doubles(
-    mut planned: Vec<Planned>,
+pub(super) fn without_doubles<'a>(
+    mut planned: Vec<Planned<'a>>,
     source: &Source<'_>,
     sections: &HashMap<Slug, Url>,
     problems: &mut Vec<Problem>,
-) -> Vec<Planned> {
+) -> Vec<Planned<'a>> {
+    if has_no_doubles(&planned, source, sections) {
+        return planned;
+    }
     let mut seen = Seen {
         // Addresses tell apart what slugs do not, when dates are part of them.
         is_dated: urls::has_date(&source.rules.permalink),
@@ -233,6 +268,34 @@ pub(super) fn without_doubles(
     planned
 }
 
+/// Whether there certainly is nothing for [`without_doubles`] to do, which is
+/// quicker to tell than who of two comes first.
+fn has_no_doubles(
+    planned: &[Planned<'_>],
+    source: &Source<'_>,
+    sections: &HashMap<Slug, Url>,
+) -> bool {
+    let ids = || all_differ(planned.iter().map(|article| &article.id));
+    let addresses = || {
+        let own = planned.iter().map(|article| article.url.as_str());
+        let is_feed =
+            |one: &Planned<'_>| one.parsed.fields.place.is_some() && is_feed_place(one.url.path());
+        all_differ(own.chain(sections.values().map(Url::as_str))) && !planned.iter().any(is_feed)
+    };
+    let slugs = || {
+        let own = planned.iter().map(|article| &article.parsed);
+        let own = own.map(|one| (one.section.as_ref().map(|(slug, _)| slug), &one.slug));
+        urls::has_date(&source.rules.permalink) || all_differ(own)
+    };
+    let (ids, (addresses, slugs)) = rayon::join(ids, || rayon::join(addresses, slugs));
+    ids && addresses && slugs
+}
+
+fn all_differ<T: Hash + Eq>(all: impl Iterator<Item = T>) -> bool {
+    let mut seen = HashSet::with_capacity(all.size_hint().0);
+    all.into_iter().all(|one| seen.insert(one))
+}
+
 /// The order of paths, a folder before what its name begins.
 fn by_folder(a: &str, b: &str) -> Ordering {
     let rank = |byte: u8| if byte == b'/' { 0 } else { byte };
@@ -247,7 +310,7 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn add(&mut self, article: &'a Planned) -> Result<(), Problem> {
+    fn add(&mut self, article: &'a Planned<'_>) -> Result<(), Problem> {
         let parsed = &article.parsed;
         let double = |what: String, remedy: &str| {
             Err(Problem::error(

@@ -292,8 +292,15 @@ pub(super) fn path_key(path: &str) -> String {
 /// different ways, but all keep letters and digits in order.
 pub(super) fn anchor_key(text: &str) -> String {
     let text = percent_decode_str(text).decode_utf8_lossy();
-    let letters = text.chars().filter(|c| c.is_alphanumeric());
-    letters.flat_map(char::to_lowercase).collect()
+    let mut key = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_ascii_alphanumeric() => key.push(c.to_ascii_lowercase()),
+            c if c.is_alphanumeric() => key.extend(c.to_lowercase()),
+            _ => {}
+        }
+    }
+    key
 }
 
 /// `path` seen from `folder`, without `.` and `..`; `None` when it leaves the

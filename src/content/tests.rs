@@ -890,6 +890,31 @@ fn what_has_not_changed_is_neither_read_nor_parsed_and_leaves_the_cache_alone() 
 }
 
 #[test]
+fn a_large_cache_is_not_written_again_for_a_few_articles() {
+    let files: Vec<(String, String)> = (0..300)
+        .map(|n| (format!("{n}.md"), article("", &format!("Text {n}"))))
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(n, t)| (&n[..], &t[..])).collect();
+    let mut world = World::new(&files);
+    world.since = DateTime::<Utc>::MAX_UTC;
+    world.load_again();
+    for (edited, is_written) in [(1, false), (2, false), (3, true), (4, false)] {
+        world.write(&format!("{edited}.md"), article("", "Edited").as_bytes());
+        let loaded = world.load();
+        assert_eq!(loaded.cache.is_some(), is_written, "{edited} edited");
+        assert_eq!(world.told(&loaded), world.cold(), "{edited} edited");
+        world.load_again();
+    }
+    // What is there, and what is not, is always known.
+    world.write("new.md", article("", "New").as_bytes());
+    assert!(world.load_again().cache.is_none(), "it was taken");
+    fs::remove_file(world.dir.path().join("content/new.md")).unwrap();
+    let loaded = world.load();
+    assert!(loaded.cache.is_some());
+    assert_eq!(world.told(&loaded), world.cold());
+}
+
+#[test]
 fn a_file_that_changed_just_now_is_read_again_whatever_its_entry_says() {
     let mut world = connected();
     let loaded = world.load_again();

@@ -1,6 +1,7 @@
 //! All published articles, newest first, and the indexes that streams need.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap, HashSet},
     path::PathBuf,
 };
@@ -87,18 +88,12 @@ impl Collection {
         sections: impl IntoIterator<Item = Section>,
         held_back: Vec<HeldBack>,
     ) -> Self {
-        articles.sort_by(|a, b| {
-            b.published
-                .cmp(&a.published)
-                .then_with(|| a.id.as_str().cmp(b.id.as_str()))
-        });
-        let by_id = articles
-            .iter()
-            .enumerate()
-            .map(|(at, article)| (article.id.clone(), at))
-            .collect();
+        // By the cached key, so that each of these large values is moved once.
+        articles.sort_by_cached_key(|one| (Reverse(one.published), one.id.clone()));
         let sections = sections.into_iter().map(|s| (s.slug.clone(), s)).collect();
-        let author_slugs = author_slugs(&articles);
+        let places = articles.iter().enumerate();
+        let places = places.map(|(at, article)| (article.id.clone(), at));
+        let (by_id, author_slugs) = rayon::join(|| places.collect(), || author_slugs(&articles));
         let mut collection = Self {
             articles: Vec::new(),
             by_id,
@@ -109,15 +104,22 @@ impl Collection {
             by_author: BTreeMap::new(),
             author_slugs,
         };
+        let mut slugs = HashMap::new();
         for (at, article) in articles.iter().enumerate() {
-            collection.index(at, article);
+            collection.index(at, article, &mut slugs);
         }
         collection.articles = articles;
         collection
     }
 
-    /// Adds the article to its lists; called newest first.
-    fn index(&mut self, at: usize, article: &Article) {
+    /// Adds the article to its lists; called newest first. `slugs` are of the
+    /// names met so far, as they are written.
+    fn index<'a>(
+        &mut self,
+        at: usize,
+        article: &'a Article,
+        slugs: &mut HashMap<&'a str, Option<Slug>>,
+    ) {
         if let Some(section) = &article.section {
             match self.by_section.get_mut(section) {
                 Some(list) => list.push(at),
@@ -137,16 +139,21 @@ impl Collection {
             list.push(at);
         }
         for author in &article.authors {
-            let Some(slug) = self.author_slugs.get(&name_of(author)) else {
+            let known = slugs.entry(&author.name);
+            let slug = known.or_insert_with(|| self.author_slugs.get(&name_of(author)).cloned());
+            let Some(slug) = slug else {
                 continue;
             };
-            let (byline, list) = self.by_author.entry(slug.clone()).or_insert_with(|| {
+            if !self.by_author.contains_key(slug) {
                 let byline = Byline {
                     slug: slug.clone(),
                     author: author.clone(),
                 };
-                (byline, Vec::new())
-            });
+                self.by_author.insert(slug.clone(), (byline, Vec::new()));
+            }
+            let Some((byline, list)) = self.by_author.get_mut(slug) else {
+                continue;
+            };
             let known = &mut byline.author;
             known.email = known.email.take().or_else(|| author.email.clone());
             known.url = known.url.take().or_else(|| author.url.clone());
@@ -255,7 +262,11 @@ fn name_of(author: &Author) -> String {
 fn author_slugs(newest_first: &[Article]) -> HashMap<String, Slug> {
     let mut slugs = HashMap::new();
     let mut taken = HashSet::new();
+    let mut seen = HashSet::new();
     for author in newest_first.iter().rev().flat_map(|a| &a.authors) {
+        if !seen.insert(author.name.as_str()) {
+            continue;
+        }
         let name = name_of(author);
         if name.is_empty() || slugs.contains_key(&name) {
             continue;

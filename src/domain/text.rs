@@ -12,12 +12,22 @@ use unicode_segmentation::UnicodeSegmentation;
 /// This is what keeps a title with a line break and `Bcc:` one title.
 #[must_use]
 pub fn one_line(raw: &str) -> String {
+    if is_plain_line(raw) {
+        return raw.to_owned();
+    }
     // Nearly all text is composed already, and composing is slow.
     if is_nfc_quick(raw.chars()) == IsNormalized::Yes {
         one_line_of(raw.chars(), raw.len())
     } else {
         one_line_of(raw.nfc(), raw.len())
     }
+}
+
+/// Whether it certainly is one clean line, as nearly all text is.
+fn is_plain_line(text: &str) -> bool {
+    let has_ends = text.starts_with(' ') || text.ends_with(' ');
+    let is_odd = |byte| !matches!(byte, b' '..=b'~');
+    !(has_ends || text.contains("  ") || has_byte(text, is_odd))
 }
 
 fn one_line_of(chars: impl Iterator<Item = char>, length: usize) -> String {
@@ -79,10 +89,7 @@ pub fn grouped(number: u64) -> String {
 /// the other controls except tab and line feed. Line ends become `\n`.
 #[must_use]
 pub fn many_lines(raw: &str) -> Cow<'_, str> {
-    if raw
-        .chars()
-        .all(|c| matches!(c, '\n' | '\t') || !c.is_control())
-    {
+    if !has_controls(raw) {
         return Cow::Borrowed(raw);
     }
     let kept = raw
@@ -92,6 +99,28 @@ pub fn many_lines(raw: &str) -> Cow<'_, str> {
         .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
         .collect();
     Cow::Owned(kept)
+}
+
+/// Whether there is a control in it other than tab and line feed.
+#[must_use]
+pub fn has_controls(text: &str) -> bool {
+    // C0 and DEL are bytes of their own; what begins C1 is no other byte.
+    let is_suspect =
+        |byte| matches!(byte, 0..=0x1F | 0x7F | 0xC2) && !matches!(byte, b'\n' | b'\t');
+    has_byte(text, is_suspect)
+        && text
+            .chars()
+            .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))
+}
+
+/// Whether one of the bytes is of a kind. They are looked through many at a
+/// time, so that whole articles can be asked for what nearly none has.
+pub fn has_byte(text: &str, is_wanted: impl Fn(u8) -> bool) -> bool {
+    let mut some = text.as_bytes().chunks(64);
+    some.any(|some| {
+        some.iter()
+            .fold(false, |found, &byte| found | is_wanted(byte))
+    })
 }
 
 /// Bidirectional controls (U+202A–202E, U+2066–2069, U+200E/F), the zero-width
@@ -134,6 +163,19 @@ mod tests {
             "Five soups Bcc: victim@example.org [31m"
         );
         assert_eq!(one_line("a\u{2028}b\u{85}c"), "a b c");
+        for (raw, line) in [(" a  b\tc ", "a b c"), ("a b", "a b"), ("", ""), (" ", "")] {
+            assert_eq!(one_line(raw), line);
+        }
+    }
+
+    #[test]
+    fn controls_are_found_wherever_they_stand() {
+        let long = "Crème brûlée\twith\nsalt – ".repeat(20);
+        assert!(!has_controls(&long) && !has_controls(""));
+        for control in ["\0", "\r", "\u{1F}", "\u{7F}", "\u{80}", "\u{9F}"] {
+            assert!(has_controls(&format!("{long}{control}")), "{control:?}");
+            assert!(has_controls(&format!("{control}{long}")), "{control:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
         article::{Article, Body, Companion, Picture},
         collection::Collection,
         publication::{Author, FeedContent},
-        text::{many_lines, one_line},
+        text::{has_byte, many_lines, one_line},
     },
     feed::stream::section_title,
 };
@@ -271,7 +271,7 @@ pub(super) fn line(text: &str) -> String {
 /// tab and line feed, noncharacters, and the replacement character that stands
 /// for a byte lost before we saw it.
 pub(super) fn clean(text: &str) -> Cow<'_, str> {
-    if !text.bytes().any(is_suspect) || text.chars().all(is_welcome) {
+    if !has_byte(text, is_suspect) || text.chars().all(is_welcome) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(
@@ -282,8 +282,7 @@ pub(super) fn clean(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// Whether an unwelcome character may have this byte in it. Most text has
-/// none of them, and bytes are looked through many at a time.
+/// Whether an unwelcome character may have this byte in it.
 fn is_suspect(byte: u8) -> bool {
     match byte {
         b'\n' | b'\t' => false,

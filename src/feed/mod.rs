@@ -22,7 +22,7 @@ pub use archive::{Part, complete, document, subscription};
 pub use entry::{Category, Entry, Listed, Person};
 pub use opml::{FILE as LIST, opml};
 pub use podcast::{FILE as PODCAST, episodes, of as podcast_of};
-pub use stream::{Stream, select, streams, streams_of};
+pub use stream::{Stream, folders_of, select, streams, streams_of};
 
 use crate::domain::{
     article::{Article, ArticleId, Body},

@@ -55,6 +55,28 @@ pub fn streams_of(article: &Article, collection: &Collection) -> Vec<Stream> {
         .collect()
 }
 
+/// The folders of these streams' feeds, but for the whole publication's.
+#[must_use]
+pub fn folders_of(article: &Article, collection: &Collection) -> Vec<String> {
+    // Asked of every article in every build, so without a stream in between.
+    let section = article.section.iter().map(|slug| folder(SECTIONS, slug));
+    let tags = article.tags.iter().map(|tag| folder(TAGS, &tag.slug));
+    let slugs = article
+        .authors
+        .iter()
+        .filter_map(|a| collection.author_slug(a));
+    let authors = slugs.map(|slug| folder(AUTHORS, slug));
+    section.chain(tags).chain(authors).collect()
+}
+
+const SECTIONS: &str = "sections/";
+const TAGS: &str = "tags/";
+const AUTHORS: &str = "authors/";
+
+fn folder(kind: &str, slug: &Slug) -> String {
+    [kind, slug.as_str(), "/"].concat()
+}
+
 /// The newest articles of a stream, newest first, as many as the section's own
 /// limit, else the rules, allow.
 #[must_use]
@@ -74,9 +96,9 @@ impl Stream {
     pub fn path(&self) -> String {
         match self {
             Self::Whole => String::new(),
-            Self::Section(slug) => format!("sections/{slug}/"),
-            Self::Tag(slug) => format!("tags/{slug}/"),
-            Self::Author(slug) => format!("authors/{slug}/"),
+            Self::Section(slug) => folder(SECTIONS, slug),
+            Self::Tag(slug) => folder(TAGS, slug),
+            Self::Author(slug) => folder(AUTHORS, slug),
         }
     }
 

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime};
 
+use crate::dice::Dice;
 use crate::press::Press;
 
 const CACHES: [&str; 2] = [
@@ -114,6 +115,121 @@ fn whatever_is_edited_the_output_is_that_of_a_build_without_memory() {
     press.set("publication.base_url", "https://elsewhere.example.org/");
     press.run(&["build"]).succeeds();
     assert_eq!(public(&press, "public"), cold(&press), "another address");
+}
+
+/// An article of which everything may change.
+struct Story {
+    file: String,
+    title: u64,
+    text: u64,
+    tag: u64,
+    day: u64,
+    links_to: u64,
+    is_draft: bool,
+}
+
+impl Story {
+    fn new(number: u64, dice: &mut Dice) -> Self {
+        Self {
+            file: format!("part-{}/story-{number}.md", number % 4),
+            title: number,
+            text: 0,
+            tag: dice.below(9),
+            day: dice.below(28) + 1,
+            links_to: number.saturating_sub(1),
+            is_draft: false,
+        }
+    }
+
+    fn write(&self, press: &Press) {
+        let Self {
+            file,
+            title,
+            text,
+            tag,
+            day,
+            links_to,
+            is_draft,
+        } = self;
+        press.article(
+            file,
+            &format!(
+                "+++\ntitle = \"Story {title}\"\ndate = 2026-10-{day:02}\ntags = [\"t{tag}\"]\n\
+                 authors = [\"A {}\"]\ndraft = {is_draft}\n+++\n\
+                 Text {text}.\n\n## Part {text}\n\n[Some](../part-{}/story-{links_to}.md)\n",
+                tag % 3,
+                links_to % 4,
+            ),
+        );
+    }
+
+    fn change(&mut self, dice: &mut Dice) {
+        match dice.below(7) {
+            0 => self.title += 1_000,
+            1 => self.tag = dice.below(9),
+            2 => self.day = dice.below(28) + 1,
+            3 => self.links_to = dice.below(260),
+            4 => self.is_draft ^= true,
+            // Saved, and nothing is different.
+            5 => {}
+            _ => self.text += 1,
+        }
+    }
+}
+
+#[test]
+fn after_any_edits_a_build_with_memory_publishes_what_one_without_publishes() {
+    let press = Press::new();
+    press.set("content.pages", false);
+    press.set("content.missing", "warning");
+    // Archive documents stay as they were made, which is no matter of memory.
+    press.set("feeds.archive", false);
+    let mut dice = Dice::thrown();
+    // So many that a few edits are not worth writing all of them down again.
+    let mut stories: Vec<Story> = (0..260).map(|n| Story::new(n, &mut dice)).collect();
+    stories.iter().for_each(|story| story.write(&press));
+    settle(&press);
+    press.run(&["build"]).succeeds();
+    let mut next = 1_000;
+    for round in 0..12 {
+        let edits = if dice.percent(70) { 1 } else { 9 };
+        for _ in 0..edits {
+            let at = dice.below(stories.len() as u64) as usize;
+            match dice.below(10) {
+                0 => drop(fs::remove_file(
+                    press.path(&format!("content/{}", stories.swap_remove(at).file)),
+                )),
+                1 => {
+                    next += 1;
+                    let story = Story::new(next, &mut dice);
+                    story.write(&press);
+                    stories.push(story);
+                }
+                2 => {
+                    next += 1;
+                    let story = &mut stories[at];
+                    let old = press.path(&format!("content/{}", story.file));
+                    story.file = format!("part-{}/renamed-{next}.md", next % 4);
+                    let new = press.path(&format!("content/{}", story.file));
+                    fs::rename(old, new).unwrap();
+                }
+                _ => {
+                    stories[at].change(&mut dice);
+                    stories[at].write(&press);
+                }
+            }
+        }
+        if dice.percent(50) {
+            settle(&press);
+        }
+        press.run(&["build"]).succeeds();
+        let found = public(&press, "public");
+        let kept = CACHES.map(|name| fs::read(press.path(name)).unwrap());
+        assert_eq!(found, cold(&press), "round {round}");
+        for (name, bytes) in CACHES.iter().zip(kept) {
+            fs::write(press.path(name), bytes).unwrap();
+        }
+    }
 }
 
 #[test]

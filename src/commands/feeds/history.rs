@@ -4,33 +4,34 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
-    commands::{Context, exit::Failure, workspace},
+    commands::{Context, ahead::Ahead},
     config::Config,
     content::Loaded,
     domain::{
         article::Article,
         chronicle::{Archived, Changes, Chronicle, Documents},
     },
-    feed::{self, Stream},
+    feed,
     store::Store,
 };
 
 /// Tells the ledger which articles are new, gone or back, and which archive
 /// documents are complete.
-pub(super) async fn record(
+pub(super) fn record(
     context: &Context,
     config: &Config,
     store: &Store,
     loaded: &Loaded,
-) -> Result<Chronicle, Failure> {
+    known: Chronicle,
+) -> (Chronicle, Ahead<()>) {
     let now = context.clock.start();
-    let known = store.chronicle().await.map_err(workspace::store_failure)?;
     let (chronicle, changes) = foresee(config, loaded, known, now);
-    if !changes.is_empty() {
-        let recording = store.record_published(changes, now).await;
-        recording.map_err(workspace::store_failure)?;
+    if changes.is_empty() {
+        return (chronicle, Ahead::nothing());
     }
-    Ok(chronicle)
+    let store = store.clone();
+    let recording = Ahead::of(async move { store.record_published(changes, now).await });
+    (chronicle, recording)
 }
 
 /// What a build at `now` would make of the chronicle, and what it would add.
@@ -41,11 +42,7 @@ pub(in crate::commands) fn foresee(
     now: DateTime<Utc>,
 ) -> (Chronicle, Changes) {
     let collection = &loaded.collection;
-    let folders = |article: &Article| {
-        let streams = feed::streams_of(article, collection);
-        let paths = streams.iter().map(Stream::path);
-        paths.filter(|path| !path.is_empty()).collect()
-    };
+    let folders = |article: &Article| feed::folders_of(article, collection);
     let mut changes = chronicle.changes(collection, folders, now);
     chronicle.apply(&noticed(&chronicle, &changes));
     let archived = completed(config, loaded, &chronicle);

@@ -9,14 +9,17 @@ pub(super) use self::{
     history::foresee,
     maker::{Maker, Unmade},
 };
-use super::{Context, exit::Failure, publisher::Publisher, workspace};
-use crate::{config::Config, content::Loaded, feed, store::Store};
+use super::{Context, ahead::Ahead, exit::Failure, publisher::Publisher, workspace};
+use crate::{config::Config, content::Loaded, domain::chronicle::Chronicle, feed, store::Store};
 
-/// What new archive documents were made of. The ledger may know it once they
-/// stand in their places, not before.
+/// What was made, for the ledger.
 #[must_use]
 pub struct Made {
+    /// The ledger learns what readers are shown; it must know it before they are.
+    pub recording: Ahead<()>,
     folder: String,
+    /// What new archive documents were made of. The ledger may know it once
+    /// they stand in their places, not before.
     files: Vec<(String, String)>,
 }
 
@@ -35,7 +38,7 @@ impl Made {
     }
 }
 
-/// Makes every feed.
+/// Makes every feed. `known` is what readers were shown until now.
 ///
 /// # Errors
 /// When the ledger or a file cannot be written.
@@ -44,10 +47,11 @@ pub async fn publish(
     config: &Config,
     store: &Store,
     loaded: &Loaded,
+    known: Chronicle,
     publisher: &Publisher<'_>,
 ) -> Result<Made, Failure> {
     // 1. What readers are shown from now on.
-    let chronicle = history::record(context, config, store, loaded).await?;
+    let (chronicle, recording) = history::record(context, config, store, loaded, known);
     // 2. What they subscribe to.
     let maker = Maker::new(config, loaded, &chronicle);
     maker.subscriptions(context, publisher)?;
@@ -60,5 +64,9 @@ pub async fn publish(
     let known = store.archive_files(&folder).await;
     let known = known.map_err(workspace::store_failure)?;
     let files = maker.archives(context, &known, publisher)?;
-    Ok(Made { folder, files })
+    Ok(Made {
+        recording,
+        folder,
+        files,
+    })
 }

@@ -20,6 +20,10 @@ use crate::{
 /// How a cache begins: what it is, and which build of the program made it.
 const HEAD: &[u8] = concat!("letterpress articles ", env!("LETTERPRESS_BUILD"), "\n").as_bytes();
 
+/// Of so many articles one may be read again in every load: the cache is large,
+/// and writing it takes longer.
+const FEW: usize = 128;
+
 /// What earlier loads read; empty by default.
 #[derive(Debug, Default)]
 pub struct Cache {
@@ -129,12 +133,14 @@ impl Cache {
     }
 
     /// Begins the cache of a load: `articles` by name, in order. Its pictures
-    /// are known later, when nobody needs the records any more.
+    /// are known later, when nobody needs the records any more. As long as it
+    /// is out of date for a few articles only, it stays: their bytes tell.
     pub(super) fn draft(&self, settings: Fingerprint, articles: Vec<(&str, Kept)>) -> Draft<'_> {
         let is_same = |kept: &Kept| matches!(kept.record, Kind::Old { is_same: true, .. });
+        let others = articles.iter().filter(|(_, kept)| !is_same(kept)).count();
         let is_new = !self.is_for(settings)
             || self.articles.len() != articles.len()
-            || !articles.iter().all(|(_, kept)| is_same(kept));
+            || others > articles.len() / FEW;
         let new = is_new.then(|| {
             let mut out = Vec::with_capacity(self.bytes.len());
             settings.put(&mut out);

@@ -1,7 +1,7 @@
 //! Splits a file into front matter and Markdown, and reads TOML or YAML into
 //! one tree that knows the line of every key and value.
 
-use std::ops::Range;
+use std::{ops::Range, path::PathBuf};
 
 use serde::{
     Deserialize, Deserializer,
@@ -10,7 +10,7 @@ use serde::{
 use serde_saphyr::{Location, Spanned};
 use toml::de::{DeTable, DeValue};
 
-use crate::domain::text::one_line;
+use crate::domain::{problem::Problem, text::one_line};
 
 /// A value and the 1-based line of the file on which it stands.
 #[derive(Debug)]
@@ -71,6 +71,13 @@ pub(in crate::content) struct FrontMatterError {
     pub(in crate::content) remedy: String,
 }
 
+impl FrontMatterError {
+    /// The problem of the file that it stands in.
+    pub(in crate::content) fn at(self, source: impl Into<PathBuf>) -> Problem {
+        Problem::error(source, self.line, self.what, self.remedy)
+    }
+}
+
 /// Splits a text with `\n` line ends.
 pub(in crate::content) fn split(text: &str) -> Result<Halves<'_>, FrontMatterError> {
     let first = text.lines().next().unwrap_or_default().trim_end();
@@ -107,6 +114,11 @@ pub(in crate::content) fn split(text: &str) -> Result<Halves<'_>, FrontMatterErr
 }
 
 impl Halves<'_> {
+    /// What stands before the Markdown in the text that was split.
+    pub(in crate::content) fn before<'t>(&self, text: &'t str) -> &'t str {
+        text.strip_suffix(self.markdown).unwrap_or(text)
+    }
+
     /// Reads the front matter as a table.
     pub(in crate::content) fn parse(&self) -> Result<Vec<Entry>, FrontMatterError> {
         match self.kind {

@@ -4,7 +4,7 @@ use std::{
     collections::HashSet,
     fs::File,
     io::{self, Read},
-    path::Path,
+    path::{MAIN_SEPARATOR, Path},
 };
 
 use walkdir::WalkDir;
@@ -30,10 +30,7 @@ pub(in crate::content) struct Files {
 pub(in crate::content) fn list(folder: &Path, dir: &Path) -> io::Result<Files> {
     std::fs::read_dir(folder)?;
     let mut files = Files::default();
-    let walk = WalkDir::new(folder)
-        .min_depth(1)
-        .sort_by_file_name()
-        .into_iter();
+    let walk = WalkDir::new(folder).min_depth(1).into_iter();
     for entry in walk.filter_entry(|entry| !is_hidden(&entry.file_name().to_string_lossy())) {
         let entry = match entry {
             Ok(entry) => entry,
@@ -71,8 +68,7 @@ pub(in crate::content) fn list(folder: &Path, dir: &Path) -> io::Result<Files> {
 
 impl Files {
     fn add(&mut self, place: &Path, dir: &Path) {
-        let parts: Option<Vec<&str>> = place.iter().map(|part| part.to_str()).collect();
-        let Some(path) = parts.map(|parts| parts.join("/")) else {
+        let Some(path) = place.to_str().map(with_slashes) else {
             self.problems.push(Problem::error(
                 dir.join(place),
                 None,
@@ -105,6 +101,14 @@ pub fn is_markdown(path: &Path) -> bool {
         .is_some_and(|end| end == "md" || end == "markdown")
 }
 
+/// A path of this system with `/` between its parts.
+fn with_slashes(path: &str) -> String {
+    match MAIN_SEPARATOR {
+        '/' => path.to_owned(),
+        other => path.replace(other, "/"),
+    }
+}
+
 fn is_hidden(name: &str) -> bool {
     name.starts_with('.') || name.ends_with('~')
 }
@@ -112,10 +116,12 @@ fn is_hidden(name: &str) -> bool {
 /// Reads a file, and what its entry said before that.
 pub(in crate::content) fn read(path: &Path, source: &Path) -> Result<(Vec<u8>, Stamp), Problem> {
     let read = || {
-        let mut file = File::open(path)?;
+        let file = File::open(path)?;
         let facts = file.metadata()?;
         let mut bytes = Vec::with_capacity(usize::try_from(facts.len()).unwrap_or_default() + 1);
-        file.read_to_end(&mut bytes)?;
+        // As a reader of unknown length: the standard library would ask the
+        // system once more for what the line above asked.
+        file.take(u64::MAX).read_to_end(&mut bytes)?;
         Ok((bytes, Stamp::of(&facts)))
     };
     read().map_err(|error: io::Error| {

@@ -25,6 +25,7 @@ use crate::{
         checks,
         file::{
             fields::{Fields, Place, SectionFields},
+            front_matter::Halves,
             scan::Scan,
         },
         ids, summary,
@@ -97,26 +98,51 @@ impl Reading<'_> {
         if let Some((article, kept)) = found.and_then(|found| self.unchanged(file, found)) {
             return (Parsed::of(article), Some(kept));
         }
+        self.read(file, found)
+    }
+
+    /// Reads a file, and parses it unless its bytes say what they said.
+    fn read(&self, file: &str, found: Option<Found<'_>>) -> (Parsed, Option<Kept>) {
         let source = self.dir.join(file);
-        match list::read(&self.folder.join(file), &source) {
-            Ok((bytes, stamp)) => {
-                let stamp = Some(stamp).filter(|stamp| stamp.is_settled(self.since));
-                let content = Fingerprint::of(&bytes);
-                let found = found.filter(|found| found.known().content == content);
-                if let Some((article, kept)) = found
-                    .and_then(|found| Some((found.article(self.dir, file)?, found.keep(stamp))))
-                {
-                    return (Parsed::of(article), Some(kept));
-                }
-                let parsed = self.parse_bytes(file, source, bytes);
-                let kept = parsed.article().map(|article| {
-                    let known = Known { stamp, content };
-                    Kept::new(article, known)
-                });
-                (parsed, kept)
+        let read = list::read(&self.folder.join(file), &source)
+            .and_then(|(bytes, stamp)| Ok((list::text(bytes, &source)?, stamp)));
+        let (mut text, stamp) = match read {
+            Ok(read) => read,
+            Err(problem) => return (Parsed::failed(file, vec![problem]), None),
+        };
+        let mut problems = Vec::from_iter(list::without_nul(&mut text, &source));
+        let halves = match front_matter::split(&text) {
+            Ok(halves) => halves,
+            Err(error) => {
+                problems.push(error.at(source));
+                return (Parsed::failed(file, problems), None);
             }
-            Err(problem) => (Parsed::failed(file, problem), None),
+        };
+        // The Markdown is hashed once, for the ledger; the rest is short.
+        let text_hash = ids::text_hash(halves.markdown);
+        let known = Known {
+            stamp: Some(stamp).filter(|stamp| stamp.is_settled(self.since)),
+            content: Fingerprint::of(&(halves.before(&text), text_hash)),
+        };
+        let found = found.filter(|found| found.known().content == known.content);
+        if problems.is_empty()
+            && let Some(found) = found
+            && let Some(article) = found.article(self.dir, file)
+        {
+            return (Parsed::of(article), Some(found.keep(known.stamp)));
         }
+        let mut kind = self.parse_halves(file, source, &halves, text_hash, &mut problems);
+        if let Some(Kind::Article(article)) = &mut kind {
+            article.scan.forget_what_leads_away(self.base);
+        }
+        let file = file.to_owned();
+        let parsed = Parsed {
+            file,
+            problems,
+            kind,
+        };
+        let kept = parsed.article().map(|article| Kept::new(article, known));
+        (parsed, kept)
     }
 
     /// The article of a file that looks as it did when it was cached.
@@ -129,21 +155,65 @@ impl Reading<'_> {
         Some((found.article(self.dir, file)?, found.keep(Some(stamp))))
     }
 
-    fn parse_bytes(&self, file: &str, source: PathBuf, bytes: Vec<u8>) -> Parsed {
-        let mut text = match list::text(bytes, &source) {
-            Ok(text) => text,
-            Err(problem) => return Parsed::failed(file, problem),
+    fn parse_halves(
+        &self,
+        file: &str,
+        source: PathBuf,
+        halves: &Halves<'_>,
+        text_hash: [u8; 32],
+        problems: &mut Vec<Problem>,
+    ) -> Option<Kind> {
+        let entries = match halves.parse() {
+            Ok(entries) => entries,
+            Err(error) => {
+                problems.push(error.at(source));
+                return None;
+            }
         };
-        let mut problems = Vec::from_iter(list::without_nul(&mut text, &source));
-        let mut kind = parse_text(file, source, &text, self.smart_punctuation, &mut problems);
-        if let Some(Kind::Article(article)) = &mut kind {
-            article.scan.forget_what_leads_away(self.base);
+        let name = FileName::of(file);
+        if name.stem == "_index" {
+            let section = fields::section(entries, &source, problems);
+            return Some(Kind::Section(Box::new(section)));
         }
-        Parsed {
+        let has_title = entries
+            .iter()
+            .any(|entry| entry.key.eq_ignore_ascii_case("title"));
+        if !has_title && halves.markdown.trim().is_empty() {
+            // Generators keep such files to place a template on their site.
+            problems.push(Problem::warning(
+                source,
+                1,
+                "there is neither title nor text, so this is no article",
+                "write them, or move the file out of the content folder",
+            ));
+            return None;
+        }
+        let fields = fields::article(entries, &source, problems);
+        let scan = scan::scan(halves.markdown);
+        let too_much = checks::limits(&source, halves.markdown, &scan);
+        let is_too_much = too_much.is_some();
+        problems.extend(too_much);
+        let fields = fields.filter(|_| !is_too_much)?;
+        let slug = slug(&fields, &name, &source, problems);
+        let date = date(&fields, &name, &source, problems);
+        let section = section(&fields, &name, &source, problems);
+        Some(Kind::Article(Box::new(ParsedArticle {
             file: file.to_owned(),
-            problems,
-            kind,
-        }
+            source,
+            slug: slug?,
+            date: date?,
+            section: section?,
+            summary: summary::of(
+                fields.standfirst.as_deref(),
+                halves.markdown,
+                self.smart_punctuation,
+            ),
+            fields,
+            markdown_line: halves.markdown_line,
+            text_hash,
+            is_empty: halves.markdown.trim().is_empty(),
+            scan,
+        })))
     }
 }
 
@@ -156,10 +226,10 @@ impl Parsed {
         }
     }
 
-    fn failed(file: &str, problem: Problem) -> Self {
+    fn failed(file: &str, problems: Vec<Problem>) -> Self {
         Self {
             file: file.to_owned(),
-            problems: vec![problem],
+            problems,
             kind: None,
         }
     }
@@ -184,70 +254,8 @@ pub(in crate::content) fn markdown(path: &Path, source: &Path) -> Result<String,
     let _ = list::without_nul(&mut text, source);
     match front_matter::split(&text) {
         Ok(halves) => Ok(halves.markdown.to_owned()),
-        Err(error) => Err(Problem::error(source, error.line, error.what, error.remedy)),
+        Err(error) => Err(error.at(source)),
     }
-}
-
-fn parse_text(
-    file: &str,
-    source: PathBuf,
-    text: &str,
-    smart_punctuation: bool,
-    problems: &mut Vec<Problem>,
-) -> Option<Kind> {
-    let halves = front_matter::split(text);
-    let parts = halves.and_then(|halves| halves.parse().map(|entries| (halves, entries)));
-    let (halves, entries) = match parts {
-        Ok(parts) => parts,
-        Err(error) => {
-            problems.push(Problem::error(source, error.line, error.what, error.remedy));
-            return None;
-        }
-    };
-    let name = FileName::of(file);
-    if name.stem == "_index" {
-        let section = fields::section(entries, &source, problems);
-        return Some(Kind::Section(Box::new(section)));
-    }
-    let has_title = entries
-        .iter()
-        .any(|entry| entry.key.eq_ignore_ascii_case("title"));
-    if !has_title && halves.markdown.trim().is_empty() {
-        // Generators keep such files to place a template on their site.
-        problems.push(Problem::warning(
-            source,
-            1,
-            "there is neither title nor text, so this is no article",
-            "write them, or move the file out of the content folder",
-        ));
-        return None;
-    }
-    let fields = fields::article(entries, &source, problems);
-    let scan = scan::scan(halves.markdown);
-    let too_much = checks::limits(&source, halves.markdown, &scan);
-    let is_too_much = too_much.is_some();
-    problems.extend(too_much);
-    let fields = fields.filter(|_| !is_too_much)?;
-    let slug = slug(&fields, &name, &source, problems);
-    let date = date(&fields, &name, &source, problems);
-    let section = section(&fields, &name, &source, problems);
-    Some(Kind::Article(Box::new(ParsedArticle {
-        file: file.to_owned(),
-        source,
-        slug: slug?,
-        date: date?,
-        section: section?,
-        summary: summary::of(
-            fields.standfirst.as_deref(),
-            halves.markdown,
-            smart_punctuation,
-        ),
-        fields,
-        markdown_line: halves.markdown_line,
-        text_hash: ids::text_hash(halves.markdown),
-        is_empty: halves.markdown.trim().is_empty(),
-        scan,
-    })))
 }
 
 /// What the name and place of a file say.

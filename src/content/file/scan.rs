@@ -6,10 +6,13 @@ use std::ops::Range;
 use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd};
 use url::Url;
 
-use crate::content::{
-    anchors::{Anchors, HeadingIds},
-    html::{self, Kind},
-    site::{self, anchor_key},
+use crate::{
+    content::{
+        anchors::{Anchors, HeadingIds},
+        html::{self, Kind},
+        site::{self, anchor_key},
+    },
+    domain::text::has_controls,
 };
 
 /// Most bytes of Markdown in one article.
@@ -66,7 +69,7 @@ pub(in crate::content) fn options(smart_punctuation: bool) -> Options {
 pub(in crate::content) fn scan(markdown: &str) -> Scan {
     let mut scanner = Scanner {
         markdown,
-        line_ends: markdown.match_indices('\n').map(|(at, _)| at).collect(),
+        place: (0, 0),
         code: Vec::new(),
         depth: 0,
         html_depth: 0,
@@ -81,14 +84,14 @@ pub(in crate::content) fn scan(markdown: &str) -> Scan {
     }
     scanner.shortcodes();
     scanner.found.anchors = Anchors::new(&scanner.anchors);
-    let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
-    scanner.found.may_refer_to_more |= markdown.contains(is_control);
+    scanner.found.may_refer_to_more |= has_controls(markdown);
     scanner.found
 }
 
 struct Scanner<'a> {
     markdown: &'a str,
-    line_ends: Vec<usize>,
+    /// The place that was asked for last, and its line.
+    place: (usize, u32),
     /// Where code stands, in order.
     code: Vec<Range<usize>>,
     depth: usize,
@@ -104,9 +107,18 @@ struct Scanner<'a> {
 }
 
 impl Scanner<'_> {
-    fn line(&self, offset: usize) -> u32 {
-        let before = self.line_ends.partition_point(|&end| end < offset);
-        u32::try_from(before).unwrap_or(u32::MAX)
+    /// The line of a place. Nearly all are asked for in their order, so that
+    /// each line is counted once.
+    fn line(&mut self, offset: usize) -> u32 {
+        let (last, line) = match self.place {
+            (last, line) if last <= offset => (last, line),
+            _ => (0, 0),
+        };
+        let between = &self.markdown.as_bytes()[last..offset];
+        let more = memchr::memchr_iter(b'\n', between).count();
+        let line = line.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+        self.place = (offset, line);
+        line
     }
 
     fn event(&mut self, event: Event<'_>, range: Range<usize>) {

@@ -158,6 +158,61 @@ fn a_fault_of_any_template_or_catalogue_is_found_by_check() {
 }
 
 #[test]
+fn a_language_without_words_is_told_and_a_catalogue_of_ones_own_ends_that() {
+    let press = Press::new();
+    press.set("publication.language", "xh-ZA");
+    press
+        .run(&["check"])
+        .succeeds()
+        .prints("no catalogue of words in `xh-ZA`")
+        .prints("write templates/words/xh.ftl");
+    press.write("templates/words/xh.ftl", "unsubscribe = Yeka\n");
+    press
+        .run(&["check"])
+        .succeeds()
+        .conceals("no catalogue of words")
+        .prints("templates/words/xh.ftl: warning: lacks 45 of 46 words");
+    press.run(&["render", "weekly", "--out", "out"]).succeeds();
+    let text = press.read("out/issue.txt");
+    assert!(text.contains("Yeka:\nhttps://"), "{text}");
+}
+
+#[test]
+fn the_theme_has_a_logo_of_letters_and_a_foot_for_letters_and_pages() {
+    let press = Press::new();
+    press.picture("icon.png", 100, 100);
+    press.picture("letterhead.png", 480, 96);
+    press.set("publication.logo", "content/icon.png");
+    press.set("theme.logo", "content/letterhead.png");
+    press.set("theme.footer", "A word at the foot.");
+    press.config(|settings| {
+        let mut light = toml::Table::new();
+        light.insert("accent".to_owned(), "#0b5d4e".into());
+        settings["theme"]
+            .as_table_mut()
+            .unwrap()
+            .insert("light".to_owned(), light.into());
+    });
+    press.subscribers(1);
+    press.run(&["run"]).succeeds();
+    let letter = press.files("outbox");
+    let mail = Mail::parse(&press.read_bytes(&letter[0]));
+    let html = mail.html.unwrap();
+    // Shown at half its size, and sharp.
+    assert!(html.contains("width=\"240\" height=\"48\""), "{html}");
+    assert!(html.contains("A word at the foot.") && html.contains("#0b5d4e"));
+    assert!(mail.text.unwrap().contains("A word at the foot."));
+    assert!(press.path("public/letterhead.png").exists());
+    let home = press.read("public/index.html");
+    assert!(home.contains("A word at the foot.") && home.contains("/icon.png"));
+    assert!(
+        press
+            .read("public/style.css")
+            .contains("--accent: #0b5d4e;")
+    );
+}
+
+#[test]
 fn a_dry_run_and_a_test_change_nothing_and_the_articles_still_go_out() {
     let press = Press::new();
     press.subscribers(2);
