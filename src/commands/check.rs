@@ -6,17 +6,20 @@ use serde::Serialize;
 use super::{
     Context,
     exit::{Exit, Failure},
+    illustrations,
     talk::{Format, count},
     workspace,
 };
 use crate::{
     config::{Config, FILE_NAME},
+    content::Loaded,
     domain::{digest::Digest, problem::Problem},
     mail::{
         self,
         dkim::{Key, Keys},
     },
     pages,
+    store::Store,
     templates::Templates,
 };
 
@@ -56,7 +59,7 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
     // 3. Articles and templates.
     let loaded = workspace::articles(context, &config, &remembered)?;
     let (templates, template_problems) = workspace::templates(&config);
-    problems.extend(loaded.problems);
+    problems.extend(loaded.problems.iter().cloned());
     problems.extend(template_problems);
     if config.content.pages {
         problems.extend(pages::check_templates(
@@ -66,6 +69,7 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
         ));
     }
     problems.extend(mail_problems(&config, &templates));
+    problems.extend(picture_problems(context, &config, store.as_ref(), &loaded).await?);
     // 4. The keys, while there is time to mend them.
     let unsigned = keys_problem(&config);
     let is_config_bad = unsigned.is_some();
@@ -103,6 +107,25 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
         (false, true) => Exit::Data,
         (false, false) => Exit::Done,
     })
+}
+
+/// What is wrong with the pictures that the next letters would show.
+async fn picture_problems(
+    context: &Context,
+    config: &Config,
+    store: Option<&Store>,
+    loaded: &Loaded,
+) -> Result<Vec<Problem>, Failure> {
+    let mut problems = Vec::new();
+    if config.mail.is_some() {
+        let now = context.clock.start();
+        for digest in &config.digests {
+            problems.extend(illustrations::findings(config, store, loaded, digest, now).await?);
+        }
+    }
+    problems.sort();
+    problems.dedup();
+    Ok(problems)
 }
 
 /// What is wrong with the templates of letters and notices.

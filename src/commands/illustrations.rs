@@ -6,9 +6,10 @@ use std::{
     collections::{BTreeMap, HashMap},
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use url::Url;
 
@@ -19,14 +20,17 @@ use super::{
 };
 use crate::{
     config::{Config, settings::PictureWay},
-    content::Loaded,
+    content::{Loaded, Renderer},
     domain::{
         article::{Article, Body, PictureType},
+        digest::Digest,
+        issue::IssuePlan,
         problem::Problem,
     },
     files::{self, Readers},
     mail::{Inline, PICTURE_FOLDER, Pictures, Role, Shown, fitted, pictures_in},
     scaling::{self, Format, Original, ScaleError},
+    store::Store,
 };
 
 /// Where copies are, below the output folder and below the base URL. Builds
@@ -36,9 +40,6 @@ pub const FOLDER: &str = PICTURE_FOLDER;
 /// A picture twice as dense is worth its bytes from this part on of twice the
 /// pixels, in tenths.
 const WORTH_IT: u32 = 12;
-
-/// One large picture at a time: its pixels take hundreds of megabytes.
-static LARGE: Mutex<()> = Mutex::new(());
 
 /// The pictures of an issue and how they can be copied.
 #[derive(Debug, Default)]
@@ -87,9 +88,25 @@ impl Illustrations {
         loaded: &Loaded,
         articles: &[(&Article, Arc<Body>)],
     ) -> Result<Self, Failure> {
+        let (all, broken) = Self::look(config, loaded, articles);
+        let Some(first) = broken.first() else {
+            return Ok(all);
+        };
+        let names: Vec<String> = broken
+            .iter()
+            .map(|problem| format!("`{}` {}", problem.file.display(), problem.what))
+            .collect();
+        Err(Failure::new(Exit::Data, names.join("; ")).hint(&first.remedy))
+    }
+
+    /// Those that can be copied, and what is wrong with the others.
+    fn look(
+        config: &Config,
+        loaded: &Loaded,
+        articles: &[(&Article, Arc<Body>)],
+    ) -> (Self, Vec<Problem>) {
         let known = known_formats(&public(config));
-        let wanted = wanted(config, loaded, articles);
-        let looked: Vec<_> = wanted
+        let looked: Vec<_> = wanted(config, loaded, articles)
             .into_par_iter()
             .map(|(url, wanted)| (url, look(config, wanted.file, &known), wanted.roles))
             .collect();
@@ -106,19 +123,14 @@ impl Illustrations {
                 // Vector pictures and what is of no kind that mail shows stay
                 // as they are.
                 Err((_, ScaleError::Kind)) => {}
-                Err((file, error)) => broken.push(Failure::of(Exit::Data, &error).problem(&file)),
+                Err((file, error)) => {
+                    let remedy = "save it again as JPEG or PNG, or take it out of the article";
+                    let failure = Failure::of(Exit::Data, &error).hint(remedy);
+                    broken.push(failure.problem(&file));
+                }
             }
         }
-        if broken.is_empty() {
-            return Ok(all);
-        }
-        let names: Vec<String> = broken
-            .iter()
-            .map(|problem| format!("`{}` {}", problem.file.display(), problem.what))
-            .collect();
-        Err(Failure::new(Exit::Data, names.join("; ")).hint(
-            "save it again as JPEG or PNG, of at most 50 megapixels, or take it out of the article",
-        ))
+        (all, broken)
     }
 
     fn plan(&mut self, config: &Config, url: &str, source: &Arc<Source>, roles: &[Role]) {
@@ -156,7 +168,7 @@ impl Illustrations {
                 &source.file,
                 None,
                 "is animated, and mail shows its first picture only",
-                "make it a GIF of at most 512 KiB, or choose that picture for mail with care",
+                "make it a GIF of at most 512 KiB, or see that its first picture says enough",
             ));
         }
     }
@@ -281,6 +293,32 @@ impl Illustrations {
     }
 }
 
+/// What is wrong with pictures of the articles that the next issue of a digest
+/// would carry, found by looking into them.
+///
+/// # Errors
+/// When the ledger cannot be read, or an article is not what it was.
+pub async fn findings(
+    config: &Config,
+    store: Option<&Store>,
+    loaded: &Loaded,
+    digest: &Digest,
+    now: DateTime<Utc>,
+) -> Result<Vec<Problem>, Failure> {
+    let known = workspace::known(config, store, digest).await?;
+    let plan = IssuePlan::make(digest, &loaded.collection, &known.history, None, now);
+    let renderer = Renderer::new(Arc::clone(&loaded.site)).without_text();
+    let bodies = renderer.render_all(plan.articles.iter().copied())?;
+    let articles: Vec<(&Article, Arc<Body>)> = plan
+        .articles
+        .iter()
+        .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
+        .collect();
+    let (mut all, mut found) = Illustrations::look(config, loaded, &articles);
+    found.append(&mut all.warnings);
+    Ok(found)
+}
+
 /// Where the copies of a publication are.
 #[must_use]
 pub fn public(config: &Config) -> PathBuf {
@@ -393,8 +431,6 @@ fn make_of_one(copies: &[(&str, &Copy)]) -> Result<Vec<(String, Vec<u8>)>, Failu
         return Err(Failure::new(Exit::Temporary, what)
             .hint("run the same command again; nothing was published"));
     }
-    let guard = LARGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let _one_at_a_time = source.facts.is_large().then_some(guard);
     let mut decoded = None;
     let mut made = Vec::with_capacity(copies.len());
     for (name, copy) in copies {

@@ -2,12 +2,13 @@
 
 use std::{
     fs::File,
-    io::{BufReader, Read, Seek},
+    io::{self, BufReader, Read, Seek},
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use chrono::{DateTime, Utc};
+use image::metadata::Orientation;
 use imagesize::{Compression, ImageType};
 use url::Url;
 
@@ -131,7 +132,11 @@ pub(super) fn measure(path: &Path) -> Result<Measure, MeasureError> {
             .filter(|n| *n > 0)
             .ok_or(MeasureError::Broken)
     };
-    let (width, height) = (pixels(size.width)?, pixels(size.height)?);
+    let (mut width, mut height) = (pixels(size.width)?, pixels(size.height)?);
+    reader.rewind()?;
+    if kind == PictureType::Jpeg && lies_on_its_side(&mut reader)? {
+        (width, height) = (height, width);
+    }
     if is_too_large(width, height) {
         return Err(MeasureError::TooLarge { width, height });
     }
@@ -141,6 +146,39 @@ pub(super) fn measure(path: &Path) -> Result<Measure, MeasureError> {
         height,
         bytes,
     })
+}
+
+/// Whether a JPEG's camera was turned by a quarter, as Exif says (orientation 5
+/// to 8): everything that shows it turns it back.
+fn lies_on_its_side(reader: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let mut mark = [0; 4];
+    reader.seek_relative(2)?;
+    loop {
+        match reader.read_exact(&mut mark) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            read => read?,
+        }
+        let [0xFF, kind, ..] = mark else {
+            return Ok(false);
+        };
+        let length = u16::from_be_bytes([mark[2], mark[3]]).saturating_sub(2);
+        match kind {
+            // APP1, where Exif is; what comes after a scan begins is pixels.
+            0xE1 => {
+                let mut block = Vec::with_capacity(usize::from(length));
+                reader
+                    .by_ref()
+                    .take(length.into())
+                    .read_to_end(&mut block)?;
+                if let Some(exif) = block.strip_prefix(b"Exif\0\0") {
+                    let turned = Orientation::from_exif_chunk(exif);
+                    return Ok(turned.is_some_and(|turned| turned.to_exif() >= 5));
+                }
+            }
+            0xDA | 0xD9 => return Ok(false),
+            _ => reader.seek_relative(length.into())?,
+        }
+    }
 }
 
 fn kind_of(head: &[u8]) -> Option<PictureType> {
@@ -361,6 +399,22 @@ pub(super) mod tests {
                 (PictureType::Svg, size)
             );
         }
+    }
+
+    #[test]
+    fn a_picture_from_a_turned_camera_is_measured_as_it_is_shown() {
+        // Start, Exif with one entry (orientation), a frame of 3 by 2 pixels.
+        let turned = |orientation: u8| {
+            let mut jpeg = b"\xff\xd8\xff\xe0\0\x04xx\xff\xe1\0\x22Exif\0\0".to_vec();
+            jpeg.extend_from_slice(b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0");
+            jpeg.extend_from_slice(&[orientation, 0, 0, 0, 0, 0, 0]);
+            jpeg.extend_from_slice(b"\xff\xc0\0\x0b\x08\0\x02\0\x03\x01\x01\x11\0\xff\xd9");
+            let measure = measured(&jpeg).unwrap();
+            (measure.width, measure.height)
+        };
+        assert_eq!(turned(1), (3, 2));
+        assert_eq!(turned(3), (3, 2));
+        assert_eq!(turned(6), (2, 3));
     }
 
     #[test]

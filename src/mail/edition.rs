@@ -59,6 +59,10 @@ pub(super) struct Facts {
     /// How its messages are signed; not at all where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) dkim: Option<dkim::Frozen>,
+    /// What was added to links to the publication, which its website has no
+    /// use for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) link_params: Vec<(String, String)>,
     pub(super) html_bytes: usize,
     pub(super) text_bytes: usize,
 }
@@ -260,6 +264,7 @@ impl Facts {
             unsubscribe_mailto: String::new(),
             digest: DigestTag([0; 8]),
             dkim: None,
+            link_params: Vec::new(),
             html_bytes: 0,
             text_bytes: 0,
         }

@@ -29,6 +29,14 @@ impl<'a> Linking<'a> {
         }
     }
 
+    /// Names and values, as they are added.
+    pub(super) fn params(&self) -> Vec<(String, String)> {
+        let params = self.params.iter();
+        params
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect()
+    }
+
     /// HTML whose links to the publication have the parameters. What stands
     /// for a reader's own links is no address yet, and stays.
     pub(super) fn in_html<'h>(&self, html: &'h str) -> Cow<'h, str> {
@@ -36,8 +44,12 @@ impl<'a> Linking<'a> {
             return Cow::Borrowed(html);
         }
         Cow::Owned(rewritten(html, |tag| {
-            let href = Attributes::of(tag, "a")?.value("href")?;
-            with_value(tag, "a", "href", &self.marked(&href)?)
+            // Outlook's buttons are drawings that lead somewhere.
+            let links = ["a", "v:roundrect"].into_iter();
+            let mut links = links.filter(|name| Attributes::of(tag, name).is_some());
+            let name = links.next()?;
+            let href = Attributes::of(tag, name)?.value("href")?;
+            with_value(tag, name, "href", &self.marked(&href)?)
         }))
     }
 
@@ -88,6 +100,21 @@ impl<'a> Linking<'a> {
         url.query_pairs_mut().extend_pairs(missing);
         Some(url.into())
     }
+}
+
+/// The address without these parameters.
+pub(super) fn without(mut url: Url, params: &[(String, String)]) -> Url {
+    let is_added =
+        |(name, value): &(String, String)| params.iter().any(|(n, v)| n == name && v == value);
+    let pairs = url.query_pairs().into_owned();
+    let (added, own): (Vec<_>, Vec<_>) = pairs.partition(is_added);
+    if !added.is_empty() {
+        match own.is_empty() {
+            true => url.set_query(None),
+            false => drop(url.query_pairs_mut().clear().extend_pairs(own)),
+        }
+    }
+    url
 }
 
 /// With or without `www.` it is one publication.
@@ -168,6 +195,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_added_can_be_taken_away() {
+        let base: Url = "https://magazine.example.org/".parse().unwrap();
+        let linking = linking(&base);
+        for address in [
+            "https://magazine.example.org/a/#x",
+            "https://magazine.example.org/a/?b=1&c",
+            "https://magazine.example.org/?utm_medium=own",
+        ] {
+            let marked = linking.marked(address).unwrap().parse().unwrap();
+            let found = without(marked, &linking.params());
+            assert_eq!(found.as_str().trim_end_matches('='), address);
+        }
+    }
+
+    #[test]
     fn only_links_are_changed_and_text_keeps_its_full_stops() {
         let base: Url = "https://magazine.example.org/".parse().unwrap();
         let linking = linking(&base);
@@ -175,6 +217,11 @@ mod tests {
                     <img src=\"https://magazine.example.org/p.png\"><a href=\"lpslotkeyuz\">Leave</a>";
         let marked = format!("b=1&amp;c&amp;{}", ADDED.replace('&', "&amp;"));
         assert_eq!(linking.in_html(html), html.replace("b=1&amp;c", &marked));
+        let for_outlook = "<!--[if mso]><v:roundrect arcsize=\"8%\" href=\"https://magazine.example.org/a?b=1&amp;c\"><![endif]-->\
+                           <!--[if !mso]><!--><a href=\"https://magazine.example.org/a?b=1&amp;c\"><!--<![endif]-->\
+                           <!-- <a href=\"https://magazine.example.org/\"> -->";
+        let found = linking.in_html(for_outlook);
+        assert_eq!(found, for_outlook.replace("b=1&amp;c", &marked));
         assert_eq!(
             linking.in_text("See https://magazine.example.org/a/, or\n<https://magazine.example.org/b>. https://example.net/."),
             format!(

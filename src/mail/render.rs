@@ -275,6 +275,7 @@ fn content(
     let text = tidy(&linking.in_text(&text));
     let mut facts = facts(input.digest, settings, &subject);
     facts.web_url = input.web_url();
+    facts.link_params = linking.params();
     cut_parts(&html, &text, &marks, kind, facts)
 }
 
@@ -378,6 +379,7 @@ pub(super) fn facts(digest: &Digest, settings: &MailSettings, subject: &str) -> 
         unsubscribe_mailto: mailto_before_token(unsubscribe),
         digest: DigestTag::of(&digest.name),
         dkim: None,
+        link_params: Vec::new(),
         html_bytes: 0,
         text_bytes: 0,
     }

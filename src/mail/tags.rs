@@ -30,13 +30,21 @@ pub(super) fn rewritten(html: &str, mut change: impl FnMut(&str) -> Option<Strin
     out
 }
 
-/// What stands before the next tag, the tag, and what follows. Comments, which
-/// mail uses for Outlook, are text here: what is in them is for Outlook alone.
+/// What stands before the next tag, the tag, and what follows. A comment is
+/// text, but what Outlook reads of a conditional one are tags as well.
 fn next_tag(html: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {
         let start = from + html[from..].find('<')?;
-        if let Some(comment) = html[start..].strip_prefix("<!--") {
+        let is_conditional = html[start..].starts_with("<!--[if");
+        if let Some(comment) = html[start..].strip_prefix("<!--")
+            && !is_conditional
+        {
+            // `<!-->` is over where it begins.
+            if comment.starts_with('>') {
+                from = start + "<!-->".len();
+                continue;
+            }
             let end = comment.find("-->")?;
             from = start + "<!--".len() + end + "-->".len();
             continue;

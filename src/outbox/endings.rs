@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 
 use super::{
     OutboxError, Shared, Way,
-    control::Failing,
+    breaker::Failing,
     report::{Ending, Report, Why},
 };
 use crate::{

@@ -5,6 +5,7 @@
 //! crash leaves at most as many uncertain deliveries as there are sessions.
 
 mod bounces;
+mod breaker;
 mod compose;
 mod control;
 mod endings;

@@ -8,7 +8,7 @@ use std::{io, path::Path};
 
 use super::{
     OutboxError, Shared,
-    control::Failing,
+    breaker::Failing,
     endings,
     issues::Ready,
     locked,

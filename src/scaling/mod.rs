@@ -128,13 +128,6 @@ impl Original {
     pub fn key_of(bytes: &[u8]) -> String {
         data_encoding::HEXLOWER.encode(&key(bytes))
     }
-
-    /// Whether its pixels take so much memory that one such picture at a time
-    /// is enough.
-    #[must_use]
-    pub fn is_large(&self) -> bool {
-        u64::from(self.width) * u64::from(self.height) > 12_000_000
-    }
 }
 
 fn key(bytes: &[u8]) -> [u8; 16] {
@@ -147,7 +140,8 @@ fn key(bytes: &[u8]) -> [u8; 16] {
     key
 }
 
-/// The pixels of an original, upright.
+/// The pixels of an original, upright. Of large ones there is one at a time:
+/// another thread that asks for one waits until this one is dropped.
 ///
 /// # Errors
 /// When it is damaged or too large.

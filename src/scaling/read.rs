@@ -1,6 +1,10 @@
 //! An original's head and pixels, within limits of memory.
 
-use std::{collections::HashSet, io::Cursor};
+use std::{
+    collections::HashSet,
+    io::Cursor,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use image::{
     DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, RgbaImage,
@@ -12,6 +16,9 @@ use super::{Format, ScaleError, check_size, gif};
 
 /// Most bytes that a decoder may ask for.
 const MOST_MEMORY: u64 = 512 * 1024 * 1024;
+/// A picture of more pixels than this has its turn alone.
+const LARGE: u64 = 12_000_000;
+static TURN: Mutex<()> = Mutex::new(());
 /// A picture of no more colours than this is a drawing.
 const COLOURS_OF_A_DRAWING: usize = 256;
 
@@ -99,12 +106,15 @@ pub struct Decoded {
     /// The colours that its numbers mean, where they are not the usual ones.
     pub(super) profile: Option<Vec<u8>>,
     is_from_jpeg: bool,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ScaleError> {
     let (kind, mut decoder) = decoder(bytes)?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
+    let is_large = u64::from(width) * u64::from(height) > LARGE;
+    let turn = is_large.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let profile = decoder.icc_profile().ok().flatten().filter(is_worth_it);
     let mut pixels = DynamicImage::from_decoder(decoder).map_err(ScaleError::Broken)?;
@@ -113,6 +123,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, ScaleError> {
         pixels: eight_bits(pixels),
         profile,
         is_from_jpeg: kind == ImageFormat::Jpeg,
+        _turn: turn,
     })
 }
 

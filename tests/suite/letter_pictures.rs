@@ -135,6 +135,10 @@ fn pictures_that_cannot_be_shown_are_told_with_file_and_remedy() {
     large[20..24].copy_from_slice(&60_u32.to_be_bytes());
     press.write_bytes("content/a/photo.jpg", &large[..60]);
     press
+        .run(&["check"])
+        .exits(65)
+        .prints("content/a/photo.jpg: error: is a broken picture");
+    press
         .run(&["send", "weekly"])
         .exits(65)
         .says("error: `content/a/photo.jpg` is a broken picture")
@@ -153,6 +157,8 @@ fn a_large_animation_becomes_its_first_picture_with_a_warning() {
             "content/a/photo.jpg: warning: is animated, and mail shows its first picture only";
         if warns {
             rendered.says(text);
+            press.run(&["check"]).succeeds().prints(text);
+            press.run(&["check", "--strict"]).exits(65);
         } else {
             rendered.conceals("animated");
         }

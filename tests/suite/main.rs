@@ -36,6 +36,7 @@ mod guards;
 mod harness_selftest;
 mod hostile;
 mod letter_fields;
+mod letter_links;
 mod letter_pictures;
 mod overlap;
 mod postfix_delivery;

@@ -12,7 +12,7 @@ use html5ever::{
 use url::{Position, Url};
 
 use super::{LETTER_CLASS, css};
-use crate::mail::PICTURE_FOLDER;
+use crate::mail::{PICTURE_FOLDER, linking::without};
 
 /// Where a link leads that was one reader's own. Such links are not shown;
 /// `#top` is the top of every page (HTML 7.4.6.4), so that none is broken.
@@ -25,12 +25,21 @@ pub(super) struct Page {
     pub(super) style: String,
 }
 
-/// Takes a document apart; its body becomes a `div`. Links to `own`, the page
-/// that will show it, are left out.
-pub(super) fn page(html: &str, base_url: &Url, own: Option<&str>) -> Page {
+/// What mail did to links.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Mailed<'a> {
+    /// The page that will show the letter.
+    pub(super) own: Option<&'a str>,
+    /// Parameters that links to the publication were given.
+    pub(super) link_params: &'a [(String, String)],
+}
+
+/// Takes a document apart; its body becomes a `div`. Links lose the parameters
+/// that mail gave them; those to the page that will show it are left out.
+pub(super) fn page(html: &str, base_url: &Url, mailed: Mailed<'_>) -> Page {
     let writer = Writer {
         base_url,
-        own,
+        mailed,
         state: RefCell::default(),
     };
     let tokenizer = Tokenizer::new(writer, TokenizerOpts::default());
@@ -61,7 +70,7 @@ struct State {
 
 struct Writer<'a> {
     base_url: &'a Url,
-    own: Option<&'a str>,
+    mailed: Mailed<'a>,
     state: RefCell<State>,
 }
 
@@ -128,7 +137,7 @@ impl Writer<'_> {
             // Links may be marked with parameters.
             let page = to.split(['?', '#']).next();
             &*one.name.local == "href"
-                && (to == NOBODYS_LINK || (self.own.is_some() && page == self.own))
+                && (to == NOBODYS_LINK || (self.mailed.own.is_some() && page == self.mailed.own))
         })
     }
 
@@ -183,6 +192,7 @@ impl Writer<'_> {
         }
         match Url::parse(value) {
             Ok(url) if url.origin() == self.base_url.origin() => {
+                let url = without(url, self.mailed.link_params);
                 url[Position::BeforePath..].to_owned()
             }
             _ => value.to_owned(),
@@ -238,7 +248,7 @@ mod tests {
 
     fn body(html: &str) -> String {
         let base: Url = "https://magazine.example.org/".parse().unwrap();
-        page(html, &base, None).body
+        page(html, &base, Mailed::default()).body
     }
 
     #[test]

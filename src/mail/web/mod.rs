@@ -46,8 +46,11 @@ impl Edition {
     #[must_use]
     pub fn for_the_web(&self, everybody: Everybody<'_>) -> Option<WebEdition> {
         let html = self.html_part(everybody.address)?;
-        let own = self.facts.web_url.as_deref();
-        let page = markup::page(&html, everybody.base_url, own);
+        let mailed = markup::Mailed {
+            own: self.facts.web_url.as_deref(),
+            link_params: &self.facts.link_params,
+        };
+        let page = markup::page(&html, everybody.base_url, mailed);
         Some(WebEdition {
             subject: self.facts.subject.clone(),
             html: page.body,
