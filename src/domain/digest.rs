@@ -1,7 +1,6 @@
 //! A recurring mailing as configured.
 
 use chrono::Duration;
-use serde::Serialize;
 
 use crate::domain::{
     article::{Article, Slug},
@@ -19,8 +18,7 @@ pub enum FirstIssue {
 }
 
 /// How much of an article an issue shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Shown {
     /// Its headline.
     Title,

@@ -1,14 +1,12 @@
 //! The size budget: a letter that Gmail would clip shows its last articles
 //! shorter until it fits.
 
-use serde::Serialize;
-
 use super::{mime::Content, render::RenderError};
 use crate::domain::digest::Shown;
 
 /// An article that is shown shorter than the digest says, so that the letter
 /// fits into the budget.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortened {
     /// Its headline.
     pub title: String,
