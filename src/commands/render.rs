@@ -127,6 +127,7 @@ async fn show_issue(
     )?;
     illustrations.tell(context);
     freezing::tell_size(context, rendered.edition.shared_bytes());
+    workspace::tell_problems(context, freezing::shortened(&rendered).as_slice());
     // The pictures are nowhere else yet: the file shows those beside it.
     let base_url = &config.publication.base_url;
     let html = illustrations.at(&format!("{FOLDER}/"), &rendered.html, base_url);
