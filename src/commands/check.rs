@@ -210,7 +210,11 @@ pub(super) fn letter_problems(
     let keys = freezing::signing_keys(config).ok().flatten();
     let keys = keys.as_ref();
     match freezing::render(config, loaded, templates, digest, &plan, &signer, keys) {
-        Ok((letter, _)) => freezing::linted(config, loaded, digest, &plan, &letter),
+        Ok((letter, _)) => {
+            let mut found = freezing::linted(config, loaded, digest, &plan, &letter);
+            found.extend(freezing::shortened(&letter));
+            found
+        }
         Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
     }
 }

@@ -16,16 +16,17 @@ use super::{
 };
 use crate::{
     config::{
-        Config,
+        self, Config,
         settings::{MailSettings, TextLinks},
     },
     content::{LinkStyle, Loaded, Renderer},
     domain::{
         article::{Article, Body},
-        digest::Digest,
+        digest::{Digest, Shown},
         issue::{IssuePlan, Occasion},
         problem::Problem,
         schedule::Due,
+        text::cut,
     },
     links::Signer,
     mail::{self, Inventory, IssueInput, Pictures, RenderError, Rendered, dkim::Keys},
@@ -203,6 +204,32 @@ pub fn linted(
     linting.problems(rendered)
 }
 
+/// Which articles a rendered issue shows shorter than its digest says, if any.
+#[must_use]
+pub fn shortened(rendered: &Rendered) -> Option<Problem> {
+    let titles = |to: Shown| {
+        let articles = rendered.shortened.iter();
+        let titles = articles.filter(move |article| article.shown == to);
+        titles.map(|article| format!("“{}”", cut(&article.title, 60)))
+    };
+    let [by_summary, by_title] =
+        [Shown::Summary, Shown::Title].map(|to| titles(to).collect::<Vec<_>>().join(", "));
+    let how = match (by_summary.as_str(), by_title.as_str()) {
+        ("", "") => return None,
+        (summaries, "") => format!("the summaries of {summaries}"),
+        ("", headlines) => format!("the headlines of {headlines}"),
+        (summaries, headlines) => {
+            format!("the summaries of {summaries} and the headlines of {headlines}")
+        }
+    };
+    Some(Problem::warning(
+        config::FILE_NAME,
+        None,
+        format!("`mail.size_budget` is used up: the letter has room only for {how}"),
+        "shorten what stands above them, or carry fewer with `max_articles`",
+    ))
+}
+
 /// What a failed rendering means for the exit code.
 #[must_use]
 pub fn exit_of(error: &RenderError) -> Exit {
@@ -316,6 +343,7 @@ pub async fn freeze(
     )?;
     let problems = linted(config, loaded, digest, plan, &rendered);
     linting::refuse(&format!("{}/{}", digest.name, plan.number), &problems)?;
+    let shortened = shortened(&rendered);
     // Readers may ask for a picture as soon as they have the letter.
     illustrations.publish(config, &rendered.html)?;
     let articles: Vec<FrozenArticle> = plan
@@ -358,7 +386,11 @@ pub async fn freeze(
             subject: rendered.subject,
             articles: count,
             message_bytes: rendered.edition.shared_bytes(),
-            warnings: illustrations.warnings,
+            warnings: illustrations
+                .warnings
+                .into_iter()
+                .chain(shortened)
+                .collect(),
             frozen,
         })),
         FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => Ok(None),

@@ -24,7 +24,7 @@ use crate::{
     },
     mail::{
         self, Rendered,
-        lint::{BUDGET, Finding, Lead, Measure, Part, lint},
+        lint::{Finding, Lead, Measure, Part, lint},
     },
     templates::Templates,
 };
@@ -52,7 +52,6 @@ impl Linting<'_> {
         let measure = Measure {
             publication: &self.config.publication,
             settings,
-            budget: BUDGET,
             leads: &leads,
         };
         let found = lint(letter, &measure);
@@ -187,7 +186,6 @@ pub fn made_up(
     let measure = Measure {
         publication: &config.publication,
         settings,
-        budget: BUDGET,
         // Made-up articles lead nowhere.
         leads: &|_| Lead::There,
     };

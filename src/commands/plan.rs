@@ -259,7 +259,11 @@ fn findings(
         &signer,
         keys.as_ref(),
     ) {
-        Ok((letter, _)) => freezing::linted(config, loaded, digest, plan, &letter),
+        Ok((letter, _)) => {
+            let mut found = freezing::linted(config, loaded, digest, plan, &letter);
+            found.extend(freezing::shortened(&letter));
+            found
+        }
         Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
     }
 }

@@ -134,6 +134,7 @@ async fn show_issue(
     freezing::tell_size(context, rendered.edition.shared_bytes());
     let found = freezing::linted(config, &loaded, digest, &plan, &rendered);
     workspace::tell_problems(context, &found);
+    workspace::tell_problems(context, freezing::shortened(&rendered).as_slice());
     // The pictures are nowhere else yet: the file shows those beside it.
     let base_url = &config.publication.base_url;
     let html = illustrations.at(&format!("{FOLDER}/"), &rendered.html, base_url);

@@ -1,7 +1,8 @@
 //! The keys of `[mail]` that say what a letter is like: its pictures and links.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
+use bytesize::ByteSize;
 use toml::Spanned;
 
 use super::{
@@ -9,6 +10,10 @@ use super::{
     settings::{PictureWay, TextLinks},
 };
 
+/// Bytes of a letter's HTML, where nothing else is said.
+const USUAL_BUDGET: usize = 90_000;
+/// Smaller is no letter, larger is a mistake.
+const BUDGETS: RangeInclusive<usize> = 10_000..=10_000_000;
 /// Most characters of a parameter's value, as written.
 const LONGEST_VALUE: usize = 200;
 
@@ -48,6 +53,29 @@ pub(super) fn text_links(
             None
         }
     }
+}
+
+/// `size_budget` in bytes; `None` when unusable. Gmail cuts a letter off at
+/// 102 KB, so the usual budget leaves room for what relays add.
+pub(super) fn size_budget(
+    raw: Option<&Spanned<String>>,
+    findings: &mut Findings<'_>,
+) -> Option<usize> {
+    let Some(text) = raw else {
+        return Some(USUAL_BUDGET);
+    };
+    let size = text.get_ref().parse::<ByteSize>().ok();
+    let budget = size
+        .and_then(|size| usize::try_from(size.as_u64()).ok())
+        .filter(|bytes| BUDGETS.contains(bytes));
+    if budget.is_none() {
+        findings.at(
+            raw,
+            format!("mail.size_budget is `{}`", text.get_ref()),
+            "use a size from \"10 KB\" to \"10 MB\"; Gmail cuts a letter off at 102 KB",
+        );
+    }
+    budget
 }
 
 /// `link_params`, by name; `None` when one is unusable.

@@ -61,6 +61,7 @@ pub(super) fn check(
     let pictures = letters::pictures(raw.pictures.as_ref(), findings);
     let text_links = letters::text_links(raw.text_links.as_ref(), findings);
     let link_params = letters::link_params(&raw.link_params, findings);
+    let size_budget = letters::size_budget(raw.size_budget.as_ref(), findings);
     let list = list(raw.list, findings);
     let (from, expire_after) = (from?, expire_after?);
     let dkim = match &raw.dkim {
@@ -81,6 +82,7 @@ pub(super) fn check(
         pictures: pictures?,
         text_links: text_links?,
         link_params: link_params?,
+        size_budget: size_budget?,
         list: list?,
         bounce_domain: bounce_domain?,
         public_url: public_url?,

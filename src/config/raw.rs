@@ -109,6 +109,7 @@ pub(super) struct RawMail {
     pub(super) dkim: Option<Spanned<RawDkim>>,
     pub(super) pictures: Text,
     pub(super) text_links: Text,
+    pub(super) size_budget: Text,
     #[serde(default)]
     pub(super) link_params: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
@@ -313,6 +314,7 @@ const KEYS: [(&str, &[&str]); 18] = [
             "pictures",
             "text_links",
             "link_params",
+            "size_budget",
             "list",
         ],
     ),

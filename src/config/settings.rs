@@ -188,6 +188,8 @@ pub struct MailSettings {
     /// Parameters that links to the publication get, in order: names, and
     /// values that are templates.
     pub link_params: Vec<(String, String)>,
+    /// Most bytes of a letter's HTML, with the slots filled.
+    pub size_budget: usize,
     /// `[mail.list]`.
     pub list: ListSettings,
     /// Domain of the envelope sender `bounce+TOKEN@…`: `bounces.domain`.

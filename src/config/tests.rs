@@ -48,6 +48,7 @@ fn a_short_file_has_every_default() {
     assert_eq!(mail.from.name, "Tide");
     assert_eq!(mail.relays[0].rate.unwrap().count.get(), 20);
     assert_eq!(mail.timeouts.dot.as_secs(), 600);
+    assert_eq!(mail.size_budget, 90_000);
     assert!(matches!(
         mail.relays[0].relay,
         Relay::Smtp(SmtpRelay {
@@ -232,5 +233,26 @@ fn a_theme_is_checked_for_what_people_cannot_read_with_the_line_and_a_remedy() {
         "letterpress.toml:22: error: `red` is no colour; write it as `#rrggbb`",
     ] {
         assert!(found.contains(wanted), "{wanted} is not in {found}");
+    }
+}
+
+#[test]
+fn a_size_budget_is_a_size_that_a_letter_can_have() {
+    let with = |size: &str| {
+        let key = format!("size_budget = \"{size}\"\nrate =");
+        parse(&GOOD.replace("rate =", &key))
+    };
+    for (size, bytes) in [("60 KB", 60_000), ("10KB", 10_000), ("1 MiB", 1_048_576)] {
+        let mail = with(size).unwrap().0.mail.unwrap();
+        assert_eq!(mail.size_budget, bytes, "{size}");
+    }
+    for size in ["much", "9 KB", "1 GB", "-3"] {
+        let found = with(size).unwrap_err().join("\n");
+        assert!(
+            found.contains(&format!(
+                "error: mail.size_budget is `{size}`; use a size from"
+            )),
+            "{found}"
+        );
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     config::settings::MailSettings,
     domain::{
         article::{Article, Body, SafeHtml},
-        digest::Digest,
+        digest::{Digest, Shown},
         language::direction,
         publication::{Author, Publication},
         text::{cut, many_lines, one_line},
@@ -44,6 +44,7 @@ impl IssueContext {
     /// Describes an issue.
     pub(super) fn new(
         input: &IssueInput<'_>,
+        shown: &[Shown],
         settings: &MailSettings,
         templates: &Templates,
     ) -> Self {
@@ -51,10 +52,11 @@ impl IssueContext {
         let articles: Vec<Value> = input
             .articles
             .iter()
+            .zip(shown)
             .enumerate()
-            .map(|(at, (article, body))| {
+            .map(|(at, ((article, body), shown))| {
                 let mut described = describe_article(article, body, input, words);
-                described.insert("shown", input.shown(at).as_str().into());
+                described.insert("shown", shown.as_str().into());
                 described.insert("anchor", format!("a{}", at + 1).into());
                 described.into()
             })

@@ -14,6 +14,9 @@ use crate::{
     links::Signer,
 };
 
+/// Most characters of a reader's name, as lists are read.
+const LONGEST_NAME: usize = 100;
+
 /// Encodes `content` with `compose`; `number` is the issue's, or nought.
 pub(super) fn finish(
     mut content: Content,
@@ -41,8 +44,24 @@ pub(super) fn finish(
         text,
         subject: edition.subject().to_owned(),
         eml: composer.message(&to, signer)?.to_bytes(),
+        shortened: Vec::new(),
         edition,
     })
+}
+
+/// Bytes of the HTML for a reader with a long name, which takes most room.
+pub(super) fn longest_html(content: &Content, signer: &Signer) -> usize {
+    let sample = Sample::new();
+    let name = "Ü".repeat(LONGEST_NAME);
+    let to = Addressed {
+        name: Some(&name),
+        ..sample.addressed(0)
+    };
+    filled(
+        &content.html,
+        &Reader::of_facts(&content.facts, &to, signer),
+    )
+    .len()
 }
 
 fn filled(parts: &[Part], reader: &Reader<'_>) -> String {

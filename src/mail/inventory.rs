@@ -36,7 +36,8 @@ pub fn inventory(
 ) -> Result<Inventory, RenderError> {
     let subject = subject_line(input, templates, settings)?;
     let marks = Marks::new(&signer.slot_key());
-    let context = IssueContext::new(input, settings, templates).for_body(&subject, &marks);
+    let context =
+        IssueContext::new(input, &input.wished(), settings, templates).for_body(&subject, &marks);
     let facts = facts(input.digest, settings, &subject);
     let sample = Sample::new();
     let to = sample.addressed(input.number);

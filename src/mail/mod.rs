@@ -4,6 +4,7 @@
 //! is an [`Edition`] of fixed pieces and slots, and filling the slots is all
 //! that happens per message. [`smtp`] takes them to a relay.
 
+mod budget;
 mod context;
 pub mod dkim;
 mod edition;
@@ -25,6 +26,7 @@ mod tags;
 mod web;
 
 pub use self::{
+    budget::Shortened,
     edition::{Edition, EditionError},
     inventory::{Inventory, inventory},
     message::{Addressed, Composer, Message},

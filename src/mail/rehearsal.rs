@@ -157,6 +157,12 @@ fn problem(error: &RenderError) -> Problem {
             error.to_string(),
             "see docs/templates.md for what a subject can print",
         ),
+        RenderError::Budget { .. } => Problem::error(
+            CONFIG,
+            None,
+            "`mail.size_budget` is smaller than any letter of this digest",
+            "raise it: 90 KB leave room below the 102 KB at which Gmail cuts a letter off",
+        ),
         RenderError::Empty
         | RenderError::Style { .. }
         | RenderError::StyleBlock { .. }

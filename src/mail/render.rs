@@ -6,10 +6,11 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, FixedOffset};
 
 use super::{
+    budget::{Fitting, Shortened, fit},
     context::IssueContext,
     dkim,
     edition::{Edition, Facts, mailto_before_token},
-    finish::finish,
+    finish::{finish, longest_html},
     linking::Linking,
     mime::{Content, WireError, compose},
     pictures::Pictures,
@@ -42,8 +43,8 @@ pub struct IssueInput<'a> {
     pub number: u32,
     /// What the issue carries, in order; the first is the lead.
     pub articles: Vec<(&'a Article, Arc<Body>)>,
-    /// How much of each is shown, in the same order; where there are fewer
-    /// than articles, the digest decides.
+    /// How much of each is shown if there is room for it, in the same order;
+    /// where there are fewer than articles, the digest decides.
     pub shown: Vec<Shown>,
     /// Whether the issue gets a page on the website.
     pub has_page: bool,
@@ -61,10 +62,18 @@ impl IssueInput<'_> {
             .then(|| format!("{base}letters/{}/{}/", self.digest.name, self.number))
     }
 
-    /// How much of the article at this place is shown.
-    pub(super) fn shown(&self, at: usize) -> Shown {
-        let given = self.shown.get(at).copied();
-        given.unwrap_or_else(|| self.digest.shown(at))
+    /// How much of each article is to be shown, if there is room for it.
+    pub(super) fn wished(&self) -> Vec<Shown> {
+        let given = |at| self.shown.get(at).copied();
+        (0..self.articles.len())
+            .map(|at| given(at).unwrap_or_else(|| self.digest.shown(at)))
+            .collect()
+    }
+
+    /// The headline of the article at this place.
+    fn title(&self, at: usize) -> String {
+        let article = self.articles.get(at);
+        article.map_or_else(String::new, |(article, _)| one_line(&article.title))
     }
 }
 
@@ -82,6 +91,8 @@ pub struct Rendered {
     pub subject: String,
     /// A whole message.
     pub eml: Vec<u8>,
+    /// Articles that are shorter than the digest says, in order.
+    pub shortened: Vec<Shortened>,
 }
 
 /// Why an issue cannot be rendered.
@@ -143,6 +154,23 @@ pub enum RenderError {
     /// The cryptography does not sign.
     #[error(transparent)]
     Crypto(#[from] dkim::CryptoError),
+    /// Even with headlines only the letter is larger than it may be.
+    #[error(
+        "digest `{digest}`: the letter has {bytes} bytes of HTML with “{lead}” and the headlines \
+         of the others, and `mail.size_budget` allows {budget}; shorten “{lead}”, show less of it \
+         with `content = \"summary\"` in its [[digest]], or raise the budget: Gmail cuts a letter \
+         off at 102 KB"
+    )]
+    Budget {
+        /// The digest.
+        digest: String,
+        /// The headline of the first article.
+        lead: String,
+        /// Of the shortest letter there is.
+        bytes: usize,
+        /// What is allowed.
+        budget: usize,
+    },
     /// A message with a link of the reader's own that leads nowhere.
     #[error("`{kind}` needs a page to lead to: set `serve.public_url`")]
     NoPage {
@@ -178,22 +206,47 @@ pub fn render(
     keys: Option<&dkim::Keys>,
 ) -> Result<Rendered, RenderError> {
     // 1. Templates and styles, then slots where the marks stood.
-    let mut content = content(input, templates, settings, signer)?;
+    //    As much of each article as there is room for.
+    let wished = input.wished();
+    let fitting = fit(
+        &wished,
+        |content| longest_html(content, signer) <= settings.size_budget,
+        |shown| content(input, shown, templates, settings, signer),
+    )?;
+    let Fitting { mut content, shown } = fitting.map_err(|shortest| RenderError::Budget {
+        digest: input.digest.name.to_string(),
+        lead: input.title(0),
+        bytes: longest_html(&shortest, signer),
+        budget: settings.size_budget,
+    })?;
     content.facts.dkim = keys.map(|keys| keys.freeze(input.date));
 
     // 2. Headers and encoding.
-    finish(
+    let rendered = finish(
         content,
         |content| compose(input, settings, content),
         (input.digest, input.number),
         signer,
         keys,
-    )
+    )?;
+    let pairs = wished.into_iter().zip(shown).enumerate();
+    let shortened = pairs.filter(|(_, (wished, shown))| wished != shown);
+    Ok(Rendered {
+        shortened: shortened
+            .map(|(at, (wished, shown))| Shortened {
+                title: input.title(at),
+                wished,
+                shown,
+            })
+            .collect(),
+        ..rendered
+    })
 }
 
 /// What the templates make of an issue, cut at the slots.
 fn content(
     input: &IssueInput<'_>,
+    shown: &[Shown],
     templates: &Templates,
     settings: &MailSettings,
     signer: &Signer,
@@ -211,7 +264,7 @@ fn content(
         });
     }
     let marks = Marks::new(&signer.slot_key());
-    let context = IssueContext::new(input, settings, templates);
+    let context = IssueContext::new(input, shown, settings, templates);
     // The subject first: the others may print it.
     let subject = subject(digest, templates, &context)?;
     let linking = linking(input, templates, settings, &context)?;
@@ -275,7 +328,7 @@ pub fn subject_line(
     templates: &Templates,
     settings: &MailSettings,
 ) -> Result<String, RenderError> {
-    let context = IssueContext::new(input, settings, templates);
+    let context = IssueContext::new(input, &input.wished(), settings, templates);
     subject(input.digest, templates, &context)
 }
 

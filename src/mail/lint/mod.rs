@@ -24,8 +24,6 @@ use crate::{
 
 /// Gmail cuts off what is longer: 102 KB of HTML.
 pub const CLIPPED_AT: usize = 102 * 1000 + 400;
-/// What a letter's HTML should stay below, after per-reader parts.
-pub const BUDGET: usize = 90 * 1024;
 /// Gmail drops a style block of more characters, and with it every rule for
 /// phones and dark mode.
 pub const LARGEST_STYLE_BLOCK: usize = 8192;
@@ -36,8 +34,6 @@ pub struct Measure<'a> {
     pub publication: &'a Publication,
     /// Who writes, and how it is signed.
     pub settings: &'a MailSettings,
-    /// Most bytes of HTML.
-    pub budget: usize,
     /// Where an address of the publication leads.
     pub leads: &'a dyn Fn(&Url) -> Lead,
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::{
     config::settings::{DkimSettings, Relay, RelaySettings, RelayTls, SmtpRelay},
     domain::problem::Level,
-    mail::lint::{BUDGET, CLIPPED_AT, Finding, Lead, Measure, Rule, lint},
+    mail::lint::{CLIPPED_AT, Finding, Lead, Measure, Rule, lint},
 };
 
 const DOCUMENTATION: &str = include_str!("../../../docs/lint.md");
@@ -55,7 +55,6 @@ fn found(letter: &Rendered, publication: &Publication, settings: &MailSettings) 
     let measure = Measure {
         publication,
         settings,
-        budget: BUDGET,
         leads: &leads,
     };
     lint(letter, &measure)
@@ -139,13 +138,14 @@ fn broken_by(html: &str) -> Vec<Rule> {
 fn what_mail_clients_cut_off_or_drop_is_found() {
     use Level::{Error, Warning};
     let filled = |bytes: usize| adding(&format!("<p>{}</p>", "soup ".repeat(bytes / 5)));
-    breaks(
-        Rule::Size,
-        Error,
-        "Gmail cuts off after",
-        filled(CLIPPED_AT),
-    );
-    breaks(Rule::Size, Warning, "its budget", filled(BUDGET));
+    breaks(Rule::Size, Error, "its budget of 90000", filled(90_000));
+    let mut raised = World::letter("", "Hello", "Hello");
+    let mut letter = raised.render().unwrap();
+    filled(CLIPPED_AT)(&mut letter);
+    raised.settings.size_budget = 200_000;
+    let found = found(&letter, &raised.publication, &raised.settings);
+    assert_eq!((found[0].rule, found[0].level), (Rule::Size, Warning));
+    assert!(found[0].what.contains("Gmail cuts off after"), "{found:?}");
     let rules = "p{color:#000}".repeat(700);
     let large = format!("<style>{rules}</style></head>");
     breaks(

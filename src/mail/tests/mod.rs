@@ -1,5 +1,6 @@
 //! Promises of the mail layer, and the small publication they are made about.
 
+mod budget;
 mod dkim;
 mod kinds;
 mod lint;
@@ -100,6 +101,7 @@ fn settings() -> MailSettings {
         pictures: PictureWay::default(),
         text_links: TextLinks::default(),
         link_params: Vec::new(),
+        size_budget: 90_000,
         list: ListSettings {
             id: None,
             postal_address: Some("12 Lower Main Road\nCape Town 7925".to_owned()),

@@ -233,8 +233,13 @@ fn everything_a_template_sees_is_documented() {
         date: "2026-11-27T07:00:00+02:00".parse().unwrap(),
     };
     let marks = super::slot::Marks::new("key");
-    let context = super::context::IssueContext::new(&input, &world.settings, &world.templates)
-        .for_body("S", &marks);
+    let context = super::context::IssueContext::new(
+        &input,
+        &input.wished(),
+        &world.settings,
+        &world.templates,
+    )
+    .for_body("S", &marks);
     let mut found = Vec::new();
     for top in super::context::NAMES {
         found.push(top.to_owned());

@@ -92,6 +92,7 @@ fn settings(port: u16) -> MailSettings {
         pictures: crate::config::settings::PictureWay::default(),
         text_links: crate::config::settings::TextLinks::default(),
         link_params: Vec::new(),
+        size_budget: 90_000,
         list: ListSettings::default(),
         bounce_domain: None,
         public_url: None,

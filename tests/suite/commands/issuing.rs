@@ -380,3 +380,50 @@ fn nothing_is_uncertain_in_a_quiet_ledger() {
         .run(&["uncertain", "resend", "reader000001@example.com"])
         .exits(66);
 }
+
+#[test]
+fn what_a_letter_shows_shorter_is_named_when_it_is_rendered_and_when_it_is_frozen() {
+    let press = Press::new();
+    press.subscribers(1);
+    press.set_digest("content", "full");
+    let long = "The rain came back, and with it the soup. ".repeat(700);
+    for hour in 1..=3 {
+        press.write(
+            &format!("content/garden/long-{hour}.md"),
+            &format!(
+                "+++\ntitle = \"Long {hour}\"\ndate = 2026-11-27T0{hour}:00:00+02:00\n+++\n\n{long}\n"
+            ),
+        );
+    }
+    // The newest come first, so “Long 1” and the starter articles are the last.
+    let warning = "letterpress.toml: warning: `mail.size_budget` is used up: the letter has room \
+                   only for the summaries of “Long 1”, “A bowl of apricots”, “";
+    press
+        .run(&["render", "weekly", "--out", "preview"])
+        .succeeds()
+        .says(warning);
+    let html = press.read("preview/issue.html");
+    // Two in full, and a few sentences of the third.
+    let sentences = html.matches("The rain came back").count();
+    assert!((1_400..1_420).contains(&sentences), "{sentences}");
+    press.run(&["send", "weekly"]).succeeds().says(warning);
+    let sent = press.files("outbox");
+    let mail = Mail::parse(&press.read_bytes(&sent[0]));
+    let html = mail.html.unwrap();
+    assert!((70_000..=90_000).contains(&html.len()), "{}", html.len());
+
+    // One that no letter has room for.
+    press.write(
+        "content/garden/longest.md",
+        &format!(
+            "+++\ntitle = \"Longest\"\ndate = 2026-11-27T05:00:00+02:00\n+++\n\n{}\n",
+            long.repeat(4)
+        ),
+    );
+    press
+        .run(&["send", "weekly"])
+        .exits(65)
+        .says("bytes of HTML with “Longest” and the headlines of the others")
+        .says("`mail.size_budget` allows 90000");
+    assert_eq!(press.files("outbox"), sent);
+}

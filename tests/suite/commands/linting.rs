@@ -142,9 +142,8 @@ fn a_letter_that_gmail_cuts_off_is_refused() {
     press
         .run(&["send", "weekly"])
         .exits(65)
-        .says("[size]")
-        .says("and Gmail cuts off after 102400")
-        .says("carry fewer articles");
+        .says("and `mail.size_budget` allows 90000")
+        .says("Gmail cuts a letter off at 102 KB");
     assert!(!press.path("outbox").exists());
 }
 
