@@ -94,6 +94,14 @@ impl Finding {
         }
     }
 
+    /// The same finding, read at another address.
+    pub(super) fn read_at(self, url: String) -> Self {
+        Self {
+            url: Some(url),
+            ..self
+        }
+    }
+
     /// Findings in their order.
     pub(super) fn all<'p>(
         proof: &Proof,
