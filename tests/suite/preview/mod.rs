@@ -622,3 +622,61 @@ fn a_letter_is_judged_at_its_lines_and_shown_as_clients_and_readers_get_it() {
     let page = preview.page("/_preview/issue/weekly/");
     assert!(!page.contains("is not absolute"), "{page}");
 }
+
+#[test]
+fn messages_of_a_folder_relay_are_an_inbox() {
+    let press = Press::new();
+    press.subscribe_named([("thandi.mokoena@example.org", "Thandi")]);
+    press.run(&["run"]).succeeds();
+    press.write("outbox/notes.txt", "No message.");
+    let name = press
+        .files("outbox")
+        .into_iter()
+        .find_map(|file| {
+            file.strip_prefix("outbox/")
+                .filter(|one| one.ends_with(".eml"))
+                .map(str::to_owned)
+        })
+        .unwrap();
+    let preview = Preview::of(&press);
+    let list = preview.page("/_preview/inbox/");
+    let subject = "A bowl of apricots and 3 more";
+    for shown in [subject, "The Garden Table", name.as_str(), "27 Nov 2026"] {
+        assert!(list.contains(shown), "{shown}: {list}");
+    }
+    assert!(
+        !list.contains("thandi.mokoena@example.org"),
+        "addresses are masked"
+    );
+    assert!(!list.contains("notes.txt"), "{list}");
+
+    let path = format!("/_preview/inbox/{name}");
+    assert!(
+        preview
+            .page(&path)
+            .contains(&format!("/_preview/mail/{name}?scheme=light"))
+    );
+    let text = Html::read(&preview.page(&format!("{path}?view=text")));
+    let text: String = text.all("pre").map(|pre| pre.text.clone()).collect();
+    assert!(text.contains("Three trees for shade"), "{text}");
+    let source = preview.page(&format!("{path}?view=source"));
+    assert!(source.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"));
+    let letter = preview.get(&format!("/_preview/mail/{name}?scheme=dark"));
+    assert!(letter.text().contains(subject));
+    assert!(letter.headers["content-security-policy"].contains("sandbox"));
+    for other in [
+        "notes.txt",
+        "none.eml",
+        "%2e%2e%2fletterpress.toml",
+        "../letterpress.toml",
+    ] {
+        let answer = preview.get(&format!("/_preview/inbox/{other}"));
+        assert_eq!(answer.status, 404, "{other}");
+    }
+
+    // Where mail goes to a server there is no inbox.
+    press.relay("smtp://127.0.0.1:25?tls=none");
+    let preview = Preview::of(&press);
+    assert!(!preview.page("/_preview/").contains("/_preview/inbox/"));
+    assert_eq!(preview.get("/_preview/inbox/").status, 404);
+}

@@ -11,7 +11,7 @@ use super::{
             illustrations::{FOLDER, Illustrations},
             linting, render,
         },
-        frames::{self, Scheme},
+        frames,
         press::Press,
         proof::Proof,
         reader::{SampleReader, html_for},
@@ -19,8 +19,9 @@ use super::{
         ui::{self, Finding, Place, address, size},
     },
     Fact, Tab,
-    article::{FORCED, Frame, UNPICTURED},
+    article::Frame,
     code::{self, Language, Line},
+    inbox::looked_at,
     overview::{Next, plan},
 };
 use crate::{
@@ -449,23 +450,8 @@ pub(in super::super) fn letter(proof: &Proof, name: &str, asked: &Asked) -> Answ
     let reader = SampleReader::from_word(asked.value("reader").as_deref());
     let html = html_for(reader, press, digest, plan.number, &rendered);
     let html = illustrations.at(&folder, &html, base_url);
-    let mut html = frames::local(&html, base_url);
+    let html = frames::local(&html, base_url);
     press.keep_illustrations(illustrations);
     let look = asked.value("scheme").unwrap_or_default();
-    let scheme = match look.as_str() {
-        FORCED | UNPICTURED => Some(Scheme::Light),
-        word => Scheme::from_word(word),
-    };
-    if let Some(scheme) = scheme {
-        html = frames::in_scheme(&html, scheme);
-    }
-    if look == FORCED {
-        html = frames::inverted(&html);
-    }
-    let trust = match look == UNPICTURED {
-        true => Trust::LetterWithoutPictures,
-        false => Trust::Letter,
-    };
-    let html = frames::opening_elsewhere(&html);
-    Answer::of("text/html; charset=utf-8", trust, html)
+    looked_at(html, &look)
 }
