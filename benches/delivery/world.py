@@ -60,11 +60,13 @@ TEMPLATES = {
 <html lang="{{ publication.language }}"><body>
 {{ issue.lead.html }}
 <p><a href="{{ reader.unsubscribe_url }}">Unsubscribe</a></p>
+<p>{{ list.postal_address }}</p>
 </body></html>
 """,
     "issue.txt": """{{ issue.lead.text }}
 
 Unsubscribe: {{ reader.unsubscribe_url }}
+{{ list.postal_address }}
 """,
 }
 

@@ -1,19 +1,21 @@
 //! `check`: loads everything, reports every problem, sends and writes nothing.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
 use super::{
     Context,
     exit::{Exit, Failure},
-    illustrations,
+    freezing, illustrations, linting,
     talk::{Format, count},
-    workspace,
+    workspace::{self, Known},
 };
 use crate::{
     config::{Config, FILE_NAME},
     content::Loaded,
-    domain::{digest::Digest, problem::Problem},
+    domain::{digest::Digest, issue::IssuePlan, problem::Problem},
+    links::Signer,
     mail::{
         self,
         dkim::{Key, Keys},
@@ -31,7 +33,8 @@ Examples:
   letterpress check --strict            warnings count as errors, for CI
   letterpress check --format json       one JSON document
 
-Every line is `file:line: level: what; remedy`.
+Every line is `file:line: level: what; remedy`. The next issue of each digest is made
+and looked at as well: docs/lint.md lists the rules, and `[rule]` names the one.
 Exit codes: 0 no error, 65 an error in articles or templates, 78 in letterpress.toml.")]
 pub struct Check {
     /// Count warnings as errors
@@ -74,7 +77,20 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
     let unsigned = keys_problem(&config);
     let is_config_bad = unsigned.is_some();
     problems.extend(unsigned);
-    // 5. The report.
+    // 5. The next issue of each digest, as its readers would get it.
+    for digest in &config.digests {
+        let known = workspace::known(&config, store.as_ref(), digest).await?;
+        let sources = Sources {
+            config: &config,
+            loaded: &loaded,
+            templates: &templates,
+        };
+        let found = letter_problems(&sources, digest, &known, context.clock.start());
+        let is_new = |one: &Problem| !problems.iter().any(|known| says_the_same(known, one));
+        let new: Vec<Problem> = found.into_iter().filter(is_new).collect();
+        problems.extend(new);
+    }
+    // 6. The report.
     let errors = problems.iter().filter(|p| p.is_error()).count();
     let warnings = problems.len() - errors;
     let found = Findings {
@@ -158,6 +174,57 @@ fn unknown_language(language: &str, templates: &Templates) -> Option<Problem> {
         format!("there is no catalogue of words in `{language}`: letters say them in English"),
         format!("write templates/words/{}.ftl", primary.to_lowercase()),
     ))
+}
+
+/// What letters are made of.
+pub(super) struct Sources<'a> {
+    pub(super) config: &'a Config,
+    pub(super) loaded: &'a Loaded,
+    pub(super) templates: &'a Templates,
+}
+
+/// What the lint says of the issue of a digest that would go out now; of one
+/// with made-up articles where nothing is new.
+pub(super) fn letter_problems(
+    sources: &Sources<'_>,
+    digest: &Digest,
+    known: &Known,
+    now: DateTime<Utc>,
+) -> Vec<Problem> {
+    let Sources {
+        config,
+        loaded,
+        templates,
+    } = *sources;
+    if config.mail.is_none() || !templates.has_kind(&digest.template) {
+        return Vec::new();
+    }
+    let cursor = known.history.cursor;
+    let due = digest.schedule.due(cursor, now, digest.max_late);
+    let plan = IssuePlan::make(digest, &loaded.collection, &known.history, due.slot, now);
+    if plan.articles.is_empty() {
+        return linting::made_up(config, loaded, templates, digest);
+    }
+    let signer = Signer::new(&known.install_key);
+    // That keys are missing is told by itself.
+    let keys = freezing::signing_keys(config).ok().flatten();
+    let keys = keys.as_ref();
+    match freezing::render(config, loaded, templates, digest, &plan, &signer, keys) {
+        Ok((letter, _)) => {
+            let mut found = freezing::linted(config, loaded, digest, &plan, &letter);
+            found.extend(freezing::shortened(&letter));
+            found
+        }
+        Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
+    }
+}
+
+/// Whether a finding is about the same line as a known one, or says the same
+/// with less: then the known one is enough.
+pub(super) fn says_the_same(known: &Problem, other: &Problem) -> bool {
+    let is_same_line =
+        other.line.is_some() && (&known.file, known.line) == (&other.file, other.line);
+    is_same_line || (known.is_error() && other.what.contains(&known.what))
 }
 
 /// What keeps messages from being signed.

@@ -123,6 +123,13 @@ impl Failure {
         failure
     }
 
+    /// The same failure with all its causes.
+    #[must_use]
+    pub fn because(mut self, causes: impl IntoIterator<Item = String>) -> Self {
+        self.causes.extend(causes);
+        self
+    }
+
     /// The same failure as the cause of a larger one.
     #[must_use]
     pub fn within(mut self, what: impl Into<String>) -> Self {

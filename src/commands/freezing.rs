@@ -10,6 +10,7 @@ use super::{
     Context,
     exit::{Exit, Failure},
     illustrations::Illustrations,
+    linting::{self, Linting},
     talk::count,
     workspace,
 };
@@ -184,6 +185,25 @@ pub fn render(
     Ok((rendered, illustrations))
 }
 
+/// What the lint says of a rendered issue.
+#[must_use]
+pub fn linted(
+    config: &Config,
+    loaded: &Loaded,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    rendered: &Rendered,
+) -> Vec<Problem> {
+    let sources = plan.articles.iter();
+    let linting = Linting {
+        config,
+        loaded,
+        digest,
+        sources: sources.map(|article| article.source.as_path()).collect(),
+    };
+    linting.problems(rendered)
+}
+
 /// Which articles a rendered issue shows shorter than its digest says, if any.
 #[must_use]
 pub fn shortened(rendered: &Rendered) -> Option<Problem> {
@@ -294,7 +314,7 @@ pub struct Freezing<'a> {
 /// this occasion first.
 ///
 /// # Errors
-/// When it cannot be rendered or written.
+/// When it cannot be rendered or written, or the lint finds an error in it.
 pub async fn freeze(
     freezing: &Freezing<'_>,
     plan: &IssuePlan<'_>,
@@ -321,6 +341,8 @@ pub async fn freeze(
         &signer,
         keys.as_ref(),
     )?;
+    let problems = linted(config, loaded, digest, plan, &rendered);
+    linting::refuse(&format!("{}/{}", digest.name, plan.number), &problems)?;
     let shortened = shortened(&rendered);
     // Readers may ask for a picture as soon as they have the letter.
     illustrations.publish(config, &rendered.html)?;

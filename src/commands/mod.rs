@@ -17,6 +17,7 @@ pub mod freezing;
 pub mod illustrations;
 pub mod init;
 pub mod issues;
+pub mod linting;
 pub mod pings;
 pub mod plan;
 pub mod preview;

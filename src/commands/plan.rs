@@ -22,8 +22,10 @@ use crate::{
         collection::Withheld,
         digest::Digest,
         issue::{Choice, Considered, History, IssuePlan, Past},
+        problem::Problem,
         schedule::{Due, Slot},
     },
+    links::Signer,
     templates::Templates,
 };
 
@@ -70,6 +72,9 @@ struct PlannedIssue {
     subject: Option<String>,
     articles: usize,
     considered: Vec<Considered>,
+    /// What the lint says of the letter; of the first issue only, because
+    /// others are made of articles to come.
+    findings: Vec<Problem>,
 }
 
 /// # Errors
@@ -108,6 +113,14 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
         ));
         return Ok(Exit::Data);
     }
+    let mut issues = plans.iter().flat_map(|plan| &plan.issues);
+    let is_refused = issues.any(|issue| issue.findings.iter().any(Problem::is_error));
+    if is_refused {
+        context.talk.must_say(
+            "an issue with an error in its letter does not go out; docs/lint.md explains them",
+        );
+        return Ok(Exit::Data);
+    }
     Ok(Exit::Done)
 }
 
@@ -129,6 +142,7 @@ fn look_ahead(
     count: usize,
 ) -> Result<DigestPlan, Failure> {
     let now = context.clock.start();
+    let install_key = known.install_key;
     let (mut history, readers) = (known.history, known.readers);
     let due = digest.schedule.due(history.cursor, now, digest.max_late);
     let mut slots: Vec<Slot> = due.slot.into_iter().collect();
@@ -150,7 +164,11 @@ fn look_ahead(
         };
         let sources = Sources { loaded, ..*sources };
         let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), cutoff);
-        issues.push(planned(&sources, digest, &plan, slot, &due));
+        let mut issue = planned(&sources, digest, &plan, slot, &due);
+        if issues.is_empty() && issue.will_be_sent {
+            issue.findings = findings(&sources, digest, &plan, &install_key);
+        }
+        issues.push(issue);
         if plan.is_enough(digest) {
             carry(&mut history, &plan);
         }
@@ -208,6 +226,45 @@ fn planned(
         reason,
         articles: plan.articles.len(),
         considered: plan.considered.clone(),
+        findings: Vec::new(),
+    }
+}
+
+/// What the lint says of the letter as it would be, and what keeps it from
+/// being made.
+fn findings(
+    sources: &Sources<'_>,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    install_key: &[u8; 32],
+) -> Vec<Problem> {
+    let Sources {
+        config,
+        loaded,
+        templates,
+        ..
+    } = *sources;
+    if config.mail.is_none() {
+        return Vec::new();
+    }
+    let signer = Signer::new(install_key);
+    // `check` and `send` say what is wrong with the keys.
+    let keys = freezing::signing_keys(config).ok().flatten();
+    match freezing::render(
+        config,
+        loaded,
+        templates,
+        digest,
+        plan,
+        &signer,
+        keys.as_ref(),
+    ) {
+        Ok((letter, _)) => {
+            let mut found = freezing::linted(config, loaded, digest, plan, &letter);
+            found.extend(freezing::shortened(&letter));
+            found
+        }
+        Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
     }
 }
 
@@ -261,6 +318,9 @@ fn text(plan: &DigestPlan, most_out: usize) -> String {
             }
             (None, None) => {}
         }
+        for finding in &issue.findings {
+            let _ = writeln!(text, "    {finding}");
+        }
         articles(&mut text, issue, most_out);
     }
     text.push('\n');
@@ -311,6 +371,7 @@ mod tests {
             subject: Some("Soup".to_owned()),
             articles: 1,
             considered,
+            findings: Vec::new(),
         }
     }
 

@@ -16,7 +16,11 @@ use super::{
 };
 use crate::{
     config::Config,
-    domain::{digest::Digest, issue::IssuePlan, problem::suggestion},
+    domain::{
+        digest::Digest,
+        issue::IssuePlan,
+        problem::{Problem, suggestion},
+    },
     files::{self, Readers},
     links::Signer,
     mail::{Notice, NoticeInput, Pictures, Rendered, dkim::Keys, render_notice},
@@ -37,7 +41,8 @@ Shows what the next issue would be now, filled for a sample reader. Nothing is
 sent, and the ledger stays as it is. The pictures are copied into mail/ beside
 issue.html, which shows them from there; in issue.eml they have the addresses
 that readers get. `confirm`, `welcome` and `goodbye` answer readers; without
-DIGEST they speak of the first one.")]
+DIGEST they speak of the first one. What the lint finds is told on stderr; an error
+among it makes the exit code 65, and the files are there to look at.")]
 pub struct Render {
     /// Which digest
     #[arg(required_unless_present = "kind")]
@@ -127,13 +132,20 @@ async fn show_issue(
     )?;
     illustrations.tell(context);
     freezing::tell_size(context, rendered.edition.shared_bytes());
+    let found = freezing::linted(config, &loaded, digest, &plan, &rendered);
+    workspace::tell_problems(context, &found);
     workspace::tell_problems(context, freezing::shortened(&rendered).as_slice());
     // The pictures are nowhere else yet: the file shows those beside it.
     let base_url = &config.publication.base_url;
     let html = illustrations.at(&format!("{FOLDER}/"), &rendered.html, base_url);
     illustrations.write(&out.join(FOLDER), &rendered.html)?;
     let name = format!("issue {}/{}", digest.name, plan.number);
-    report(context, rendered, &html, (out, "issue"), name)
+    let exit = report(context, rendered, &html, (out, "issue"), name)?;
+    // The files are there to look at all the same.
+    Ok(match found.iter().any(Problem::is_error) {
+        true => exit.worse(Exit::Data),
+        false => exit,
+    })
 }
 
 fn refuse_unknown_kind(kind: Option<&str>, templates: &Templates) -> Result<(), Failure> {

@@ -13,6 +13,7 @@ use super::{
     doubt, ending,
     exit::{Exit, Failure},
     freezing::{self, Freezing},
+    linting,
     publisher::Destination,
     subscribers,
     talk::count,
@@ -239,10 +240,15 @@ async fn without_ledger(
         freezing::render(config, &loaded, &templates, digest, &plan, &signer, keys)?;
     illustrations.tell(context);
     freezing::tell_size(context, rendered.edition.shared_bytes());
+    let found = freezing::linted(config, &loaded, digest, &plan, &rendered);
     if tests.is_empty() {
+        linting::refuse(&format!("{}/{}", digest.name, plan.number), &found)?;
+        workspace::tell_problems(context, &found);
         tell_dry_run(context, digest, &plan, &rendered, known.readers)?;
         return Ok(Exit::Done);
     }
+    // Whoever gets a test may look at what is wrong; readers do not get it.
+    workspace::tell_problems(context, &found);
     // Whoever gets the test wants to see them.
     illustrations.publish(config, &rendered.html)?;
     let settings = freezing::mail_settings(config)?;

@@ -6,6 +6,7 @@ mod dkim;
 mod findings;
 mod letters;
 mod mailing;
+mod place;
 mod publishing;
 mod raw;
 mod relays;
@@ -21,7 +22,7 @@ use std::{
 use toml::de::DeTable;
 use url::Url;
 
-pub use self::{dkim::parse_selector, mailing::parse_domain};
+pub use self::{dkim::parse_selector, mailing::parse_domain, place::line_of};
 use self::{
     findings::Findings,
     raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore, RawTheme},

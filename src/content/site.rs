@@ -236,6 +236,32 @@ impl Site {
         }
     }
 
+    /// Whether an absolute address leads to another site, or to something that
+    /// articles, sections and files put on this one.
+    #[must_use]
+    pub fn is_there(&self, url: &Url) -> bool {
+        let is_held_back = || self.page_at(url).is_some_and(|page| page.is_held_back);
+        !self.is_ours(url) || (self.paths.contains_key(&path_key(url.path())) && !is_held_back())
+    }
+
+    /// Whether the page at an address has what its fragment names, as far as
+    /// that is known.
+    #[must_use]
+    pub fn has_anchor(&self, url: &Url) -> bool {
+        let fragment = url.fragment().map(anchor_key).unwrap_or_default();
+        if fragment.is_empty() || fragment == "top" || !self.is_ours(url) {
+            return true;
+        }
+        self.page_at(url)
+            .is_none_or(|page| page.has_pictograms || page.anchors.get(&fragment).is_some())
+    }
+
+    fn page_at(&self, url: &Url) -> Option<&Page> {
+        let key = path_key(url.path());
+        let mut pages = self.pages.values();
+        pages.find(|page| path_key(page.url.path()) == key)
+    }
+
     fn is_ours(&self, url: &Url) -> bool {
         is_below(url, &self.base)
     }
@@ -459,6 +485,25 @@ pub(super) mod tests {
             let followed = site.follow(origin, raw);
             assert_eq!(followed.lead, lead, "{raw}");
             assert_eq!(followed.url.unwrap().as_str(), absolute, "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_finished_address_is_there_or_not() {
+        let site = site();
+        let url = |path: &str| Url::parse(path).unwrap();
+        for (path, is_there, has_anchor) in [
+            ("https://example.net/none/#x", true, true),
+            ("https://example.org/mag/food/beans/?utm=x", true, true),
+            ("https://example.org/mag/food/beans/#whats-new", true, true),
+            ("https://example.org/mag/food/beans/#gone", true, false),
+            ("https://example.org/mag/food/beans.jpg", true, true),
+            ("https://example.org/mag/old/beans.html", true, true),
+            ("https://example.org/mag/none/", false, true),
+            ("https://example.org/elsewhere", true, true),
+        ] {
+            assert_eq!(site.is_there(&url(path)), is_there, "{path}");
+            assert_eq!(site.has_anchor(&url(path)), has_anchor, "{path}");
         }
     }
 

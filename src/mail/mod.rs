@@ -11,6 +11,7 @@ mod edition;
 mod finish;
 mod inventory;
 mod linking;
+pub mod lint;
 mod message;
 mod mime;
 mod notice;
@@ -32,7 +33,7 @@ pub use self::{
     mime::WireError,
     notice::{CONFIRM_HOURS, Notice, NoticeInput, render_notice},
     pictures::{Inline, PICTURE_FOLDER, Pictures, Role, Shown, fitted, pictures_in},
-    rehearsal::{check_notices, check_templates},
+    rehearsal::{check_notices, check_templates, made_up_issue},
     render::{IssueInput, RenderError, Rendered, render, subject_line},
     slot::{BrokenMark, Place, Slot, SlotUse},
     web::{Everybody, LETTER_CLASS, WebEdition},

@@ -10,7 +10,7 @@ use super::{
     context,
     notice::{NOTICE_NAMES, Notice, NoticeInput, render_notice},
     pictures::Pictures,
-    render::{CONFIG, IssueInput, RenderError, render},
+    render::{CONFIG, IssueInput, RenderError, Rendered, render},
 };
 use crate::{
     config::settings::MailSettings,
@@ -104,6 +104,31 @@ fn tidied(mut problems: Vec<Problem>) -> Vec<Problem> {
         .retain(|problem| problem.line.is_some() || !known.contains(&(problem.what.clone(), true)));
     problems.dedup();
     problems
+}
+
+/// The next issue of a digest as it would be with six made-up articles.
+///
+/// # Errors
+/// When a template or the subject does not work out.
+pub fn made_up_issue(
+    publication: &Publication,
+    digest: &Digest,
+    templates: &Templates,
+    settings: &MailSettings,
+) -> Result<Rendered, RenderError> {
+    let (article, body) = full_article();
+    let input = IssueInput {
+        publication,
+        digest,
+        sections: &BTreeMap::new(),
+        number: 1,
+        articles: vec![(&article, body); 6],
+        shown: Vec::new(),
+        has_page: true,
+        pictures: &Pictures::default(),
+        date: article.published,
+    };
+    render(&input, templates, settings, &Signer::new(&[0; 32]), None)
 }
 
 /// A failure to render as a finding about the file it comes from.

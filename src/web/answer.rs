@@ -48,6 +48,8 @@ pub enum Trust {
     Page,
     /// A letter: no script at all, and what it links to opens elsewhere.
     Letter,
+    /// A letter in a client that shows no pictures.
+    LetterWithoutPictures,
     /// A file: nothing but itself.
     File,
 }
@@ -71,6 +73,14 @@ impl Trust {
                  frame-ancestors 'self'; sandbox allow-same-origin allow-popups \
                  allow-popups-to-escape-sandbox"
             ),
+            Self::LetterWithoutPictures => {
+                let shown = "style-src 'unsafe-inline'";
+                format!(
+                    "default-src 'none'; {shown}; base-uri 'none'; form-action 'none'; \
+                     frame-ancestors 'self'; sandbox allow-same-origin allow-popups \
+                     allow-popups-to-escape-sandbox"
+                )
+            }
             Self::File => "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
                            frame-ancestors 'none'; sandbox"
                 .to_owned(),
@@ -148,7 +158,13 @@ mod tests {
 
     #[test]
     fn no_policy_allows_a_script_that_is_not_ours() {
-        for trust in [Trust::Own, Trust::Page, Trust::Letter, Trust::File] {
+        for trust in [
+            Trust::Own,
+            Trust::Page,
+            Trust::Letter,
+            Trust::LetterWithoutPictures,
+            Trust::File,
+        ] {
             let policy = trust.policy();
             assert!(policy.starts_with("default-src 'none'"), "{policy}");
             let scripts = policy

@@ -20,6 +20,9 @@ const TEMPLATE: &str = r#"{% extends "base.html" %}{% block body %}<tr><td>
 {% endfor %}
 </td></tr>{% endblock body %}"#;
 
+const TEXT_TEMPLATE: &str =
+    r#"{% extends "base.txt" %}{% block body %}{{ issue.lead.text }}{% endblock body %}"#;
+
 /// A press with one article, whose hero is a photograph of 1600 by 900 pixels.
 fn press() -> Press {
     let press = Press::new();
@@ -28,7 +31,7 @@ fn press() -> Press {
         fs::remove_dir_all(press.path(&format!("content/{old}"))).unwrap();
     }
     press.write("templates/shown/issue.html", TEMPLATE);
-    press.write("templates/shown/issue.txt", "{{ issue.lead.text }}");
+    press.write("templates/shown/issue.txt", TEXT_TEMPLATE);
     press.set_digest("template", "shown");
     press.write_bytes("content/a/photo.jpg", &photograph());
     press.article(

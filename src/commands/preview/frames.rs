@@ -140,6 +140,14 @@ pub(super) fn reloading(html: &str, version: &str) -> String {
     }
 }
 
+/// A letter in a client that has dark mode and makes its own colours, as some
+/// do whatever a letter says: all are inverted, but for pictures.
+pub(super) fn inverted(html: &str) -> String {
+    const STYLE: &str = "<style>html{background:#fff;filter:invert(1) hue-rotate(180deg)}\
+                         img{filter:invert(1) hue-rotate(180deg)}</style></head>";
+    html.replacen("</head>", STYLE, 1)
+}
+
 /// A letter whose links open beside the preview, not in its frame.
 pub(super) fn opening_elsewhere(html: &str) -> String {
     html.replacen("<head>", "<head><base target=\"_blank\">", 1)
@@ -197,6 +205,14 @@ mod tests {
                 "{set}"
             );
         }
+    }
+
+    #[test]
+    fn forced_colours_are_inverted_and_pictures_are_not() {
+        let shown = inverted("<html><head><title>x</title></head><body></body></html>");
+        let (head, body) = shown.split_once("</head>").unwrap();
+        assert_eq!(head.matches("invert(1) hue-rotate(180deg)").count(), 2);
+        assert_eq!(body, "<body></body></html>");
     }
 
     #[test]

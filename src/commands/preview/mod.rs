@@ -5,6 +5,7 @@ mod frames;
 
 mod press;
 mod proof;
+mod reader;
 mod routes;
 mod site;
 mod ui;

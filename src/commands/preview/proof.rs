@@ -3,14 +3,18 @@
 
 use std::{
     path::Path,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 
 use super::{
-    super::{Context, exit::Failure},
+    super::{
+        Context,
+        check::{Sources, letter_problems},
+        exit::Failure,
+    },
     press::{self, Press},
 };
 use crate::{config::Config, domain::problem::Problem};
@@ -29,6 +33,8 @@ pub(super) struct Proof {
     pub(super) stale_since: Option<DateTime<Utc>>,
     /// How long reading took.
     pub(super) took: Duration,
+    /// What the lint says of the next issues; asked for when somebody looks.
+    letters: OnceLock<Vec<Problem>>,
 }
 
 impl Proof {
@@ -48,6 +54,7 @@ impl Proof {
             problems,
             stale_since: None,
             took: since.elapsed(),
+            letters: OnceLock::new(),
         })
     }
 
@@ -68,6 +75,7 @@ impl Proof {
             problems,
             stale_since,
             took: since.elapsed(),
+            letters: OnceLock::new(),
         }
     }
 
@@ -79,6 +87,25 @@ impl Proof {
     /// How many problems stop publishing.
     pub(super) fn errors(&self) -> usize {
         self.problems.iter().filter(|p| p.is_error()).count()
+    }
+
+    /// What the lint says of one file, where it is that of a template, an
+    /// article or the settings.
+    pub(super) fn letter_problems_of(&self, file: &Path) -> Vec<&Problem> {
+        let press = &self.press;
+        let sources = Sources {
+            config: &press.config,
+            loaded: &press.loaded,
+            templates: &press.templates,
+        };
+        let all = self.letters.get_or_init(|| {
+            let digests = press.config.digests.iter();
+            let known = digests.filter_map(|one| Some((one, press.known.get(&one.name)?)));
+            let found =
+                known.flat_map(|(one, known)| letter_problems(&sources, one, known, press.now));
+            found.collect()
+        });
+        all.iter().filter(|problem| problem.file == file).collect()
     }
 
     /// The problems of one file, by line.

@@ -35,6 +35,8 @@ fn desk(proof: &Proof, rest: &str, asked: &Asked) -> Answer {
         "feed" => views::feed::show(proof, rest, asked),
         "issue" => views::issue::show(proof, rest, asked),
         "letter" => views::issue::letter(proof, rest, asked),
+        "inbox" => views::inbox::show(proof, rest, asked),
+        "mail" => views::inbox::html(proof, rest, asked),
         "site" if rest.is_empty() => views::site::show(proof, asked),
         _ => ui::not_here(proof, "the preview has no such page"),
     }

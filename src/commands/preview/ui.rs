@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use tera::{Context, Tera};
 
-use super::{super::talk::count, proof::Proof, routes::HOME, site};
+use super::{super::talk::count, proof::Proof, routes::HOME, site, views::inbox};
 use crate::{
     content::is_markdown,
     domain::problem::Problem,
@@ -18,7 +18,7 @@ use crate::{
 pub(super) const STYLE: &str = "style.css";
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 19] = [
+const TEMPLATES: [(&str, &str); 21] = [
     ("base.html", include_str!("ui/base.html")),
     ("parts/code.html", include_str!("ui/parts/code.html")),
     (
@@ -41,6 +41,8 @@ const TEMPLATES: [(&str, &str); 19] = [
     ("feed.html", include_str!("ui/feed.html")),
     ("issue.html", include_str!("ui/issue.html")),
     ("issues.html", include_str!("ui/issues.html")),
+    ("inbox.html", include_str!("ui/inbox.html")),
+    ("message.html", include_str!("ui/message.html")),
     ("site.html", include_str!("ui/site.html")),
     ("file.html", include_str!("ui/file.html")),
     ("trouble.html", include_str!("ui/trouble.html")),
@@ -61,6 +63,7 @@ pub(super) enum Place {
     Articles,
     Feeds,
     Issues,
+    Inbox,
     Site,
 }
 
@@ -91,6 +94,14 @@ impl Finding {
             line: problem.line,
             what: problem.what.clone(),
             remedy: problem.remedy.clone(),
+        }
+    }
+
+    /// The same finding, read at another address.
+    pub(super) fn read_at(self, url: String) -> Self {
+        Self {
+            url: Some(url),
+            ..self
         }
     }
 
@@ -148,6 +159,8 @@ struct Shell<'a> {
     errors: usize,
     health: String,
     stale_since: Option<String>,
+    /// Whether messages become files here.
+    has_inbox: bool,
     script: String,
 }
 
@@ -178,6 +191,7 @@ pub(super) fn page(
         errors,
         health,
         stale_since: proof.stale_since.map(since),
+        has_inbox: inbox::folder(proof).is_some(),
         script: web::script(&proof.version()),
     };
     let mut context = Context::new();

@@ -3,6 +3,7 @@
 mod budget;
 mod dkim;
 mod kinds;
+mod lint;
 mod messages;
 mod notices;
 mod rendering;

@@ -3,6 +3,7 @@
 mod checking;
 mod identity;
 mod issuing;
+mod linting;
 mod list;
 mod publishing;
 mod shell;

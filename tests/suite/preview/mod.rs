@@ -549,3 +549,134 @@ fn the_address_is_data_and_all_else_is_talk() {
     );
     ended.says("4 articles, 0 held back; 0 errors, 0 warnings");
 }
+
+#[test]
+fn a_letter_is_judged_at_its_lines_and_shown_as_clients_and_readers_get_it() {
+    let press = Press::new();
+    press.write(
+        "templates/weekly/issue.html",
+        "{% extends \"digest/issue.html\" %}\n{% block masthead %}\n\
+         <p>Dear {{ reader.name | fallback(value=\"reader\") }}, <a href=\"/shop/\">shop</a></p>\n\
+         <p style=\"color:#888888\">Faint words</p>\n{% endblock masthead %}\n",
+    );
+    press.write(
+        "templates/weekly/issue.txt",
+        "{% extends \"digest/issue.txt\" %}\n",
+    );
+    let preview = Preview::of(&press);
+    let page = preview.page("/_preview/issue/weekly/");
+    assert!(
+        page.contains("the address `&#x2F;shop&#x2F;` is not absolute")
+            || page.contains("the address `/shop/` is not absolute"),
+        "{page}"
+    );
+    assert!(page.contains("% of its budget"), "{page}");
+
+    // What somebody wrote leads to its line.
+    let template = "/_preview/file/templates/weekly/issue.html";
+    assert!(page.contains(&format!("href=\"{template}#L3\"")), "{page}");
+    let file = preview.page(template);
+    assert!(
+        file.contains("<li id=\"L3\" class=\"is-marked\">"),
+        "{file}"
+    );
+
+    // What came of it leads to the line of the finished letter.
+    let markup = "/_preview/issue/weekly/?view=markup";
+    let at = page.find(&format!("href=\"{markup}#L")).unwrap();
+    let line: String = page[at + markup.len() + 8..]
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    let shown = preview.page(markup);
+    let marked = format!("<li id=\"L{line}\" class=\"is-marked\">");
+    let (_, rest) = shown.split_once(&marked).unwrap();
+    let (code, finding) = rest.split_once("</code>").unwrap();
+    assert!(code.contains("Faint words"), "{code}");
+    assert!(finding.contains("is #888888 on"), "{finding}");
+
+    // As clients show it, and as readers with other names get it.
+    let letter = |query: &str| preview.get(&format!("/_preview/letter/weekly/{query}"));
+    assert!(letter("?scheme=forced").text().contains("filter:invert(1)"));
+    let off = letter("?scheme=off");
+    assert!(!off.headers["content-security-policy"].contains("img-src"));
+    assert!(letter("?scheme=light").headers["content-security-policy"].contains("img-src 'self'"));
+    for (reader, greeting) in [
+        ("named", "Dear Thandi Mokoena,"),
+        ("nameless", "Dear reader,"),
+        ("long", "Dear Nompumelelo-Elizabeth"),
+        ("rtl", "Dear فاطمة"),
+    ] {
+        let html = letter(&format!("?reader={reader}")).text();
+        assert!(html.contains(greeting), "{reader}: {html}");
+    }
+
+    // A template that is saved is judged again.
+    let mut events = preview.listen();
+    events.next().unwrap();
+    press.write(
+        "templates/weekly/issue.html",
+        "{% extends \"digest/issue.html\" %}\n",
+    );
+    events.next().unwrap();
+    let page = preview.page("/_preview/issue/weekly/");
+    assert!(!page.contains("is not absolute"), "{page}");
+}
+
+#[test]
+fn messages_of_a_folder_relay_are_an_inbox() {
+    let press = Press::new();
+    press.subscribe_named([("thandi.mokoena@example.org", "Thandi")]);
+    press.run(&["run"]).succeeds();
+    press.write("outbox/notes.txt", "No message.");
+    let name = press
+        .files("outbox")
+        .into_iter()
+        .find_map(|file| {
+            file.strip_prefix("outbox/")
+                .filter(|one| one.ends_with(".eml"))
+                .map(str::to_owned)
+        })
+        .unwrap();
+    let preview = Preview::of(&press);
+    let list = preview.page("/_preview/inbox/");
+    let subject = "A bowl of apricots and 3 more";
+    for shown in [subject, "The Garden Table", name.as_str(), "27 Nov 2026"] {
+        assert!(list.contains(shown), "{shown}: {list}");
+    }
+    assert!(
+        !list.contains("thandi.mokoena@example.org"),
+        "addresses are masked"
+    );
+    assert!(!list.contains("notes.txt"), "{list}");
+
+    let path = format!("/_preview/inbox/{name}");
+    assert!(
+        preview
+            .page(&path)
+            .contains(&format!("/_preview/mail/{name}?scheme=light"))
+    );
+    let text = Html::read(&preview.page(&format!("{path}?view=text")));
+    let text: String = text.all("pre").map(|pre| pre.text.clone()).collect();
+    assert!(text.contains("Three trees for shade"), "{text}");
+    let source = preview.page(&format!("{path}?view=source"));
+    assert!(source.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"));
+    let letter = preview.get(&format!("/_preview/mail/{name}?scheme=dark"));
+    assert!(letter.text().contains(subject));
+    assert!(letter.headers["content-security-policy"].contains("sandbox"));
+    for other in [
+        "notes.txt",
+        "none.eml",
+        "%2e%2e%2fletterpress.toml",
+        "../letterpress.toml",
+    ] {
+        let answer = preview.get(&format!("/_preview/inbox/{other}"));
+        assert_eq!(answer.status, 404, "{other}");
+    }
+
+    // Where mail goes to a server there is no inbox.
+    press.relay("smtp://127.0.0.1:25?tls=none");
+    let preview = Preview::of(&press);
+    assert!(!preview.page("/_preview/").contains("/_preview/inbox/"));
+    assert_eq!(preview.get("/_preview/inbox/").status, 404);
+}

@@ -96,6 +96,38 @@ impl Frame {
     }
 }
 
+/// Ways to look at a letter: colours, and what a client does to it.
+const LOOKS: [(&str, &str); 4] = [
+    ("Light", "light"),
+    ("Dark", "dark"),
+    ("Forced dark", FORCED),
+    ("Pictures off", UNPICTURED),
+];
+/// A client that inverts colours by itself.
+pub(super) const FORCED: &str = "forced";
+/// A client that shows no pictures.
+pub(super) const UNPICTURED: &str = "off";
+
+impl Frame {
+    /// Shows the letter at `target`; how is chosen at `here`.
+    pub(super) fn of_letter(target: &str, here: &str, asked: &Asked) -> Self {
+        let wanted = asked.value("scheme").unwrap_or_default();
+        let known = LOOKS.iter().find(|(_, word)| *word == wanted);
+        let (_, word) = known.unwrap_or(&LOOKS[0]);
+        let looks = LOOKS.iter().map(|(label, one)| SchemeTab {
+            label,
+            url: format!("{here}scheme={one}"),
+            is_here: one == word,
+        });
+        let join = if target.contains('?') { '&' } else { '?' };
+        Self {
+            url: format!("{target}{join}scheme={word}"),
+            schemes: looks.collect(),
+            scheme: if *word == "dark" { "dark" } else { "light" },
+        }
+    }
+}
+
 /// How the article is looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {

@@ -9,7 +9,7 @@ use super::super::{
     proof::Proof,
     ui::{self, Finding},
 };
-use crate::web::Answer;
+use crate::{domain::problem::Problem, web::Answer};
 
 /// Nobody reads on after so much; the rest is left out.
 const MOST_BYTES: usize = 400_000;
@@ -41,7 +41,7 @@ pub(super) enum Language {
 /// A file that a problem is about. Others are nobody's business here: a
 /// publication's folder holds its list of readers, too.
 pub(in super::super) fn show_file(proof: &Proof, file: &Path) -> Answer {
-    let problems = proof.problems_of(file);
+    let problems = problems_of(proof, file);
     let lines = match problems.as_slice() {
         [] => None,
         _ => read(proof, file),
@@ -68,13 +68,33 @@ pub(super) fn read(proof: &Proof, file: &Path) -> Option<Vec<Line>> {
     }
     let text = String::from_utf8_lossy(&fs::read(place).ok()?).into_owned();
     let mut lines = lines(&text, Language::Plain);
-    for problem in proof.problems_of(file) {
+    for problem in problems_of(proof, file) {
         let at = problem.line.map(|line| line.saturating_sub(1) as usize);
         if let Some(line) = at.and_then(|at| lines.get_mut(at)) {
             line.findings.push(Finding::of(proof, problem));
         }
     }
     Some(lines)
+}
+
+/// The problems of a file: what was wrong when it was read, and what the letter
+/// made of it breaks.
+fn problems_of<'p>(proof: &'p Proof, file: &Path) -> Vec<&'p Problem> {
+    let mut problems = proof.problems_of(file);
+    problems.extend(proof.letter_problems_of(file));
+    problems
+}
+
+/// Puts a finding below its line; gives it back where there is no such line.
+pub(super) fn mark(lines: &mut [Line], line: Option<u32>, finding: Finding) -> Option<Finding> {
+    let at = line.map(|line| line.saturating_sub(1) as usize);
+    match at.and_then(|at| lines.get_mut(at)) {
+        Some(line) => {
+            line.findings.push(finding);
+            None
+        }
+        None => Some(finding),
+    }
 }
 
 /// The lines of a text.

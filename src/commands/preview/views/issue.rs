@@ -9,17 +9,19 @@ use super::{
             exit::Failure,
             freezing,
             illustrations::{FOLDER, Illustrations},
-            render,
+            linting, render,
         },
-        frames::{self, Scheme},
+        frames,
         press::Press,
         proof::Proof,
+        reader::{SampleReader, html_for},
         routes::HOME,
         ui::{self, Finding, Place, address, size},
     },
     Fact, Tab,
     article::Frame,
     code::{self, Language, Line},
+    inbox::looked_at,
     overview::{Next, plan},
 };
 use crate::{
@@ -30,12 +32,9 @@ use crate::{
         problem::Problem,
     },
     links::Signer,
-    mail::{Notice, Rendered},
+    mail::{Notice, Rendered, lint::CLIPPED_AT},
     web::{Answer, Asked, Trust},
 };
-
-/// Gmail cuts off what is longer.
-const CLIPPED_AT: usize = 102_400;
 
 #[derive(Serialize)]
 struct View {
@@ -55,6 +54,10 @@ struct View {
     is_plan: bool,
     /// How full a message is that Gmail shows whole, in per cent.
     full: Option<usize>,
+    /// How full its budget is, in per cent.
+    budget: Option<usize>,
+    /// Who gets it.
+    readers: Vec<KindTab>,
 }
 
 /// A kind of message to look at.
@@ -124,6 +127,8 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
         left,
         is_plan: way == "plan",
         full: None,
+        budget: None,
+        readers: Vec::new(),
     };
     if let Err(failure) = freezing::signing_keys(&press.config) {
         let problem = failure.problem("letterpress.toml".as_ref());
@@ -134,6 +139,7 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
             Ok((rendered, illustrations)) => {
                 let found = Finding::all(proof, &illustrations.warnings);
                 view.findings.extend(found);
+                let problems = linted(press, digest, &plan, &kind, &rendered);
                 let here = format!("{here}?{}", kind.query());
                 fill(
                     &mut view,
@@ -143,6 +149,7 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
                     (name, &kind),
                     asked,
                 );
+                tell(&mut view, proof, (way, &here), name, problems);
             }
             Err(failure) => {
                 let problem = failure.problem("templates".as_ref());
@@ -225,6 +232,7 @@ fn tabs(here: &str, way: &str, kind: &Kind) -> Vec<Tab> {
     vec![
         tab("As HTML", "html", ""),
         tab("As text", "text", "view=text"),
+        tab("Its HTML", "markup", "view=markup"),
         tab("Source", "source", "view=source"),
         tab("Plan", "plan", "view=plan"),
     ]
@@ -240,6 +248,8 @@ fn fill(
 ) {
     let html = rendered.html.len();
     view.full = Some(html * 100 / CLIPPED_AT);
+    let settings = press.config.mail.as_ref();
+    view.budget = settings.map(|mail| html * 100 / mail.size_budget);
     view.facts = vec![
         Fact::of("HTML", size(html)),
         Fact::of("Text", size(rendered.text.len())),
@@ -264,13 +274,80 @@ fn fill(
             let source = String::from_utf8_lossy(&rendered.eml);
             view.lines = code::lines(&source, Language::Plain);
         }
+        "markup" => view.lines = code::lines(&rendered.html, Language::Xml),
         "plan" => {}
         _ => {
-            let query = kind.query();
+            let reader = SampleReader::from_word(asked.value("reader").as_deref());
+            view.readers = readers(here, reader);
+            let query = match reader {
+                SampleReader::Named => kind.query(),
+                other => format!("{}reader={}", kind.query(), other.word()),
+            };
             let letter = format!("{HOME}letter/{name}/?{query}");
             let letter = letter.trim_end_matches(['?', '&']);
-            view.frame = Some(Frame::of(letter, here, asked));
+            view.frame = Some(Frame::of_letter(letter, here, asked));
         }
+    }
+}
+
+fn readers(here: &str, reader: SampleReader) -> Vec<KindTab> {
+    let tab = |one: SampleReader| KindTab {
+        label: one.label().to_owned(),
+        url: format!("{here}reader={}", one.word()),
+        is_here: one == reader,
+    };
+    SampleReader::ALL.map(tab).into()
+}
+
+/// What the lint says of the letter in this kind; notices are no issues.
+fn linted(
+    press: &Press,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    kind: &Kind,
+    rendered: &Rendered,
+) -> Vec<Problem> {
+    if kind.notice().is_some() {
+        return Vec::new();
+    }
+    let Press { config, loaded, .. } = press;
+    let mut problems = freezing::linted(config, loaded, digest, plan, rendered);
+    problems.extend(freezing::shortened(rendered));
+    problems
+}
+
+/// Puts findings about the finished letter below its lines, where these are
+/// shown, and names the others above.
+fn tell(
+    view: &mut View,
+    proof: &Proof,
+    (way, here): (&str, &str),
+    name: &str,
+    problems: Vec<Problem>,
+) {
+    let parts = [
+        ("issue.html", "markup"),
+        ("issue.txt", "text"),
+        ("issue.eml", "source"),
+    ];
+    for problem in problems {
+        let mut finding = Finding::of(proof, &problem);
+        let part = parts
+            .iter()
+            .find(|(part, _)| problem.file == linting::rendered(name, part));
+        if let Some((_, view)) = part {
+            let line = problem
+                .line
+                .map(|line| format!("#L{line}"))
+                .unwrap_or_default();
+            finding = finding.read_at(format!("{here}view={view}{line}"));
+        }
+        let is_here = part.is_some_and(|(_, view)| *view == way);
+        let left = match is_here {
+            true => code::mark(&mut view.lines, problem.line, finding),
+            false => Some(finding),
+        };
+        view.findings.extend(left);
     }
 }
 
@@ -370,13 +447,11 @@ pub(in super::super) fn letter(proof: &Proof, name: &str, asked: &Asked) -> Answ
     };
     let base_url = &press.config.publication.base_url;
     let folder = format!("{}{FOLDER}/", base_url.path());
-    let html = illustrations.at(&folder, &rendered.html, base_url);
-    let mut html = frames::local(&html, base_url);
+    let reader = SampleReader::from_word(asked.value("reader").as_deref());
+    let html = html_for(reader, press, digest, plan.number, &rendered);
+    let html = illustrations.at(&folder, &html, base_url);
+    let html = frames::local(&html, base_url);
     press.keep_illustrations(illustrations);
-    let scheme = asked.value("scheme");
-    if let Some(scheme) = scheme.as_deref().and_then(Scheme::from_word) {
-        html = frames::in_scheme(&html, scheme);
-    }
-    let html = frames::opening_elsewhere(&html);
-    Answer::of("text/html; charset=utf-8", Trust::Letter, html)
+    let look = asked.value("scheme").unwrap_or_default();
+    looked_at(html, &look)
 }

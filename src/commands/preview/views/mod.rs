@@ -5,6 +5,7 @@ pub(super) mod articles;
 pub(super) mod code;
 pub(super) mod feed;
 pub(super) mod feeds;
+pub(super) mod inbox;
 pub(super) mod issue;
 pub(super) mod overview;
 pub(super) mod site;
