@@ -314,7 +314,8 @@ impl Postfix {
         };
         let gone = sent.is_err()
             || holds_within(Duration::from_secs(10), || {
-                !is_ours(master, self.world.path())
+                // A child may hold the port a moment longer than its master lives.
+                !is_ours(master, self.world.path()) && !answers(self.port)
             });
         if !gone && let Err(error) = kill_process_group(master, Signal::KILL) {
             eprintln!("Postfix {master:?} does not end: {error}");
