@@ -213,6 +213,19 @@ async fn publish(
     Ok(())
 }
 
+/// Mails the next issue to test addresses; the ledger stays as it is.
+///
+/// # Errors
+/// When the issue cannot be made, or a test was not taken.
+pub async fn test(
+    context: &Context,
+    config: &Config,
+    digest: &Digest,
+    addresses: &[EmailAddress],
+) -> Result<Exit, Failure> {
+    without_ledger(context, config, digest, addresses).await
+}
+
 /// `--dry-run` and `--test`: the ledger is read and not written.
 async fn without_ledger(
     context: &Context,

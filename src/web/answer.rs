@@ -20,6 +20,9 @@ pub struct Asked {
     pub host: String,
     /// Whether a frame of another page asks.
     pub is_framed: bool,
+    /// The fields of a form that was sent, as they were sent; `None` for a
+    /// question.
+    pub form: Option<String>,
 }
 
 impl Asked {
@@ -62,7 +65,7 @@ impl Trust {
         match self {
             Self::Own => format!(
                 "default-src 'none'; {shown}; script-src '{live}'; connect-src 'self'; \
-                 frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+                 frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
             ),
             Self::Page => format!(
                 "default-src 'none'; {shown}; script-src '{live}'; connect-src 'self'; \
@@ -184,6 +187,7 @@ mod tests {
             query: "view=source&page=2&view=html".to_owned(),
             host: "localhost".to_owned(),
             is_framed: false,
+            form: None,
         };
         assert_eq!(asked.value("view").as_deref(), Some("source"));
         assert_eq!(asked.value("x"), None);

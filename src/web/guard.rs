@@ -8,6 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+/// Where forms are sent.
+pub const FORMS: &str = "/_preview/send";
+
 /// Said with every answer.
 const ALWAYS: [(&str, &str); 6] = [
     ("cache-control", "no-store"),
@@ -50,6 +53,9 @@ fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
         let why = "this server answers to localhost and 127.0.0.1 only";
         return Some((StatusCode::MISDIRECTED_REQUEST, why));
     }
+    if request.uri().path() == FORMS {
+        return refused_form(request);
+    }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Some((StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD"));
     }
@@ -58,6 +64,27 @@ fn refusal(request: &Request) -> Option<(StatusCode, &'static str)> {
         return Some((StatusCode::FORBIDDEN, "not for pages of other sites"));
     }
     None
+}
+
+/// A form must come from a page of this server. Browsers say so in one of two
+/// ways; whether they were told the truth is shown by what the form holds.
+fn refused_form(request: &Request) -> Option<(StatusCode, &'static str)> {
+    if *request.method() != Method::POST {
+        return Some((StatusCode::METHOD_NOT_ALLOWED, "only POST"));
+    }
+    let headers = request.headers();
+    let same = format!("http://{}", host(headers));
+    // Without a referrer the origin of a form is told as `null`.
+    let is_own = |origin: &HeaderValue| origin == "null" || origin == same.as_str();
+    let is_ours = headers.get(header::ORIGIN).is_none_or(is_own)
+        && headers
+            .get("sec-fetch-site")
+            .is_none_or(|site| site == "same-origin");
+    let is_form = says(headers, "content-type", "application/x-www-form-urlencoded");
+    match is_ours && is_form {
+        true => None,
+        false => Some((StatusCode::FORBIDDEN, "not for pages of other sites")),
+    }
 }
 
 /// The host that was asked; empty when none was named.

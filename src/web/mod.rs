@@ -8,5 +8,6 @@ mod live;
 mod server;
 
 pub use answer::{Answer, Asked, Trust};
+pub use guard::FORMS;
 pub use live::{EVENTS, script};
 pub use server::{Site, listen, serve};

@@ -5,8 +5,9 @@ use std::{future::Future, io, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    body::{Body, to_bytes},
     extract::{Request, State},
-    http::header,
+    http::{Method, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::get,
@@ -31,6 +32,8 @@ use super::{
 const MOST_CONNECTIONS: usize = 64;
 /// The head of a request must be complete by then.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// A form holds a few words.
+const LARGEST_FORM: usize = 8 * 1024;
 /// What is under way at the end gets so long.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 /// Accepting fails when the process has too many files open: wait for some to
@@ -134,13 +137,28 @@ async fn events(State(served): State<Served>) -> impl IntoResponse {
     live::events(served.versions, served.stopping)
 }
 
+/// The fields of a form, if they are few and come in time.
+async fn form(body: Body) -> Option<String> {
+    let bytes = tokio::time::timeout(HEAD_PATIENCE, to_bytes(body, LARGEST_FORM)).await;
+    String::from_utf8(bytes.ok()?.ok()?.to_vec()).ok()
+}
+
 async fn page(State(served): State<Served>, request: Request) -> Response {
-    let headers = request.headers();
+    let (head, body) = request.into_parts();
+    let headers = &head.headers;
+    let form = match head.method {
+        Method::POST => match form(body).await {
+            Some(form) => Some(form),
+            None => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        },
+        _ => None,
+    };
     let asked = Asked {
-        path: request.uri().path().to_owned(),
-        query: request.uri().query().unwrap_or_default().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
         host: guard::host(headers).to_owned(),
         is_framed: guard::says(headers, "sec-fetch-dest", "iframe"),
+        form,
     };
     let answered = tokio::task::spawn_blocking(move || (served.site)(&asked)).await;
     let mut response = match answered {

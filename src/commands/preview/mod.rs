@@ -3,6 +3,7 @@
 
 mod frames;
 
+mod posting;
 mod press;
 mod proof;
 mod reader;
@@ -49,7 +50,8 @@ phone, light, dark), as text and as source, and why each article is in or out.
 Saving an article, template or letterpress.toml reloads open pages; a mistake is
 shown and waits to be mended.
 
-Writes nothing: not public/, not the ledger, no mail. Only this machine can connect,
+Writes nothing: not public/, not the ledger; the only mail is a test that you ask
+for on the page of an issue, sent as by `send --test`. Only this machine can connect,
 and pages load nothing from other machines. Ctrl-C ends it.
 
 Exit codes: 0 ended by Ctrl-C or SIGTERM; 66 no letterpress.toml or no content; 74 the
@@ -123,9 +125,13 @@ async fn show(
     let (versions, new_versions) = channel::channel(first.version());
     let (proofs, newest) = channel::channel(Arc::new(first));
     let (stop, mut stopped) = channel::channel(());
+    let speaker = context.clone();
     let site: Arc<web::Site> = Arc::new(move |asked| {
         let proof = Arc::clone(&newest.borrow());
-        routes::answer(&proof, asked)
+        match asked.form {
+            Some(_) => posting::answer(&speaker, &proof, asked),
+            None => routes::answer(&proof, asked),
+        }
     });
     let serving = tokio::spawn(web::serve(listener, site, new_versions, async move {
         // Also when this function is given up.

@@ -13,7 +13,7 @@ use super::{
     super::{
         Context,
         check::{Sources, letter_problems},
-        exit::Failure,
+        exit::{Exit, Failure},
     },
     press::{self, Press},
 };
@@ -23,6 +23,8 @@ use crate::{config::Config, domain::problem::Problem};
 pub(super) struct Proof {
     /// Tells previews of different processes apart.
     series: i64,
+    /// What forms of this preview's pages hold, and no other page knows.
+    token: Arc<str>,
     number: u64,
     /// The publication as far as it could be read.
     pub(super) press: Arc<Press>,
@@ -49,6 +51,7 @@ impl Proof {
         let (press, problems) = press::first(context, config, problems).await?;
         Ok(Self {
             series,
+            token: token()?,
             number: 1,
             press: Arc::new(press),
             problems,
@@ -70,6 +73,7 @@ impl Proof {
         };
         Self {
             series: before.series,
+            token: Arc::clone(&before.token),
             number: before.number + 1,
             press,
             problems,
@@ -82,6 +86,11 @@ impl Proof {
     /// Differs from that of every other proof, of earlier previews too.
     pub(super) fn version(&self) -> String {
         format!("{}-{}", self.series, self.number)
+    }
+
+    /// What forms hold, so that no other site can send one.
+    pub(super) fn token(&self) -> &str {
+        &self.token
     }
 
     /// How many problems stop publishing.
@@ -113,4 +122,10 @@ impl Proof {
         let of_file = self.problems.iter().filter(|problem| problem.file == file);
         of_file.collect()
     }
+}
+
+fn token() -> Result<Arc<str>, Failure> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Failure::of(Exit::Internal, &error))?;
+    Ok(data_encoding::HEXLOWER.encode(&bytes).into())
 }

@@ -18,7 +18,7 @@ use crate::{
 pub(super) const STYLE: &str = "style.css";
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 21] = [
+const TEMPLATES: [(&str, &str); 22] = [
     ("base.html", include_str!("ui/base.html")),
     ("parts/code.html", include_str!("ui/parts/code.html")),
     (
@@ -43,6 +43,7 @@ const TEMPLATES: [(&str, &str); 21] = [
     ("issues.html", include_str!("ui/issues.html")),
     ("inbox.html", include_str!("ui/inbox.html")),
     ("message.html", include_str!("ui/message.html")),
+    ("sent.html", include_str!("ui/sent.html")),
     ("site.html", include_str!("ui/site.html")),
     ("file.html", include_str!("ui/file.html")),
     ("trouble.html", include_str!("ui/trouble.html")),
@@ -161,6 +162,8 @@ struct Shell<'a> {
     stale_since: Option<String>,
     /// Whether messages become files here.
     has_inbox: bool,
+    /// What forms hold.
+    token: &'a str,
     script: String,
 }
 
@@ -192,6 +195,7 @@ pub(super) fn page(
         health,
         stale_since: proof.stale_since.map(since),
         has_inbox: inbox::folder(proof).is_some(),
+        token: proof.token(),
         script: web::script(&proof.version()),
     };
     let mut context = Context::new();

@@ -105,6 +105,29 @@ impl Preview {
         }
     }
 
+    /// Sends a form, with these headers beside.
+    #[track_caller]
+    pub(super) fn post(&self, path: &str, headers: &str, form: &str) -> Answer {
+        let length = form.len();
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+             content-length: {length}\r\n{headers}connection: close\r\n\r\n{form}",
+            self.host()
+        )
+        .unwrap();
+        let mut reader = BufReader::new(stream);
+        let (status, headers) = read_head(&mut reader);
+        let mut body = Vec::new();
+        reader.read_to_end(&mut body).unwrap();
+        Answer {
+            status,
+            headers,
+            body,
+        }
+    }
+
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.host()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();

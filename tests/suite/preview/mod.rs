@@ -680,3 +680,54 @@ fn messages_of_a_folder_relay_are_an_inbox() {
     assert!(!preview.page("/_preview/").contains("/_preview/inbox/"));
     assert_eq!(preview.get("/_preview/inbox/").status, 404);
 }
+
+#[test]
+fn a_test_is_sent_from_a_page_of_the_preview_and_from_no_other() {
+    let press = Press::new();
+    let preview = Preview::of(&press);
+    let page = Html::read(&preview.page("/_preview/issue/weekly/"));
+    let token = page
+        .all("input")
+        .find(|one| one.attribute("name") == Some("token"))
+        .and_then(|one| one.attribute("value"))
+        .unwrap()
+        .to_owned();
+    let form =
+        |token: &str, address: &str| format!("token={token}&digest=weekly&kind=&address={address}");
+    let good = form(&token, "editor%40example.org");
+    let send = |headers: &str, form: &str| preview.post("/_preview/send", headers, form);
+    let own = format!(
+        "origin: http://{}\r\nsec-fetch-site: same-origin\r\n",
+        preview.host()
+    );
+
+    // Not from elsewhere, not without the token, not to no address.
+    for (headers, form, status) in [
+        ("origin: https://example.org\r\n", good.clone(), 403),
+        (
+            "origin: null\r\nsec-fetch-site: cross-site\r\n",
+            good.clone(),
+            403,
+        ),
+        (own.as_str(), form("", "editor%40example.org"), 422),
+        (own.as_str(), form("0123", "editor%40example.org"), 422),
+        (own.as_str(), form(&token, "nobody"), 422),
+        (own.as_str(), format!("{good}{}", "x".repeat(9000)), 413),
+    ] {
+        assert_eq!(send(headers, &form).status, status, "{headers} {form}");
+    }
+    assert_eq!(preview.get("/_preview/send").status, 405);
+    assert!(!press.path("outbox").exists(), "nothing was sent");
+
+    let sent = send(&own, &good);
+    assert_eq!(sent.status, 200, "{}", sent.text());
+    assert!(sent.text().contains("The test went to editor@example.org"));
+    let name = "test-weekly-1.eml";
+    assert!(
+        press
+            .read(&format!("outbox/{name}"))
+            .contains("editor@example.org")
+    );
+    assert!(preview.page("/_preview/inbox/").contains(name));
+    assert!(!press.database().exists(), "the ledger stays as it was");
+}

@@ -58,6 +58,8 @@ struct View {
     budget: Option<usize>,
     /// Who gets it.
     readers: Vec<KindTab>,
+    /// What a test is sent of: digest and kind.
+    test: Option<(String, String)>,
 }
 
 /// A kind of message to look at.
@@ -129,6 +131,7 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
         full: None,
         budget: None,
         readers: Vec::new(),
+        test: None,
     };
     if let Err(failure) = freezing::signing_keys(&press.config) {
         let problem = failure.problem("letterpress.toml".as_ref());
@@ -279,6 +282,10 @@ fn fill(
         _ => {
             let reader = SampleReader::from_word(asked.value("reader").as_deref());
             view.readers = readers(here, reader);
+            if kind.notice().is_none() {
+                let other = kind.0.clone().unwrap_or_default();
+                view.test = Some((name.to_owned(), other));
+            }
             let query = match reader {
                 SampleReader::Named => kind.query(),
                 other => format!("{}reader={}", kind.query(), other.word()),
