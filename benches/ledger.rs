@@ -19,7 +19,7 @@ use letterpress::{
         delivery::{DueDelivery, Intent, Outcome, Reply},
         subscriber::{NewSubscriber, Status},
     },
-    store::{Freeze, FreezeOutcome, FrozenArticle, Store},
+    store::{Freeze, FreezeOutcome, FrozenArticle, Share, Store},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -76,6 +76,7 @@ async fn add(store: &Store, readers: usize, now: DateTime<Utc>) -> Result<()> {
                     address: format!("reader{n}@example.org").parse()?,
                     name: Some("Thandi".to_owned()),
                     status: Status::Active,
+                    choice: Default::default(),
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -101,7 +102,8 @@ async fn freeze(store: &Store, now: DateTime<Utc>) -> Result<()> {
             title: "Five soups".to_owned(),
         }],
         passed_over: Vec::new(),
-        edition: vec![b'x'; 100 * 1024],
+        editions: vec![vec![b'x'; 100 * 1024]],
+        shares: vec![Share::EVERYTHING],
         caught_up: Vec::new(),
         missed: Vec::new(),
         hold: None,

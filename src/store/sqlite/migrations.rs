@@ -12,13 +12,14 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
     include_str!("../migrations/0004_guards.sql"),
     include_str!("../migrations/0005_relays.sql"),
     include_str!("../migrations/0006_crash_loop.sql"),
+    include_str!("../migrations/0007_editions.sql"),
 ];
 
 /// Version this program works with.

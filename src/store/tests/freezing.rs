@@ -86,7 +86,7 @@ async fn an_issue_keeps_the_edition_and_the_addresses_of_that_moment() {
     let due = world.due(now()).await;
     assert_eq!(due[0].address.expose(), "reader0@example.org");
     assert_eq!(due[0].name.as_deref(), Some("Thandi"));
-    let edition = world.store.edition(id).await.unwrap().unwrap();
+    let edition = world.store.edition(id, 1).await.unwrap().unwrap();
     assert_eq!(edition.bytes, b"edition");
     assert_eq!((edition.number, edition.digest.as_str()), (1, "weekly"));
     assert_eq!(edition.subject, "Five soups and 2 more");

@@ -88,6 +88,7 @@ fn reader(text: &str, status: Status) -> NewSubscriber {
         address: address(text),
         name: Some("Thandi".to_owned()),
         status,
+        choice: Default::default(),
     }
 }
 
@@ -111,7 +112,8 @@ fn issue(number: u32, occasion_text: &str) -> Freeze {
             title: "Five soups".to_owned(),
         }],
         passed_over: Vec::new(),
-        edition: b"edition".to_vec(),
+        editions: vec![b"edition".to_vec()],
+        shares: vec![crate::store::Share::EVERYTHING],
         caught_up: Vec::new(),
         missed: Vec::new(),
         hold: None,
