@@ -94,7 +94,10 @@ fn an_open_page_follows_a_save_and_no_page_troubles_a_browser() {
         "/feed/",
         "/feed/sections/garden/?view=atom.xml",
         "/issue/weekly/",
+        "/issue/weekly/?scheme=forced",
+        "/issue/weekly/?view=markup",
         "/issue/weekly/?view=source",
+        "/inbox/",
         "/issue/weekly/?view=plan",
         "/site/",
     ] {
