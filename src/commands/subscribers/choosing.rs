@@ -23,7 +23,7 @@ pub(super) async fn run(
     choice: Choice,
 ) -> Result<Exit, Failure> {
     refuse_unknown(context, config, [&choice]).await?;
-    let store = workspace::needed_ledger(context, config).await?;
+    let store = workspace::ledger(context, config).await?;
     let reader = store
         .subscriber(address)
         .await

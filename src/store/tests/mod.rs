@@ -25,7 +25,9 @@ use crate::{
         issue::Occasion,
         subscriber::{NewSubscriber, Status},
     },
-    store::{Begun, Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Store, StoreError},
+    store::{
+        Begun, Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Share, Store, StoreError,
+    },
 };
 
 /// A ledger of its own in a folder of its own.
@@ -113,7 +115,7 @@ fn issue(number: u32, occasion_text: &str) -> Freeze {
         }],
         passed_over: Vec::new(),
         editions: vec![b"edition".to_vec()],
-        shares: vec![crate::store::Share::EVERYTHING],
+        shares: vec![Share::EVERYTHING],
         caught_up: Vec::new(),
         missed: Vec::new(),
         hold: None,
