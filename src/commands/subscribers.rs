@@ -40,7 +40,8 @@ Examples:
 
 Nobody who left, bounced or complained is ever brought back by `add` or `import`.
 
-A choice is written `digests=…; sections=…; tags=…; language=…; content=full|summary`,
+A choice is written `digests=NAMES; sections=NAMES; tags=NAMES; language=TAG;
+content=full|summary`,
 any of these, or `everything`. A reader gets the articles that are in one of the
 sections or have one of the tags.")]
 pub struct Subscribers {
