@@ -1,8 +1,9 @@
 //! How fast the ledger is on this machine's disk: the freeze of a large issue,
 //! then intents and outcomes by how many of them share a commit.
 //!
-//! `cargo bench --bench ledger -- [READERS] [FOLDER]`; a million readers and
-//! the folder for temporary files unless told. Figures only, no verdict.
+//! `cargo bench --bench ledger -- [READERS] [EDITIONS] [FOLDER]`; a million
+//! readers who all get one edition, and the folder for temporary files, unless
+//! told. Figures only, no verdict.
 
 use std::{
     collections::HashSet,
@@ -16,10 +17,11 @@ use letterpress::{
     config::settings::{Durability, Sender, StoreSettings},
     domain::{
         article::ArticleId,
+        choice::Choice,
         delivery::{DueDelivery, Intent, Outcome, Reply},
         subscriber::{NewSubscriber, Status},
     },
-    store::{Freeze, FreezeOutcome, FrozenArticle, Store},
+    store::{Freeze, FreezeOutcome, FrozenArticle, Share, Store},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -36,6 +38,7 @@ async fn main() -> Result<()> {
     // `cargo bench` itself passes `--bench`.
     let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
     let readers: usize = arguments.next().map_or(Ok(1_000_000), |n| n.parse())?;
+    let editions: u32 = arguments.next().map_or(Ok(1), |n| n.parse())?;
     let parent = arguments
         .next()
         .map_or_else(std::env::temp_dir, PathBuf::from);
@@ -47,8 +50,8 @@ async fn main() -> Result<()> {
     };
     let now: DateTime<Utc> = "2026-11-27T05:00:00Z".parse()?;
     let store = Store::open(&settings, now).await?;
-    add(&store, readers, now).await?;
-    freeze(&store, now).await?;
+    add(&store, readers, editions, now).await?;
+    freeze(&store, editions, now).await?;
     for size in GROUPS {
         exchange(&store, size, now).await?;
     }
@@ -67,7 +70,14 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn add(store: &Store, readers: usize, now: DateTime<Utc>) -> Result<()> {
+async fn add(store: &Store, readers: usize, editions: u32, now: DateTime<Utc>) -> Result<()> {
+    // Every choice but the first is of one section.
+    let choices: Vec<Choice> = (0..editions)
+        .map(|n| match n {
+            0 => Ok(Choice::default()),
+            n => format!("sections=s{n}").parse(),
+        })
+        .collect::<std::result::Result<_, _>>()?;
     let start = Instant::now();
     for first in (0..readers).step_by(IMPORT) {
         let part = (first..readers.min(first + IMPORT))
@@ -76,6 +86,7 @@ async fn add(store: &Store, readers: usize, now: DateTime<Utc>) -> Result<()> {
                     address: format!("reader{n}@example.org").parse()?,
                     name: Some("Thandi".to_owned()),
                     status: Status::Active,
+                    choice: choices[n % choices.len()].clone(),
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -85,7 +96,7 @@ async fn add(store: &Store, readers: usize, now: DateTime<Utc>) -> Result<()> {
     Ok(())
 }
 
-async fn freeze(store: &Store, now: DateTime<Utc>) -> Result<()> {
+async fn freeze(store: &Store, editions: u32, now: DateTime<Utc>) -> Result<()> {
     let issue = Freeze {
         digest: "weekly".parse()?,
         occasion: "2026-11-27T07:00".parse()?,
@@ -101,7 +112,14 @@ async fn freeze(store: &Store, now: DateTime<Utc>) -> Result<()> {
             title: "Five soups".to_owned(),
         }],
         passed_over: Vec::new(),
-        edition: vec![b'x'; 100 * 1024],
+        editions: vec![vec![b'x'; 100 * 1024]; editions as usize],
+        shares: (1..)
+            .zip(store.choices().await?)
+            .map(|(number, chosen)| Share {
+                choice: chosen.id,
+                edition: Ok(number),
+            })
+            .collect(),
         caught_up: Vec::new(),
         missed: Vec::new(),
         hold: None,
@@ -111,7 +129,11 @@ async fn freeze(store: &Store, now: DateTime<Utc>) -> Result<()> {
     let start = Instant::now();
     match store.freeze(issue, now).await? {
         FreezeOutcome::Frozen(frozen) => {
-            println!("freeze for {}: {:.2?}", frozen.queued, start.elapsed());
+            println!(
+                "freeze for {} in {editions} editions: {:.2?}",
+                frozen.queued,
+                start.elapsed()
+            );
             Ok(())
         }
         other => Err(format!("not frozen: {other:?}").into()),

@@ -56,7 +56,7 @@ async fn main() -> Result<()> {
     let store = Store::open(&settings, now).await?;
     let due = store.due(usize::MAX, now, HashSet::new()).await?;
     let issue = due.first().ok_or("nothing is due")?.issue;
-    let edition = store.edition(issue).await?.ok_or("no edition")?;
+    let edition = store.edition(issue, 1).await?.ok_or("no edition")?;
     let shared = Arc::new(Shared {
         is_durable: rest == ["--ledger"],
         dialer: Dialer::new(relay(port.parse()?), "bench.example.org", timeouts())?,

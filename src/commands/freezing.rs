@@ -1,16 +1,16 @@
 //! From a digest to a frozen issue: what `run`, `send`, `plan` and `render`
 //! share. Planned, rendered, and written into the ledger in one transaction.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, editions,
     exit::{Exit, Failure},
     illustrations::Illustrations,
-    linting::{self, Linting},
+    linting::Linting,
     talk::count,
     workspace,
 };
@@ -285,7 +285,14 @@ pub struct FrozenIssue {
     pub subject: String,
     /// How many articles it carries.
     pub articles: usize,
-    /// Bytes of a message, but for what differs by reader.
+    /// How many editions its readers' choices come to, and the whole issue.
+    pub editions: usize,
+    /// Bytes that the ledger keeps of them.
+    pub edition_bytes: usize,
+    /// How long rendering them took.
+    #[serde(skip)]
+    pub rendering: Duration,
+    /// Bytes of the largest message, but for what differs by reader.
     pub message_bytes: usize,
     /// What is not as the author meant it.
     #[serde(skip)]
@@ -293,6 +300,21 @@ pub struct FrozenIssue {
     /// The ledger's numbers.
     #[serde(flatten)]
     pub frozen: Frozen,
+}
+
+/// What editions are made with.
+#[derive(Clone, Copy)]
+pub struct Made<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The articles.
+    pub loaded: &'a Loaded,
+    /// The templates.
+    pub templates: &'a Templates,
+    /// Signs links.
+    pub signer: &'a Signer,
+    /// Signs messages, where they are signed.
+    pub keys: Option<&'a Keys>,
 }
 
 /// What freezing an issue needs.
@@ -330,22 +352,30 @@ pub async fn freeze(
         digest,
     } = *freezing;
     let settings = without_password(config)?;
-    let signer = Signer::new(store.install_key());
-    let keys = signing_keys(config)?;
-    let (rendered, illustrations) = render(
+    let chosen = store.choices().await.map_err(workspace::store_failure)?;
+    let (signer, keys) = (Signer::new(store.install_key()), signing_keys(config)?);
+    let made = Made {
         config,
         loaded,
         templates,
-        digest,
-        plan,
-        &signer,
-        keys.as_ref(),
-    )?;
-    let problems = linted(config, loaded, digest, plan, &rendered);
-    linting::refuse(&format!("{}/{}", digest.name, plan.number), &problems)?;
-    let shortened = shortened(&rendered);
+        signer: &signer,
+        keys: keys.as_ref(),
+    };
+    let editions = editions::render(&made, digest, plan, &chosen)?;
     // Readers may ask for a picture as soon as they have the letter.
-    illustrations.publish(config, &rendered.html)?;
+    for (rendered, illustrations) in &editions.letters {
+        illustrations.publish(config, &rendered.html)?;
+    }
+    let bodies: Vec<Vec<u8>> = editions
+        .letters
+        .iter()
+        .map(|(rendered, _)| rendered.edition.to_bytes())
+        .collect();
+    let (edition_bytes, number) = (bodies.iter().map(Vec::len).sum(), bodies.len());
+    let letters = || editions.letters.iter().map(|(rendered, _)| rendered);
+    let message_bytes = letters().map(|letter| letter.edition.shared_bytes()).max();
+    let subject = letters().next().map(|letter| letter.subject.clone());
+    let subject = subject.unwrap_or_default();
     let articles: Vec<FrozenArticle> = plan
         .articles
         .iter()
@@ -362,11 +392,12 @@ pub async fn freeze(
         occasion,
         number: plan.number,
         title: digest.title.clone(),
-        subject: rendered.subject.clone(),
+        subject: subject.clone(),
         sender: settings.from.clone(),
         articles,
         passed_over: plan.passed_over.clone(),
-        edition: rendered.edition.to_bytes(),
+        editions: bodies,
+        shares: editions.shares,
         caught_up: due.caught_up,
         missed: due.missed,
         hold,
@@ -383,14 +414,13 @@ pub async fn freeze(
     {
         FreezeOutcome::Frozen(frozen) => Ok(Some(FrozenIssue {
             issue: format!("{}/{}", digest.name, plan.number),
-            subject: rendered.subject,
+            subject,
             articles: count,
-            message_bytes: rendered.edition.shared_bytes(),
-            warnings: illustrations
-                .warnings
-                .into_iter()
-                .chain(shortened)
-                .collect(),
+            editions: number,
+            edition_bytes,
+            rendering: editions.took,
+            message_bytes: message_bytes.unwrap_or_default(),
+            warnings: editions.warnings,
             frozen,
         })),
         FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => Ok(None),
@@ -433,6 +463,18 @@ pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
         issue.frozen.candidates,
         left_out.join("; ")
     ));
+    if issue.editions > 1 || context.talk.is_verbose() {
+        let took = match context.talk.is_verbose() {
+            true => format!(", rendered in {} ms", issue.rendering.as_millis()),
+            false => String::new(),
+        };
+        context.talk.say(format!(
+            "issue {}: {}, {} KB in the ledger{took}",
+            issue.issue,
+            count(issue.editions, "edition"),
+            issue.edition_bytes.div_ceil(1000),
+        ));
+    }
     workspace::tell_problems(context, &issue.warnings);
     tell_size(context, issue.message_bytes);
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     config::Config,
     domain::{delivery::State, issue::IssueState, schedule::Slot},
-    store::{ChangeOutcome, IssueChange, IssueKey, IssueSummary, Store},
+    store::{ChangeOutcome, EditionSummary, IssueChange, IssueKey, IssueSummary, Store},
 };
 
 /// List, show, pause, resume or cancel issues
@@ -80,6 +80,14 @@ struct Row<'a> {
     articles: Vec<&'a str>,
 }
 
+/// One issue, with its editions.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
+    editions: Vec<EditionSummary>,
+}
+
 /// # Errors
 /// When the ledger cannot be read, or the issue does not exist.
 pub async fn run(context: &Context, args: &Issues) -> Result<Exit, Failure> {
@@ -89,8 +97,12 @@ pub async fn run(context: &Context, args: &Issues) -> Result<Exit, Failure> {
         What::Show { issue } => {
             let store = workspace::needed_ledger(context, &config).await?;
             let summary = find(&config, &store, issue).await?;
-            let row = row(&config, &summary);
-            context.talk.data(&row, || text(&row))?;
+            let editions = store.editions(summary.id).await;
+            let shown = Shown {
+                row: row(&config, &summary),
+                editions: editions.map_err(workspace::store_failure)?,
+            };
+            context.talk.data(&shown, || text(&shown))?;
             Ok(Exit::Done)
         }
         What::Pause { issue, reason } => {
@@ -184,7 +196,8 @@ fn row<'a>(config: &Config, issue: &'a IssueSummary) -> Row<'a> {
     }
 }
 
-fn text(row: &Row<'_>) -> String {
+fn text(shown: &Shown<'_>) -> String {
+    let row = &shown.row;
     let mut lines = vec![
         format!("issue {}: {}", row.issue, row.state),
         format!("made     {}", made_for(&row.occasion)),
@@ -204,6 +217,15 @@ fn text(row: &Row<'_>) -> String {
             .iter()
             .map(|(reason, number)| format!("  {number:>8} left out: {reason}")),
     );
+    lines.push(count(shown.editions.len(), "edition"));
+    lines.extend(shown.editions.iter().map(|edition| {
+        format!(
+            "  {:>8} get edition {}, {} KB in the ledger",
+            edition.readers,
+            edition.number,
+            edition.bytes.div_ceil(1000)
+        )
+    }));
     lines.push(count(row.articles.len(), "article"));
     lines.extend(row.articles.iter().map(|title| format!("  {title}")));
     lines.join("\n")

@@ -9,6 +9,7 @@ pub mod check_log;
 pub mod deliver;
 pub mod dkim;
 pub mod doubt;
+pub mod editions;
 pub mod ending;
 pub mod exit;
 pub mod feeds;

@@ -1,14 +1,14 @@
 //! `plan`: what would go out next, when, to how many, and why each article is
 //! in or out.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, FixedOffset, Utc};
 use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, editions,
     exit::{Exit, Failure},
     freezing,
     talk::count,
@@ -20,12 +20,13 @@ use crate::{
     domain::{
         article::Remembered,
         collection::Withheld,
-        digest::Digest,
+        digest::{Digest, Shown},
         issue::{Choice, Considered, History, IssuePlan, Past},
         problem::Problem,
         schedule::{Due, Slot},
     },
     links::Signer,
+    store::Chosen,
     templates::Templates,
 };
 
@@ -71,10 +72,22 @@ struct PlannedIssue {
     reason: Option<String>,
     subject: Option<String>,
     articles: usize,
+    /// Whom it is for, by what they chose; the whole issue first.
+    editions: Vec<PlannedEdition>,
+    /// Readers who would get none of them, by reason.
+    left_out: BTreeMap<&'static str, u64>,
     considered: Vec<Considered>,
     /// What the lint says of the letter; of the first issue only, because
     /// others are made of articles to come.
     findings: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct PlannedEdition {
+    readers: u64,
+    articles: usize,
+    language: Option<String>,
+    content: Option<&'static str>,
 }
 
 /// # Errors
@@ -86,7 +99,12 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     let remembered = workspace::remembered(store.as_ref()).await?;
     let loaded = workspace::articles(context, &config, &remembered)?;
     let (templates, _) = workspace::templates(&config);
+    let chosen = match &store {
+        Some(store) => store.choices().await.map_err(workspace::store_failure)?,
+        None => Vec::new(),
+    };
     let sources = Sources {
+        chosen: &chosen,
         config: &config,
         remembered: &remembered,
         loaded: &loaded,
@@ -126,6 +144,8 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
 
 /// What every plan is made of.
 struct Sources<'a> {
+    /// What active readers chose.
+    chosen: &'a [Chosen],
     config: &'a Config,
     /// Ids by source file.
     remembered: &'a [Remembered],
@@ -165,6 +185,9 @@ fn look_ahead(
         let sources = Sources { loaded, ..*sources };
         let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), cutoff);
         let mut issue = planned(&sources, digest, &plan, slot, &due);
+        if issue.will_be_sent {
+            (issue.editions, issue.left_out) = editions(&sources, digest, &plan);
+        }
         if issues.is_empty() && issue.will_be_sent {
             issue.findings = findings(&sources, digest, &plan, &install_key);
         }
@@ -225,6 +248,8 @@ fn planned(
         subject: freezing::subject(config, loaded, templates, digest, plan),
         reason,
         articles: plan.articles.len(),
+        editions: Vec::new(),
+        left_out: BTreeMap::new(),
         considered: plan.considered.clone(),
         findings: Vec::new(),
     }
@@ -266,6 +291,41 @@ fn findings(
         }
         Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
     }
+}
+
+/// The editions that readers' choices come to.
+fn editions(
+    sources: &Sources<'_>,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+) -> (Vec<PlannedEdition>, BTreeMap<&'static str, u64>) {
+    let Sources {
+        chosen,
+        config,
+        loaded,
+        templates,
+        ..
+    } = *sources;
+    let choices = chosen.iter().map(|chosen| &chosen.choice);
+    let found = editions::variants(config, loaded, templates, digest, plan, choices);
+    let mut editions: Vec<PlannedEdition> = found
+        .variants
+        .into_iter()
+        .map(|variant| PlannedEdition {
+            readers: 0,
+            articles: variant.articles.len(),
+            language: variant.language,
+            content: variant.content.map(Shown::as_str),
+        })
+        .collect();
+    let mut left_out = BTreeMap::new();
+    for (chosen, variant) in chosen.iter().zip(found.of_choice) {
+        match variant {
+            Ok(at) => editions[at].readers += chosen.readers,
+            Err(reason) => *left_out.entry(reason.as_str()).or_default() += chosen.readers,
+        }
+    }
+    (editions, left_out)
 }
 
 /// The ledger as it would be after this issue.
@@ -318,6 +378,7 @@ fn text(plan: &DigestPlan, most_out: usize) -> String {
             }
             (None, None) => {}
         }
+        audience(&mut text, issue);
         for finding in &issue.findings {
             let _ = writeln!(text, "    {finding}");
         }
@@ -325,6 +386,29 @@ fn text(plan: &DigestPlan, most_out: usize) -> String {
     }
     text.push('\n');
     text
+}
+
+/// Who gets what, where readers chose.
+fn audience(text: &mut String, issue: &PlannedIssue) {
+    if issue.editions.len() > 1 {
+        for (number, edition) in (1..).zip(&issue.editions) {
+            let articles = count(edition.articles, "article");
+            let readers = count(edition.readers, "reader");
+            let extras = [edition.language.as_deref(), edition.content];
+            let extras: String = extras
+                .iter()
+                .flatten()
+                .map(|extra| format!(", {extra}"))
+                .collect();
+            let _ = writeln!(
+                text,
+                "    edition {number}: {articles}{extras}, for {readers}"
+            );
+        }
+    }
+    for (reason, readers) in &issue.left_out {
+        let _ = writeln!(text, "    not for {}: {reason}", count(*readers, "reader"));
+    }
 }
 
 fn articles(text: &mut String, issue: &PlannedIssue, most_out: usize) {
@@ -370,6 +454,8 @@ mod tests {
             reason: None,
             subject: Some("Soup".to_owned()),
             articles: 1,
+            editions: Vec::new(),
+            left_out: BTreeMap::new(),
             considered,
             findings: Vec::new(),
         }

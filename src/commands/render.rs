@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, editions,
     exit::{Exit, Failure},
     freezing,
     illustrations::FOLDER,
@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::Config,
     domain::{
+        choice::Choice,
         digest::Digest,
         issue::IssuePlan,
         problem::{Problem, suggestion},
@@ -34,6 +35,7 @@ Examples:
   letterpress render weekly --out preview
   letterpress --at 2026-12-04T07:00:00+02:00 render weekly --out preview
   letterpress render weekly --kind letter --out preview
+  letterpress render weekly --choice sections=food --out preview
   letterpress render --kind confirm --out preview      writes confirm.html, .txt and .eml
   letterpress render weekly --context                  everything its templates can see
 
@@ -54,6 +56,9 @@ pub struct Render {
     /// confirm, welcome, goodbye
     #[arg(long, value_name = "KIND")]
     kind: Option<String>,
+    /// The edition for readers with this choice: `sections=food,home`
+    #[arg(long, value_name = "CHOICE", conflicts_with = "context")]
+    choice: Option<Choice>,
     /// Print what the templates of the digest can see, with the values of the
     /// next issue
     #[arg(long, conflicts_with = "out")]
@@ -108,6 +113,21 @@ async fn show_issue(
     if plan.articles.is_empty() {
         return Err(workspace::nothing_new(digest));
     }
+    // The edition that a reader with this choice would get.
+    let choice = args.choice.as_ref();
+    let found = editions::variants(config, &loaded, &templates, digest, &plan, choice);
+    let (digest, plan) = match found.of_choice.first() {
+        None => (digest.clone(), plan),
+        Some(Ok(at)) => editions::narrowed(digest, &plan, &found.variants[*at]),
+        Some(Err(reason)) => {
+            return Err(Failure::new(
+                Exit::Data,
+                format!("readers with this choice {}", reason.of_readers()),
+            )
+            .hint("`letterpress plan` shows what the issue carries"));
+        }
+    };
+    let digest = &digest;
     let in_kind = Digest {
         template: args.kind.clone().unwrap_or(digest.template.clone()),
         ..digest.clone()

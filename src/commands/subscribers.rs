@@ -1,5 +1,6 @@
 //! `subscribers`: the list. A status only ever moves toward less mail.
 
+mod choosing;
 mod export;
 mod import;
 
@@ -19,6 +20,7 @@ use crate::{
     config::Config,
     domain::{
         address::{AddressError, EmailAddress},
+        choice::Choice,
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
         text::{cut, one_line},
     },
@@ -33,9 +35,15 @@ Examples:
   letterpress subscribers import readers.csv --dry-run
   letterpress subscribers list --status active
   letterpress subscribers export --out readers.csv
+  letterpress subscribers choose anna@example.org \"sections=food,home; content=summary\"
   letterpress subscribers unsubscribe anna@example.org
 
-Nobody who left, bounced or complained is ever brought back by `add` or `import`.")]
+Nobody who left, bounced or complained is ever brought back by `add` or `import`.
+
+A choice is written `digests=NAMES; sections=NAMES; tags=NAMES; language=TAG;
+content=full|summary`,
+any of these, or `everything`. A reader gets the articles that are in one of the
+sections or have one of the tags.")]
 pub struct Subscribers {
     #[command(subcommand)]
     what: What,
@@ -54,6 +62,9 @@ enum What {
         /// deliver there (SMTPUTF8)
         #[arg(long)]
         international: bool,
+        /// What they get, if they are new: `sections=food,home; content=summary`
+        #[arg(long, value_name = "CHOICE", default_value_t)]
+        choice: Choice,
         /// Whether they have confirmed
         #[arg(long, value_enum, default_value_t = Joining::Active)]
         status: Joining,
@@ -77,6 +88,13 @@ enum What {
     Import(import::Import),
     /// Print or write the list as CSV
     Export(export::Export),
+    /// Set what a reader gets from the next issue on
+    Choose {
+        /// The address
+        address: String,
+        /// Such as `sections=food,home; tags=soup`, or `everything`
+        choice: Choice,
+    },
     /// Take a reader off the list; what is queued for them is cancelled
     Unsubscribe {
         /// The address
@@ -111,8 +129,10 @@ pub async fn run(context: &Context, args: &Subscribers) -> Result<Exit, Failure>
             address,
             name,
             international,
+            choice,
             status,
         } => {
+            choosing::refuse_unknown(context, &config, [choice]).await?;
             let reader = NewSubscriber {
                 address: wanted(address, *international)?,
                 name: name
@@ -120,6 +140,7 @@ pub async fn run(context: &Context, args: &Subscribers) -> Result<Exit, Failure>
                     .map(|name| cut(&one_line(name), 100))
                     .filter(|name| !name.is_empty()),
                 status: (*status).into(),
+                choice: choice.clone(),
             };
             add(context, &config, reader).await
         }
@@ -130,6 +151,10 @@ pub async fn run(context: &Context, args: &Subscribers) -> Result<Exit, Failure>
         }
         What::Import(args) => import::run(context, &config, args).await,
         What::Export(args) => export::run(context, &config, args).await,
+        What::Choose { address, choice } => {
+            let address = parse(address)?;
+            choosing::run(context, &config, &address, choice.clone()).await
+        }
         What::Unsubscribe { address } => {
             let address = parse(address)?;
             unsubscribe(context, &config, &address).await
@@ -198,6 +223,7 @@ struct Row<'a> {
     name: Option<&'a str>,
     status: Status,
     source: &'a str,
+    choice: String,
     created: chrono::DateTime<chrono::Utc>,
 }
 
@@ -208,6 +234,7 @@ impl<'a> Row<'a> {
             name: reader.name.as_deref(),
             status: reader.status,
             source: &reader.source,
+            choice: reader.choice.in_words(),
             created: reader.created,
         }
     }

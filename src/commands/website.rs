@@ -124,7 +124,7 @@ pub(super) async fn letters(
     let mut letters = Vec::new();
     for issue in issues.into_iter().filter(went_out) {
         let frozen = store
-            .edition(issue.id)
+            .edition(issue.id, 1)
             .await
             .map_err(workspace::store_failure)?;
         letters.extend(frozen.and_then(|frozen| letter(config, &readers, issue, &frozen.bytes)));

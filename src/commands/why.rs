@@ -16,6 +16,7 @@ use crate::{
     config::Config,
     domain::{
         address::EmailAddress,
+        choice::EVERYTHING,
         delivery::{IssueId, State},
     },
     store::{DeliveryStory, Event, Story, Suppression},
@@ -40,6 +41,7 @@ struct Told<'a> {
     name: Option<&'a str>,
     status: Option<&'static str>,
     since: Option<DateTime<Utc>>,
+    choice: Option<String>,
     suppression: Option<&'a Suppression>,
     events: &'a [Event],
     deliveries: &'a [DeliveryStory],
@@ -85,6 +87,7 @@ pub async fn show(
         name: reader.and_then(|reader| reader.name.as_deref()),
         status: reader.map(|reader| reader.status.as_str()),
         since: reader.map(|reader| reader.changed),
+        choice: reader.map(|reader| reader.choice.in_words()),
         suppression: story.suppression.as_ref(),
         events: &story.events,
         deliveries: &story.deliveries,
@@ -105,6 +108,9 @@ fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
         let _ = write!(text, ": {status} since {}", local(since));
     }
     text.push('\n');
+    if let Some(choice) = told.choice.as_ref().filter(|choice| *choice != EVERYTHING) {
+        let _ = writeln!(text, "gets {choice}");
+    }
     if let Some(suppression) = told.suppression {
         let _ = writeln!(
             text,
@@ -131,6 +137,9 @@ fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
             "\nissue {}/{}: {} (delivery {})",
             delivery.digest, delivery.number, delivery.state, delivery.id
         );
+        if delivery.edition > 1 {
+            let _ = write!(text, ", edition {}", delivery.edition);
+        }
         if let Some(at) = delivery.next_attempt_at {
             let _ = write!(text, ", due {}", local(at));
         }

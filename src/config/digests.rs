@@ -127,6 +127,7 @@ fn one(raw: RawDigest, offset: usize, zone: Tz, findings: &mut Findings<'_>) -> 
         max_late: chrono::Duration::from_std(max_late?).ok()?,
         on_uncertain: on_uncertain?,
         content: content?,
+        language: raw.language,
         subject: raw.subject,
     })
 }

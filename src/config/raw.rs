@@ -83,6 +83,7 @@ pub(super) struct RawDigest {
     pub(super) max_late: Text,
     pub(super) on_uncertain: Text,
     pub(super) content: Text,
+    pub(super) language: Option<String>,
     pub(super) subject: Option<String>,
 }
 
@@ -288,6 +289,7 @@ const KEYS: [(&str, &[&str]); 18] = [
             "max_late",
             "on_uncertain",
             "content",
+            "language",
             "subject",
         ],
     ),

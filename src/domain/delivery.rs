@@ -200,6 +200,8 @@ pub struct DueDelivery {
     pub id: DeliveryId,
     /// Of which issue.
     pub issue: IssueId,
+    /// Which of its editions, from 1.
+    pub edition: u32,
     /// To whom, for tokens.
     pub subscriber: SubscriberId,
     /// The address frozen with the issue.

@@ -5,6 +5,7 @@ use chrono::Duration;
 use crate::domain::{
     article::{Article, Slug},
     delivery::OnUncertain,
+    publication::Publication,
     schedule::Schedule,
 };
 
@@ -68,6 +69,8 @@ pub struct Digest {
     pub max_late: Duration,
     /// What to do with its uncertain deliveries, if not what `[mail]` says.
     pub on_uncertain: Option<OnUncertain>,
+    /// The language of its fixed words; where absent the publication's.
+    pub language: Option<String>,
     /// How much of each article is shown; where absent the kind decides.
     pub content: Option<Shown>,
     /// Template of the subject line; where absent that of its kind.
@@ -85,6 +88,12 @@ impl Digest {
             None if is_to_be_read => Shown::Full,
             None => Shown::Summary,
         }
+    }
+
+    /// The language of its fixed words.
+    #[must_use]
+    pub fn language<'a>(&'a self, publication: &'a Publication) -> &'a str {
+        self.language.as_ref().unwrap_or(&publication.language)
     }
 
     /// Whether an article belongs to what this digest is about.

@@ -26,7 +26,9 @@ fn is_english(language: &str) -> bool {
     primary(language) == "en"
 }
 
-fn primary(language: &str) -> String {
+/// The primary subtag of a language tag, in lower case.
+#[must_use]
+pub fn primary(language: &str) -> String {
     let tag = language.split('-').next().unwrap_or_default();
     tag.to_ascii_lowercase()
 }

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod article;
+pub mod choice;
 pub mod chronicle;
 pub mod collection;
 pub mod delivery;

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::domain::address::EmailAddress;
+use crate::domain::{address::EmailAddress, choice::Choice};
 
 /// 128 random bits: what tokens carry instead of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,6 +106,8 @@ pub struct Subscriber {
     pub created: DateTime<Utc>,
     /// When the status last changed.
     pub changed: DateTime<Utc>,
+    /// What they chose to get.
+    pub choice: Choice,
 }
 
 /// A reader about to be added.
@@ -117,6 +119,8 @@ pub struct NewSubscriber {
     pub name: Option<String>,
     /// The status asked for.
     pub status: Status,
+    /// What they get, if they are new.
+    pub choice: Choice,
 }
 
 /// What became of one address given to the list.

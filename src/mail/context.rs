@@ -48,7 +48,7 @@ impl IssueContext {
         settings: &MailSettings,
         templates: &Templates,
     ) -> Self {
-        let words = templates.words(&input.publication.language);
+        let words = templates.words(input.language());
         let articles: Vec<Value> = input
             .articles
             .iter()
@@ -62,7 +62,7 @@ impl IssueContext {
             })
             .collect();
         Self {
-            publication: describe_publication(input.publication, input.pictures),
+            publication: describe_publication(input.publication, input.language(), input.pictures),
             theme: describe_theme(&input.publication.theme),
             digest: describe_digest(input.digest),
             issue: BTreeMap::from([
@@ -128,7 +128,11 @@ pub(super) fn describe_list(settings: &MailSettings) -> Value {
     map([("postal_address", postal.map(many_lines).into())])
 }
 
-pub(super) fn describe_publication(publication: &Publication, pictures: &Pictures) -> Value {
+pub(super) fn describe_publication(
+    publication: &Publication,
+    language: &str,
+    pictures: &Pictures,
+) -> Value {
     let logo = publication
         .theme
         .logo
@@ -138,8 +142,8 @@ pub(super) fn describe_publication(publication: &Publication, pictures: &Picture
         ("title", one_line(&publication.title).into()),
         ("description", one_line(&publication.description).into()),
         ("base_url", publication.base_url.as_str().into()),
-        ("language", publication.language.as_str().into()),
-        ("dir", direction(&publication.language).into()),
+        ("language", language.into()),
+        ("dir", direction(language).into()),
         (
             "logo",
             logo.map(|logo| describe_logo(logo, pictures)).into(),

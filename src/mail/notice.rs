@@ -90,10 +90,11 @@ impl NoticeContext {
         settings: &MailSettings,
         templates: &Templates,
     ) -> Self {
-        let words = templates.words(&input.publication.language);
+        let language = input.digest.language(input.publication);
+        let words = templates.words(language);
         Self {
             notice,
-            publication: describe_publication(input.publication, input.pictures),
+            publication: describe_publication(input.publication, language, input.pictures),
             theme: describe_theme(&input.publication.theme),
             digest: describe_digest(input.digest),
             list: describe_list(settings),

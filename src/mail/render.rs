@@ -62,6 +62,11 @@ impl IssueInput<'_> {
             .then(|| format!("{base}letters/{}/{}/", self.digest.name, self.number))
     }
 
+    /// The language of its fixed words.
+    pub(super) fn language(&self) -> &str {
+        self.digest.language(self.publication)
+    }
+
     /// How much of each article is to be shown, if there is room for it.
     pub(super) fn wished(&self) -> Vec<Shown> {
         let given = |at| self.shown.get(at).copied();

@@ -21,11 +21,11 @@ pub(super) struct Ready {
     pub(super) composer: Composer,
 }
 
-/// Issues by their number in the ledger.
+/// Editions by issue and number: as many as there are, whatever the audience.
 pub(super) struct Issues {
     store: Store,
     keys: Option<Keys>,
-    ready: Mutex<HashMap<IssueId, Arc<Ready>>>,
+    ready: Mutex<HashMap<(IssueId, u32), Arc<Ready>>>,
 }
 
 impl Issues {
@@ -37,14 +37,20 @@ impl Issues {
         }
     }
 
-    pub(super) async fn get(&self, issue: IssueId) -> Result<Arc<Ready>, OutboxError> {
+    /// What messages of this edition of an issue are made of.
+    pub(super) async fn get(
+        &self,
+        issue: IssueId,
+        edition: u32,
+    ) -> Result<Arc<Ready>, OutboxError> {
+        let key = (issue, edition);
         let mut ready = self.ready.lock().await;
-        if let Some(known) = ready.get(&issue) {
+        if let Some(known) = ready.get(&key) {
             return Ok(Arc::clone(known));
         }
         let stored = self
             .store
-            .edition(issue)
+            .edition(issue, edition)
             .await?
             .ok_or(OutboxError::NoEdition { issue })?;
         let edition = Edition::from_bytes(&stored.bytes)
@@ -59,7 +65,7 @@ impl Issues {
             digest: stored.digest,
             composer,
         });
-        ready.insert(issue, Arc::clone(&new));
+        ready.insert(key, Arc::clone(&new));
         Ok(new)
     }
 }

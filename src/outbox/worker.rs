@@ -58,7 +58,7 @@ struct Item {
 impl Item {
     async fn new(shared: &Shared, delivery: DueDelivery) -> Result<Self, OutboxError> {
         Ok(Self {
-            ready: shared.issues.get(delivery.issue).await?,
+            ready: shared.issues.get(delivery.issue, delivery.edition).await?,
             delivery,
             envelope: OnceLock::new(),
         })

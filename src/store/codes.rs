@@ -4,11 +4,15 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Row, types::Type};
+use rusqlite::{
+    Row,
+    types::{Type, ValueRef},
+};
 
 use crate::domain::{
     address::EmailAddress,
     article::ArticleId,
+    choice::Choice,
     delivery::State,
     issue::IssueState,
     subscriber::{Status, SubscriberId},
@@ -171,6 +175,21 @@ pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Resu
 pub(super) fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<EmailAddress> {
     EmailAddress::international(row.get_ref(column)?.as_str()?)
         .map_err(|_| impossible(column, Type::Text, "not an address"))
+}
+
+/// A reader's choice.
+pub(super) fn choice(row: &Row<'_>, column: usize) -> rusqlite::Result<Choice> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse()
+        .map_err(|_| impossible(column, Type::Text, "not a choice"))
+}
+
+/// A reader's choice; none is the choice of everything.
+pub(super) fn choice_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Choice> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(Choice::default()),
+        _ => choice(row, column),
+    }
 }
 
 /// An article's id.

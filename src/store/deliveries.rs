@@ -160,7 +160,8 @@ fn due_of(
     in_hand: &HashSet<DeliveryId>,
 ) -> Result<Vec<(i64, DueDelivery)>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT d.id, d.issue_id, s.public_id, d.address, d.name, d.attempts, d.next_attempt_at
+        "SELECT d.id, d.issue_id, s.public_id, d.address, d.name, d.attempts, d.next_attempt_at,
+                d.edition
            FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
           WHERE d.issue_id = ?1 AND d.state = 0 AND d.next_attempt_at <= ?2 AND s.status = 0
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
@@ -184,6 +185,7 @@ fn due_delivery(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
         address: codes::address(row, 3)?,
         name: row.get(4)?,
         attempts: row.get(5)?,
+        edition: row.get(7)?,
     })
 }
 

@@ -17,6 +17,7 @@ use crate::{
         subscriber::Status,
     },
     store::{
+        choices::{self, Share},
         codes,
         digests::{self, SlotFate},
         error::Fault,
@@ -52,8 +53,10 @@ pub struct Freeze {
     pub articles: Vec<FrozenArticle>,
     /// What a first issue leaves behind for good.
     pub passed_over: Vec<ArticleId>,
-    /// The edition, ready for slots to be filled.
-    pub edition: Vec<u8>,
+    /// The editions, ready for slots to be filled; the first is the whole issue.
+    pub editions: Vec<Vec<u8>>,
+    /// Which edition readers with which choice get.
+    pub shares: Vec<Share>,
     /// Older due slots that it makes up for.
     pub caught_up: Vec<Slot>,
     /// Slots that passed too long ago and are skipped.
@@ -73,7 +76,8 @@ pub struct Frozen {
     pub issue: IssueId,
     /// Everyone on the list.
     pub candidates: u64,
-    /// Who gets no delivery, by reason: a status, or `suppressed`.
+    /// Who gets no delivery, by reason: a status, `suppressed`, or what their
+    /// choice comes to.
     pub exclusions: BTreeMap<String, u64>,
     /// Deliveries that now wait.
     pub queued: u64,
@@ -107,14 +111,17 @@ pub(super) fn freeze(
     if let Some(refusal) = refusal(connection, freeze)? {
         return Ok(refusal);
     }
-    let exclusions_by_status = exclusions_by_status(connection)?;
+    let mut exclusions = exclusions_by_status(connection)?;
     let active = active(connection)?;
     let issue = insert_issue(connection, freeze, now)?;
     insert_content(connection, freeze, issue)?;
+    choices::lay_out(connection, &freeze.shares)?;
     let queued = insert_deliveries(connection, issue, now)?;
-    let mut exclusions = exclusions_by_status;
-    if active > queued {
-        exclusions.insert("suppressed".to_owned(), active - queued);
+    let by_choice = exclusions_by_choice(connection, &freeze.shares)?;
+    let suppressed = active - queued - by_choice.values().sum::<u64>();
+    exclusions.extend(by_choice);
+    if suppressed > 0 {
+        exclusions.insert("suppressed".to_owned(), suppressed);
     }
     let candidates = queued + exclusions.values().sum::<u64>();
     insert_numbers(connection, issue, candidates, queued, &exclusions)?;
@@ -158,6 +165,9 @@ fn refusal(connection: &Connection, freeze: &Freeze) -> Result<Option<FreezeOutc
         .articles
         .iter()
         .find(|article| history.articles.contains_key(&article.id));
+    if choices::is_news(connection, &freeze.shares)? {
+        return outdated("readers have chosen something else meanwhile".to_owned());
+    }
     match taken {
         Some(article) => outdated(format!(
             "an earlier issue of {digest} dealt with the article {}",
@@ -176,6 +186,25 @@ fn exclusions_by_status(connection: &Connection) -> Result<BTreeMap<String, u64>
         let status: Status = codes::status(row, 0)?;
         Ok((status.as_str().to_owned(), codes::count(row, 1)?))
     })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Active readers whose choice comes to no edition.
+fn exclusions_by_choice(
+    connection: &Connection,
+    shares: &[Share],
+) -> Result<BTreeMap<String, u64>, Fault> {
+    if shares.iter().all(|share| share.edition.is_ok()) {
+        return Ok(BTreeMap::new());
+    }
+    let mut select = connection.prepare(
+        "SELECT c.reason, count(*)
+           FROM subscribers s CROSS JOIN temp.shares c ON c.choice_id = coalesce(s.choice_id, 0)
+          WHERE s.status = 0 AND c.edition IS NULL
+            AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
+          GROUP BY c.reason",
+    )?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, codes::count(row, 1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -215,10 +244,11 @@ fn insert_issue(
 }
 
 fn insert_content(connection: &Connection, freeze: &Freeze, issue: IssueId) -> Result<(), Fault> {
-    connection.execute(
-        "INSERT INTO editions (issue_id, body) VALUES (?1, ?2)",
-        params![issue, freeze.edition],
-    )?;
+    let mut keep =
+        connection.prepare("INSERT INTO editions (issue_id, number, body) VALUES (?1, ?2, ?3)")?;
+    for (number, body) in (1_i64..).zip(&freeze.editions) {
+        keep.execute(params![issue, number, body])?;
+    }
     let mut carry = connection.prepare(
         "INSERT INTO issue_articles (issue_id, position, article_id, title)
          VALUES (?1, ?2, ?3, ?4)",
@@ -243,8 +273,8 @@ fn insert_content(connection: &Connection, freeze: &Freeze, issue: IssueId) -> R
     Ok(())
 }
 
-/// One delivery per active reader who is not suppressed, made by the database
-/// itself in the order of the list.
+/// One delivery per active reader who is not suppressed and whose choice comes
+/// to an edition, made by the database itself in the order of the list.
 fn insert_deliveries(
     connection: &Connection,
     issue: IssueId,
@@ -255,10 +285,11 @@ fn insert_deliveries(
             row.get(0)
         })?;
     let queued = connection.execute(
-        "INSERT INTO deliveries (issue_id, subscriber_id, state, next_attempt_at, address, name)
-         SELECT ?1, s.id, 0, ?2, s.address, s.name
-           FROM subscribers s
-          WHERE s.status = 0
+        "INSERT INTO deliveries (issue_id, subscriber_id, state, next_attempt_at, address, name,
+                                 edition)
+         SELECT ?1, s.id, 0, ?2, s.address, s.name, c.edition
+           FROM subscribers s CROSS JOIN temp.shares c ON c.choice_id = coalesce(s.choice_id, 0)
+          WHERE s.status = 0 AND c.edition IS NOT NULL
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
           ORDER BY s.id",
         params![issue, now.timestamp()],

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
 
 use crate::{
     config::settings::Sender,
@@ -88,6 +89,17 @@ pub struct FrozenEdition {
     pub expire_at: DateTime<Utc>,
     /// The edition's bytes.
     pub bytes: Vec<u8>,
+}
+
+/// An edition of an issue in numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EditionSummary {
+    /// From 1; the first is the whole issue.
+    pub number: u32,
+    /// Whose deliveries it is for, whatever became of them.
+    pub readers: u64,
+    /// Bytes that the ledger keeps of it.
+    pub bytes: u64,
 }
 
 /// What to do with an issue.
@@ -209,16 +221,40 @@ pub(super) fn counts(connection: &Connection, issue: IssueId) -> Result<Counts, 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The edition of an issue.
+/// The editions of an issue, in order.
+pub(super) fn editions(
+    connection: &Connection,
+    issue: IssueId,
+) -> Result<Vec<EditionSummary>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT e.number, length(e.body),
+                (SELECT count(*) FROM deliveries d
+                  WHERE d.id BETWEEN i.first_delivery AND i.last_delivery
+                    AND d.edition = e.number)
+           FROM editions e JOIN issues i ON i.id = e.issue_id
+          WHERE e.issue_id = ?1 ORDER BY e.number",
+    )?;
+    let rows = select.query_map([issue], |row| {
+        Ok(EditionSummary {
+            number: row.get(0)?,
+            bytes: codes::count(row, 1)?,
+            readers: codes::count(row, 2)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// An edition of an issue.
 pub(super) fn edition(
     connection: &Connection,
     issue: IssueId,
+    number: u32,
 ) -> Result<Option<FrozenEdition>, Fault> {
     let found = connection.query_row(
         "SELECT i.id, i.number, i.digest, i.subject, i.sender_name, i.sender_address,
                 i.expire_at, e.body
-           FROM issues i JOIN editions e ON e.issue_id = i.id WHERE i.id = ?1",
-        [issue],
+           FROM issues i JOIN editions e ON e.issue_id = i.id AND e.number = ?2 WHERE i.id = ?1",
+        params![issue, number],
         |row| {
             Ok(FrozenEdition {
                 issue: row.get(0)?,

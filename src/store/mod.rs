@@ -6,6 +6,7 @@
 
 mod attempts;
 mod beside;
+mod choices;
 mod codes;
 mod deliveries;
 mod departures;
@@ -48,12 +49,15 @@ use tokio::sync::oneshot;
 pub use self::{
     attempts::Recorded,
     beside::companion,
+    choices::{ChoiceId, Chosen, Share},
     deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
     digests::SlotFate,
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
     guards::Guarded,
-    issues::{ChangeOutcome, Counts, FrozenEdition, IssueChange, IssueKey, IssueSummary},
+    issues::{
+        ChangeOutcome, Counts, EditionSummary, FrozenEdition, IssueChange, IssueKey, IssueSummary,
+    },
     lock::{BuildLock, Held, LockError, RunLock},
     outputs::{Manifest, Output},
     pings::{News, Ping, PingFate, WaitingPings},

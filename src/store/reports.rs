@@ -78,6 +78,8 @@ pub struct DeliveryStory {
     pub digest: String,
     /// The digest's own number of the issue.
     pub number: u32,
+    /// Which of its editions, from 1.
+    pub edition: u32,
     /// Where it stands.
     pub state: State,
     /// When it is due, if it is queued.
@@ -155,7 +157,8 @@ fn deliveries(
     issue: Option<IssueId>,
 ) -> Result<Vec<DeliveryStory>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT d.id, d.issue_id, i.digest, i.number, d.state, d.next_attempt_at, d.attempt_id
+        "SELECT d.id, d.issue_id, i.digest, i.number, d.state, d.next_attempt_at, d.attempt_id,
+                d.edition
            FROM deliveries d JOIN issues i ON i.id = d.issue_id
           WHERE d.subscriber_id = ?1 AND (?2 IS NULL OR d.issue_id = ?2)
           ORDER BY d.issue_id DESC",
@@ -169,6 +172,7 @@ fn deliveries(
             id: row.get(0)?,
             issue: row.get(1)?,
             digest: row.get(2)?,
+            edition: row.get(7)?,
             number: row.get(3)?,
             state,
             next_attempt_at: (state == State::Queued).then_some(due),

@@ -12,17 +12,18 @@ use crate::{
     domain::{
         address::EmailAddress,
         article::Slug,
+        choice::Choice,
         delivery::{DeliveryId, IssueId},
         issue::History,
         schedule::Slot,
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
     },
     store::{
-        Begun, ChangeOutcome, Counts, Cursor, Freeze, FreezeOutcome, FrozenEdition, Guarded,
-        IssueChange, IssueKey, IssueSummary, LateAccept, Resent, Run, SlotFate, Store, StoreError,
-        Story, SubscriberPage, SuppressionReason, UncertainDelivery, UnsubscribeOutcome,
-        deliveries, departures, digests, freeze, guards, issues, reports, runs, subscribers,
-        verify,
+        Begun, ChangeOutcome, Chosen, Counts, Cursor, EditionSummary, Freeze, FreezeOutcome,
+        FrozenEdition, Guarded, IssueChange, IssueKey, IssueSummary, LateAccept, Resent, Run,
+        SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
+        UnsubscribeOutcome, choices, deliveries, departures, digests, freeze, guards, issues,
+        reports, runs, subscribers, verify,
     },
 };
 
@@ -247,12 +248,51 @@ impl Store {
         self.read(move |tx| issues::find(tx, &key)).await
     }
 
-    /// An issue's edition, with what its messages need besides.
+    /// An edition of an issue (from 1; the first is the whole issue), with what
+    /// its messages need besides.
     ///
     /// # Errors
     /// See the head of this module.
-    pub async fn edition(&self, issue: IssueId) -> Result<Option<FrozenEdition>, StoreError> {
-        self.read(move |tx| issues::edition(tx, issue)).await
+    pub async fn edition(
+        &self,
+        issue: IssueId,
+        number: u32,
+    ) -> Result<Option<FrozenEdition>, StoreError> {
+        self.read(move |tx| issues::edition(tx, issue, number))
+            .await
+    }
+
+    /// The editions of an issue, in order.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn editions(&self, issue: IssueId) -> Result<Vec<EditionSummary>, StoreError> {
+        self.read(move |tx| issues::editions(tx, issue)).await
+    }
+
+    /// What active readers chose, the choices of most readers first.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn choices(&self) -> Result<Vec<Chosen>, StoreError> {
+        self.read(choices::of_active_readers).await
+    }
+
+    /// Sets what a reader gets from the next issue on; `false` when it was so
+    /// before, or nobody has this address.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn choose(
+        &self,
+        address: &EmailAddress,
+        choice: Choice,
+        source: &str,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let (address, source) = (address.clone(), source.to_owned());
+        self.write(move |tx| subscribers::choose(tx, &address, &choice, &source, now))
+            .await
     }
 
     /// Pauses, resumes or cancels an issue.

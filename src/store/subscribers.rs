@@ -14,9 +14,10 @@ use sha2::Sha256;
 use crate::{
     domain::{
         address::EmailAddress,
+        choice::Choice,
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
     },
-    store::{codes, error::Fault, sqlite},
+    store::{choices, codes, error::Fault, sqlite},
 };
 
 /// Why an address must never be written to.
@@ -168,8 +169,8 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO subscribers (public_id, address, address_key, address_hash, name, status,
-                                      source, created_at, changed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+                                      source, created_at, changed_at, choice_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
         )?
         .execute(params![
             &public_id[..],
@@ -180,6 +181,7 @@ fn insert(
             codes::of_status(status),
             source,
             now.timestamp(),
+            choices::intern(connection, &reader.choice)?,
         ])?;
     let id = connection.last_insert_rowid();
     let what = match status {
@@ -235,6 +237,25 @@ fn cancel_open(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
         )?
         .execute([subscriber])?;
     Ok(cancelled as u64)
+}
+
+/// Sets what a reader gets from the next issue on.
+pub(super) fn choose(
+    connection: &Connection,
+    address: &EmailAddress,
+    choice: &Choice,
+    source: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let Some(known) = known(connection, address)? else {
+        return Ok(false);
+    };
+    let is_new = choices::choose(connection, known.id, choice)?;
+    if is_new {
+        let what = format!("chose {}", choice.in_words());
+        record(connection, known.id, &what, source, now)?;
+    }
+    Ok(is_new)
 }
 
 /// Takes a reader off the list. Doing it again changes nothing.
@@ -350,7 +371,8 @@ fn insert_suppression(
     Ok(())
 }
 
-const COLUMNS: &str = "public_id, address, name, status, source, created_at, changed_at, id";
+const COLUMNS: &str = "public_id, address, name, status, source, created_at, changed_at, id,
+    (SELECT choice FROM choices c WHERE c.id = choice_id)";
 
 fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
     Ok(Subscriber {
@@ -361,6 +383,7 @@ fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
         source: row.get(4)?,
         created: codes::time(row, 5)?,
         changed: codes::time(row, 6)?,
+        choice: codes::choice_if_any(row, 8)?,
     })
 }
 

@@ -14,6 +14,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
     check_sums(connection, &mut findings)?;
     check_tallies(connection, &mut findings)?;
     check_attempts(connection, &mut findings)?;
+    check_editions(connection, &mut findings)?;
     Ok(findings)
 }
 
@@ -57,6 +58,25 @@ fn check_tallies(connection: &Connection, findings: &mut Vec<String>) -> Result<
         let state = codes::state(row, 1)?;
         findings.push(format!(
             "issue {issue}: {kept} deliveries are noted as {state}, {counted} are"
+        ));
+    }
+    Ok(())
+}
+
+/// Every delivery has the edition that its message is made of.
+fn check_editions(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let mut select = connection.prepare(
+        "SELECT d.issue_id, d.edition, count(*) FROM deliveries d
+          WHERE NOT EXISTS (SELECT 1 FROM editions e
+                             WHERE e.issue_id = d.issue_id AND e.number = d.edition)
+          GROUP BY d.issue_id, d.edition",
+    )?;
+    let mut rows = select.query([])?;
+    while let Some(row) = rows.next()? {
+        let (issue, edition): (IssueId, u32) = (row.get(0)?, row.get(1)?);
+        let deliveries = codes::count(row, 2)?;
+        findings.push(format!(
+            "issue {issue}: edition {edition} of {deliveries} deliveries is not there"
         ));
     }
     Ok(())

@@ -46,7 +46,7 @@ pub(super) async fn run(
     }
     let mut list = csv::Writer::from_writer(Vec::new());
     let failed = |error: csv::Error| Failure::of(Exit::Io, &error);
-    list.write_record(["email", "name", "status", "source", "created"])
+    list.write_record(["email", "name", "status", "source", "created", "choice"])
         .map_err(failed)?;
     let out = args.out.as_ref().filter(|path| !is_standard(path));
     let seen = each_reader(&store, args.status, None, |reader| {
@@ -56,6 +56,7 @@ pub(super) async fn run(
             reader.status.as_str(),
             guarded(&reader.source, args.raw).as_ref(),
             &reader.created.to_rfc3339(),
+            &reader.choice.to_string(),
         ])
         .map_err(failed)
     })

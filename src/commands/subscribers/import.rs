@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{INTERNATIONAL, Joining, is_standard};
+use super::{INTERNATIONAL, Joining, choosing, is_standard};
 use crate::{
     commands::{
         Context,
@@ -22,6 +22,7 @@ use crate::{
     config::Config,
     domain::{
         address::{AddressError, EmailAddress},
+        choice::Choice,
         problem::Problem,
         subscriber::{AddOutcome, NewSubscriber, Status},
         text::{cut, one_line},
@@ -35,8 +36,9 @@ Examples:
   letterpress subscribers import readers.csv
   cat readers.csv | letterpress subscribers import -
 
-The first line names the columns: `email` is needed, `name` and `status` are
-read, others are left alone. A row without a status gets --status. Lines that
+The first line names the columns: `email` is needed, `name`, `status` and
+`choice` (what a new reader gets: `sections=food,home`) are read, others are left
+alone. A row without a status gets --status. Lines that
 cannot be used are reported as file:line; then nothing is imported unless
 --partial is given. Nobody who left, bounced or complained is brought back.";
 
@@ -94,6 +96,8 @@ pub(super) async fn run(
     // 1. Every row, good or bad.
     let text = read(&args.file)?;
     let parsed = parse(&text, &args.file, args.status.into(), args.international)?;
+    let choices = parsed.readers.iter().map(|reader| &reader.choice);
+    choosing::refuse_unknown(context, config, choices).await?;
     // 2. All or nothing: a file with bad rows is mended first.
     let is_refused = !parsed.problems.is_empty() && !args.partial;
     let is_dry_run = args.dry_run || is_refused;
@@ -288,6 +292,7 @@ struct Columns {
     email: usize,
     name: Option<usize>,
     status: Option<usize>,
+    choice: Option<usize>,
 }
 
 impl Columns {
@@ -302,6 +307,7 @@ impl Columns {
             email: find(&["email", "e-mail", "email address", "address", "mail"])?,
             name: find(&["name", "full name", "display name"]),
             status: find(&["status", "state"]),
+            choice: find(&["choice"]),
         })
     }
 
@@ -342,11 +348,19 @@ impl Columns {
                 "remove the row".to_owned(),
             ));
         }
+        let choice = cell(self.choice).parse::<Choice>().map_err(|error| {
+            let what = cut(&one_line(&error.to_string()), 300);
+            (
+                what,
+                "write `sections=food,home; tags=soup`, or leave it empty".to_owned(),
+            )
+        })?;
         let name = cut(&one_line(cell(self.name)), 100);
         Ok(NewSubscriber {
             address,
             name: (!name.is_empty()).then_some(name),
             status,
+            choice,
         })
     }
 }

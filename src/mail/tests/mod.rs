@@ -72,6 +72,7 @@ fn world() -> World {
             max_late: chrono::Duration::hours(24),
             on_uncertain: None,
             content: None,
+            language: None,
             subject: Some("{{ issue.lead.title }} and {{ issue.rest | length }} more".to_owned()),
         },
         settings: settings(),

@@ -109,7 +109,8 @@ fn frozen_issue() -> Freeze {
         sender: settings(0).from,
         articles: Vec::new(),
         passed_over: Vec::new(),
-        edition: Edition::sample().to_bytes(),
+        editions: vec![Edition::sample().to_bytes()],
+        shares: vec![crate::store::Share::EVERYTHING],
         caught_up: Vec::new(),
         missed: Vec::new(),
         hold: None,
@@ -146,6 +147,7 @@ impl World {
                 address: address.parse().unwrap(),
                 name: None,
                 status: Status::Active,
+                choice: Default::default(),
             })
             .collect();
         store.add(readers, "test", morning(), false).await.unwrap();

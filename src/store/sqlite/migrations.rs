@@ -12,13 +12,14 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
     include_str!("../migrations/0004_guards.sql"),
     include_str!("../migrations/0005_relays.sql"),
     include_str!("../migrations/0006_crash_loop.sql"),
+    include_str!("../migrations/0007_editions.sql"),
 ];
 
 /// Version this program works with.
@@ -121,6 +122,35 @@ mod tests {
             .collect::<Result<_, _>>()
             .unwrap();
         assert_eq!(kept, [(7, 0), (8, 0)]);
-        assert_eq!(step(&mut connection).unwrap(), KNOWN,);
+        assert_eq!(step(&mut connection).unwrap(), 7);
+    }
+
+    #[test]
+    fn an_issue_of_one_edition_keeps_it_as_its_first() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&SCRIPTS[..6].concat()).unwrap();
+        connection
+            .execute_batch(
+                "PRAGMA user_version = 6; PRAGMA foreign_keys = OFF;
+                 INSERT INTO editions (issue_id, body) VALUES (3, x'01'), (4, x'02');
+                 INSERT INTO deliveries (id, issue_id, subscriber_id, state, next_attempt_at)
+                 VALUES (9, 4, 1, 0, 0);
+                 INSERT INTO subscribers (id, public_id, address, address_key, address_hash,
+                                          status, source, created_at, changed_at)
+                 VALUES (1, zeroblob(16), 'a@example.org', 'a@example.org', x'00', 0, 's', 0, 0);",
+            )
+            .unwrap();
+        assert_eq!(step(&mut connection).unwrap(), 7);
+        let kept: (Vec<u8>, Option<i64>) = connection
+            .query_row(
+                "SELECT e.body, s.choice_id
+                   FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
+                   JOIN editions e ON e.issue_id = d.issue_id AND e.number = d.edition
+                  WHERE d.id = 9",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .unwrap();
+        assert_eq!(kept, (vec![2], None));
     }
 }

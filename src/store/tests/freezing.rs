@@ -2,8 +2,11 @@
 
 use super::*;
 use crate::{
-    domain::issue::Past,
-    store::{IssueKey, SlotFate, SuppressionReason},
+    domain::{
+        choice::{Choice, LeftOut},
+        issue::Past,
+    },
+    store::{Chosen, IssueKey, SlotFate, SuppressionReason},
 };
 
 fn slot(text: &str) -> crate::domain::schedule::Slot {
@@ -86,7 +89,7 @@ async fn an_issue_keeps_the_edition_and_the_addresses_of_that_moment() {
     let due = world.due(now()).await;
     assert_eq!(due[0].address.expose(), "reader0@example.org");
     assert_eq!(due[0].name.as_deref(), Some("Thandi"));
-    let edition = world.store.edition(id).await.unwrap().unwrap();
+    let edition = world.store.edition(id, 1).await.unwrap().unwrap();
     assert_eq!(edition.bytes, b"edition");
     assert_eq!((edition.number, edition.digest.as_str()), (1, "weekly"));
     assert_eq!(edition.subject, "Five soups and 2 more");
@@ -217,4 +220,139 @@ async fn readers_who_join_later_get_the_next_issue() {
     assert_eq!(world.count(id, State::Queued).await, 2);
     let next = world.freeze(&issue(2, "2026-12-04T07:00")).await;
     assert_eq!(next.queued, 3);
+}
+
+/// Readers who chose, and what the store calls their choices.
+async fn with_choices(world: &World, choices: &[&str]) -> Vec<Chosen> {
+    let readers = choices
+        .iter()
+        .enumerate()
+        .map(|(n, choice)| NewSubscriber {
+            choice: choice.parse().unwrap(),
+            ..reader(&format!("chooser{n}@example.org"), Status::Active)
+        })
+        .collect();
+    world
+        .store
+        .add(readers, "import list.csv", now(), false)
+        .await
+        .unwrap();
+    world.store.choices().await.unwrap()
+}
+
+#[tokio::test]
+async fn each_reader_gets_the_edition_of_their_choice_or_is_counted_as_left_out() {
+    let world = world().await;
+    let chosen = with_choices(
+        &world,
+        &[
+            "",
+            "sections=food",
+            "sections=food",
+            "sections=home",
+            "digests=daily",
+        ],
+    )
+    .await;
+    let readers: Vec<(String, u64)> = chosen
+        .iter()
+        .map(|chosen| (chosen.choice.to_string(), chosen.readers))
+        .collect();
+    assert_eq!(
+        readers,
+        [
+            ("sections=food", 2),
+            ("", 1),
+            ("digests=daily", 1),
+            ("sections=home", 1)
+        ]
+        .map(|(choice, readers)| (choice.to_owned(), readers))
+    );
+    let suppressed = address("chooser2@example.org");
+    world
+        .store
+        .suppress(&suppressed, SuppressionReason::HardBounce, now())
+        .await
+        .unwrap();
+    let shares = chosen.iter().map(|chosen| Share {
+        choice: chosen.id,
+        edition: match chosen.choice.to_string().as_str() {
+            "" => Ok(1),
+            "sections=food" => Ok(2),
+            "sections=home" => Err(LeftOut::NothingChosen),
+            _ => Err(LeftOut::OtherDigests),
+        },
+    });
+    let freeze = Freeze {
+        editions: vec![b"whole".to_vec(), b"food".to_vec()],
+        shares: shares.collect(),
+        ..issue(1, "2026-11-27T07:00")
+    };
+    let frozen = world.freeze(&freeze).await;
+    assert_eq!((frozen.candidates, frozen.queued), (5, 2));
+    let left_out: Vec<(&str, u64)> = frozen
+        .exclusions
+        .iter()
+        .map(|(reason, number)| (reason.as_str(), *number))
+        .collect();
+    assert_eq!(
+        left_out,
+        [
+            ("bounced", 1),
+            ("get other digests only", 1),
+            ("nothing they chose", 1)
+        ]
+    );
+    let due: Vec<(String, u32)> = world
+        .due(now())
+        .await
+        .into_iter()
+        .map(|delivery| (delivery.address.expose().to_owned(), delivery.edition))
+        .collect();
+    assert_eq!(
+        due,
+        [("chooser0@example.org", 1), ("chooser1@example.org", 2)]
+            .map(|(address, edition)| (address.to_owned(), edition))
+    );
+    let food = world.store.edition(frozen.issue, 2).await.unwrap().unwrap();
+    assert_eq!(food.bytes, b"food");
+    let editions = world.store.editions(frozen.issue).await.unwrap();
+    let numbers: Vec<(u32, u64, u64)> = editions
+        .iter()
+        .map(|edition| (edition.number, edition.readers, edition.bytes))
+        .collect();
+    assert_eq!(numbers, [(1, 1, 5), (2, 1, 4)]);
+    world.adds_up().await;
+    world
+        .meddle("DELETE FROM editions WHERE number = 2")
+        .await
+        .unwrap();
+    assert_eq!(
+        world.store.verify().await.unwrap(),
+        ["issue 1: edition 2 of 1 deliveries is not there"]
+    );
+}
+
+#[tokio::test]
+async fn a_choice_made_after_the_plan_is_not_guessed_at() {
+    let world = world().await;
+    with_choices(&world, &[""]).await;
+    let anna = address("chooser0@example.org");
+    let choice: Choice = "tags=soup".parse().unwrap();
+    let choose = || world.store.choose(&anna, choice.clone(), "page", now());
+    assert!(choose().await.unwrap());
+    assert!(!choose().await.unwrap(), "it was so before");
+    let outcome = world
+        .store
+        .freeze(issue(1, "2026-11-27T07:00"), now())
+        .await;
+    assert_eq!(
+        outcome.unwrap(),
+        FreezeOutcome::Outdated {
+            reason: "readers have chosen something else meanwhile".to_owned()
+        }
+    );
+    let story = world.store.why(&anna, None).await.unwrap();
+    assert_eq!(story.subscriber.unwrap().choice, choice);
+    assert_eq!(story.events.last().unwrap().what, "chose tags=soup");
 }

@@ -25,7 +25,9 @@ use crate::{
         issue::Occasion,
         subscriber::{NewSubscriber, Status},
     },
-    store::{Begun, Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Store, StoreError},
+    store::{
+        Begun, Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Share, Store, StoreError,
+    },
 };
 
 /// A ledger of its own in a folder of its own.
@@ -88,6 +90,7 @@ fn reader(text: &str, status: Status) -> NewSubscriber {
         address: address(text),
         name: Some("Thandi".to_owned()),
         status,
+        choice: Default::default(),
     }
 }
 
@@ -111,7 +114,8 @@ fn issue(number: u32, occasion_text: &str) -> Freeze {
             title: "Five soups".to_owned(),
         }],
         passed_over: Vec::new(),
-        edition: b"edition".to_vec(),
+        editions: vec![b"edition".to_vec()],
+        shares: vec![Share::EVERYTHING],
         caught_up: Vec::new(),
         missed: Vec::new(),
         hold: None,

@@ -110,6 +110,7 @@ async fn whoever_leaves_between_queue_and_intent_gets_nothing() {
         address: due[2].address.clone(),
         name: None,
         status: Status::Unsubscribed,
+        choice: Default::default(),
     };
     site.add(vec![left], "import", now(), false).await.unwrap();
     for delivery in &due[..3] {

@@ -75,16 +75,19 @@ async fn no_intent_is_granted_that_the_disk_did_not_take() {
 
 /// Keeps the writer busy until the sender is dropped: what is asked meanwhile
 /// is one group.
-fn busy(world: &World) -> std::sync::mpsc::Sender<()> {
+async fn busy(world: &World) -> std::sync::mpsc::Sender<()> {
     let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (begin, begun) = tokio::sync::oneshot::channel();
     let store = world.store.clone();
     tokio::spawn(async move {
         let held = store.session(move |_| {
+            let _ = begin.send(());
             let _ = wait.recv();
             Ok(())
         });
         held.await.unwrap();
     });
+    begun.await.unwrap();
     go_on
 }
 
@@ -103,8 +106,7 @@ async fn a_second_copy_is_heard_of_on_a_full_disk_too() {
     let ballast = world.folder.path().join("letterpress.db.ballast");
     fs::write(&ballast, "room").unwrap();
     world.meddle(FULL).await.unwrap();
-    let go_on = busy(&world);
-    tokio::task::yield_now().await;
+    let go_on = busy(&world).await;
     // Too many intents for the pages that there are, and one that needs none.
     let late = world.store.outcome(first, Outcome::Sent(ok()), now());
     let intents: Vec<_> = due

@@ -1,6 +1,7 @@
 //! Every command and flag: what it does, prints and leaves alone.
 
 mod checking;
+mod choosing;
 mod identity;
 mod issuing;
 mod linting;

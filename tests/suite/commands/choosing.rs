@@ -1,0 +1,249 @@
+//! What readers choose, and the editions that it comes to.
+
+use crate::mailbox::Mail;
+use crate::press::Press;
+
+/// A press with readers who chose.
+fn press() -> Press {
+    let press = Press::new();
+    press.write(
+        "readers.csv",
+        "email,choice\nall@example.org,\nfood@example.org,sections=food\n\
+         foodie@example.org,tags=apricots;sections=food\n\
+         short@example.org,sections=garden; content=summary; language=af\n\
+         shade@example.org,tags=shade\ndaily@example.org,digests=daily\n",
+    );
+    press.config(|config| {
+        let mut daily = config["digest"][0].clone();
+        daily["name"] = "daily".into();
+        daily["schedule"] = "0 5 * * *".into();
+        config["digest"].as_array_mut().unwrap().push(daily);
+    });
+    press
+        .run(&["subscribers", "import", "readers.csv"])
+        .succeeds()
+        .prints("6 added");
+    press
+}
+
+/// The message of a reader.
+fn mail_to(press: &Press, reader: &str) -> Mail {
+    let files = press.files("outbox");
+    let mut mails = files
+        .iter()
+        .map(|file| Mail::parse(&press.read_bytes(file)));
+    mails.find(|mail| mail.to == [reader]).unwrap()
+}
+
+const TITLES: [&str; 4] = [
+    "A bowl of apricots",
+    "After the first rain",
+    "Three trees for shade",
+    "Flatbread on coals",
+];
+
+/// Which of the articles a message carries.
+fn carried(mail: &Mail) -> Vec<&'static str> {
+    let text = mail.text.as_deref().unwrap();
+    let is_there = |title: &&str| text.lines().any(|line| line == *title);
+    TITLES.into_iter().filter(is_there).collect()
+}
+
+#[test]
+fn readers_with_different_choices_get_different_editions() {
+    let press = press();
+    press
+        .run(&["plan", "weekly"])
+        .succeeds()
+        .prints("edition 1: 4 articles, for 1 reader")
+        .prints("edition 2: 2 articles, for 2 readers")
+        .prints("edition 3: 2 articles, af, summary, for 1 reader")
+        .prints("edition 4: 1 article, for 1 reader")
+        .prints("not for 1 reader: get other digests only");
+    press
+        .run(&["send", "weekly"])
+        .succeeds()
+        .says("for 5 of 6 on the list; 1 get other digests only")
+        .says("issue weekly/1: 4 editions, ");
+    assert_eq!(carried(&mail_to(&press, "all@example.org")), TITLES);
+    let food = mail_to(&press, "food@example.org");
+    let foodie = mail_to(&press, "foodie@example.org");
+    assert_eq!(carried(&food), [TITLES[0], TITLES[3]]);
+    assert_eq!(carried(&foodie), carried(&food));
+    let short = mail_to(&press, "short@example.org");
+    assert_eq!(carried(&short), [TITLES[1], TITLES[2]]);
+    let is_said = |mail: &Mail, words: &str| mail.text.as_deref().unwrap().contains(words);
+    assert!(is_said(&short, "Vrydag 27 November 2026") || is_said(&short, "Lees verder"));
+    assert!(is_said(&food, "Friday, 27 November 2026"));
+    press
+        .run(&["why", "food@example.org"])
+        .prints("gets sections=food")
+        .prints("issue weekly/1: sent (delivery 2), edition 2");
+    press
+        .run(&["issues", "show", "weekly/1"])
+        .prints("4 editions")
+        .prints("2 get edition 2, ")
+        .prints("1 left out: get other digests only");
+    press.run(&["store", "verify"]).succeeds();
+    // What everybody can read on the website is the whole issue.
+    press.run(&["build"]).succeeds();
+    let page = press.read("public/letters/weekly/1/index.html");
+    assert!(TITLES.iter().all(|title| page.contains(title)));
+}
+
+#[test]
+fn a_reader_who_finds_nothing_gets_nothing_and_is_counted() {
+    let press = Press::new();
+    press.subscribers(1);
+    press
+        .run(&[
+            "subscribers",
+            "add",
+            "anna@example.org",
+            "--choice",
+            "tags=summer",
+        ])
+        .succeeds();
+    press.set_digest("sections", vec!["food"]);
+    let articles = [
+        "garden/first-rain",
+        "garden/shade",
+        "food/apricots",
+        "food/flatbread",
+    ];
+    for path in articles {
+        let file = format!("content/{path}.md");
+        let text = press.read(&file).replace("\"summer\"", "\"winter\"");
+        press.write(&file, &text);
+    }
+    press
+        .run(&["plan"])
+        .prints("not for 1 reader: nothing they chose");
+    press.run(&["run"]).succeeds();
+    assert_eq!(press.files("outbox").len(), 1);
+    press
+        .run(&["issues", "show", "weekly/1"])
+        .prints("1 left out: nothing they chose");
+}
+
+#[test]
+fn a_choice_is_kept_changed_and_exported_as_it_was_made() {
+    let press = press();
+    press
+        .run(&["subscribers", "export", "--out", "out.csv"])
+        .succeeds();
+    let list = press.read("out.csv");
+    assert!(
+        list.contains(",sections=garden; language=af; content=summary\n"),
+        "{list}"
+    );
+    assert!(
+        list.contains(",\"sections=food; tags=apricots\"")
+            || list.contains(",sections=food; tags=apricots"),
+        "{list}"
+    );
+    // A list says nothing about readers who are there.
+    press.write(
+        "again.csv",
+        "email,choice\nfood@example.org,sections=garden\n",
+    );
+    press
+        .run(&["subscribers", "import", "again.csv"])
+        .succeeds()
+        .prints("1 already there");
+    press
+        .run(&["subscribers", "show", "food@example.org"])
+        .prints("gets sections=food");
+    press
+        .run(&["subscribers", "choose", "food@example.org", "everything"])
+        .succeeds()
+        .says("gets everything from the next issue on");
+    press
+        .run(&["subscribers", "choose", "food@example.org", ""])
+        .succeeds()
+        .says("gets everything already");
+    press
+        .run(&["subscribers", "show", "food@example.org"])
+        .prints("chose everything (command line)")
+        .conceals("gets sections");
+}
+
+#[test]
+fn a_choice_of_what_is_not_there_is_refused_with_what_is() {
+    let press = press();
+    let before = press.run(&["subscribers", "export"]).stdout;
+    for (choice, code, says) in [
+        ("sections=fodo", 65, "there are: food, garden"),
+        ("digests=monthly", 65, "there are: daily, weekly"),
+        ("tags=nothing", 65, "there is no tag `nothing`"),
+        ("section=food", 2, "did you mean `sections`?"),
+    ] {
+        press
+            .run(&["subscribers", "choose", "food@example.org", choice])
+            .exits(code)
+            .says(says);
+        press
+            .run(&["subscribers", "add", "new@example.org", "--choice", choice])
+            .exits(code)
+            .says(says);
+    }
+    press.write("bad.csv", "email,choice\nnew@example.org,colour=red\n");
+    press
+        .run(&["subscribers", "import", "bad.csv"])
+        .exits(65)
+        .prints("bad.csv:2: error: `colour=red` is no choice");
+    press
+        .run(&["subscribers", "choose", "nobody@example.org", "everything"])
+        .exits(66)
+        .says("is not on the list");
+    assert_eq!(press.run(&["subscribers", "export"]).stdout, before);
+}
+
+#[test]
+fn an_edition_can_be_looked_at_before_anybody_gets_it() {
+    let press = press();
+    press
+        .run(&[
+            "render",
+            "weekly",
+            "--choice",
+            "sections=food",
+            "--out",
+            "food",
+        ])
+        .succeeds();
+    let mail = Mail::parse(&press.read_bytes("food/issue.eml"));
+    assert_eq!(carried(&mail), [TITLES[0], TITLES[3]]);
+    press
+        .run(&[
+            "render",
+            "weekly",
+            "--choice",
+            "digests=daily",
+            "--out",
+            "none",
+        ])
+        .exits(65)
+        .says("readers with this choice get other digests only");
+}
+
+#[test]
+fn an_issue_is_rendered_once_for_each_edition_whatever_the_number_of_readers() {
+    let press = press();
+    let many: String = (0..3_000)
+        .map(|n| {
+            let choice = ["", "sections=food", "sections=garden", "tags=shade"][n % 4];
+            format!("many{n}@example.net,{choice}\n")
+        })
+        .collect();
+    press.write("many.csv", &format!("email,choice\n{many}"));
+    press.run(&["subscribers", "import", "many.csv"]).succeeds();
+    press
+        .run(&["-v", "send", "weekly"])
+        .succeeds()
+        .says("for 3005 of 3006 on the list")
+        .says("issue weekly/1: 5 editions, ")
+        .says(", rendered in ");
+    let sent = press.ledger().sums_hold().count("sent");
+    assert_eq!(sent, 3_005);
+}
