@@ -99,12 +99,7 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
     let remembered = workspace::remembered(store.as_ref()).await?;
     let loaded = workspace::articles(context, &config, &remembered)?;
     let (templates, _) = workspace::templates(&config);
-    let chosen = match &store {
-        Some(store) => store.choices().await.map_err(workspace::store_failure)?,
-        None => Vec::new(),
-    };
     let sources = Sources {
-        chosen: &chosen,
         config: &config,
         remembered: &remembered,
         loaded: &loaded,
@@ -144,8 +139,6 @@ pub async fn run(context: &Context, args: &Plan) -> Result<Exit, Failure> {
 
 /// What every plan is made of.
 struct Sources<'a> {
-    /// What active readers chose.
-    chosen: &'a [Chosen],
     config: &'a Config,
     /// Ids by source file.
     remembered: &'a [Remembered],
@@ -163,7 +156,7 @@ fn look_ahead(
 ) -> Result<DigestPlan, Failure> {
     let now = context.clock.start();
     let install_key = known.install_key;
-    let (mut history, readers) = (known.history, known.readers);
+    let (mut history, readers, chosen) = (known.history, known.readers, known.chosen);
     let due = digest.schedule.due(history.cursor, now, digest.max_late);
     let mut slots: Vec<Slot> = due.slot.into_iter().collect();
     slots.extend(digest.schedule.upcoming(now, count));
@@ -186,7 +179,7 @@ fn look_ahead(
         let plan = IssuePlan::make(digest, &loaded.collection, &history, Some(slot), cutoff);
         let mut issue = planned(&sources, digest, &plan, slot, &due);
         if issue.will_be_sent {
-            (issue.editions, issue.left_out) = editions(&sources, digest, &plan);
+            (issue.editions, issue.left_out) = editions(&sources, digest, &plan, &chosen);
         }
         if issues.is_empty() && issue.will_be_sent {
             issue.findings = findings(&sources, digest, &plan, &install_key);
@@ -298,9 +291,9 @@ fn editions(
     sources: &Sources<'_>,
     digest: &Digest,
     plan: &IssuePlan<'_>,
+    chosen: &[Chosen],
 ) -> (Vec<PlannedEdition>, BTreeMap<&'static str, u64>) {
     let Sources {
-        chosen,
         config,
         loaded,
         templates,

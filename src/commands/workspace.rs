@@ -16,7 +16,7 @@ use crate::{
         article::Remembered, digest::Digest, issue::History, problem::Problem, subscriber::Status,
     },
     files::{self, Readers},
-    store::{self, ErrorClass, Store, StoreError, Trouble},
+    store::{self, Chosen, ErrorClass, Store, StoreError, Trouble},
     templates::Templates,
 };
 
@@ -339,6 +339,8 @@ pub struct Known {
     pub install_key: [u8; 32],
     /// Active readers; before the first run, those it will bring.
     pub readers: u64,
+    /// What they chose.
+    pub chosen: Vec<Chosen>,
 }
 
 /// Stands in for the install key where there is no ledger yet: nothing made
@@ -358,6 +360,7 @@ pub async fn known(
         return Ok(Known {
             history: History::default(),
             install_key: SAMPLE_KEY,
+            chosen: Vec::new(),
             readers: subscribers::active_in_seed(config)?,
         });
     };
@@ -371,6 +374,7 @@ pub async fn known(
         readers,
         history: store.history(&digest.name).await.map_err(store_failure)?,
         install_key: *store.install_key(),
+        chosen: store.choices().await.map_err(store_failure)?,
     })
 }
 

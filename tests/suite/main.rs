@@ -38,6 +38,7 @@ mod hostile;
 mod letter_fields;
 mod letter_links;
 mod letter_pictures;
+mod letter_spam;
 mod overlap;
 mod postfix_delivery;
 mod postfix_interruptions;

@@ -624,6 +624,39 @@ fn a_letter_is_judged_at_its_lines_and_shown_as_clients_and_readers_get_it() {
 }
 
 #[test]
+fn editions_that_readers_chose_can_be_looked_at() {
+    let press = Press::new();
+    press.write(
+        "readers.csv",
+        "email,choice\nall@example.org,\nfood@example.org,sections=food\n\
+         rain@example.org,tags=first-rain; content=full; language=de\n",
+    );
+    press
+        .run(&["subscribers", "import", "readers.csv"])
+        .succeeds();
+    let preview = Preview::of(&press);
+    let page = preview.page("/_preview/issue/weekly/");
+    for link in [
+        ">Edition 1: 4 articles<",
+        "?edition=1\">Edition 2: 2 articles<",
+        "?edition=2\">Edition 3: 1 article, de, full<",
+    ] {
+        assert!(page.contains(link), "{link} is not in\n{page}");
+    }
+    let food = preview.page("/_preview/letter/weekly/?edition=1");
+    assert!(food.contains("A bowl of apricots") && !food.contains("After the first rain"));
+    let rain = preview.page("/_preview/issue/weekly/?edition=2&view=text");
+    assert!(rain.contains("After the first rain") && rain.contains("27. November 2026"));
+    assert!(!rain.contains("Flatbread"));
+    // One that is no more is the last there is.
+    assert!(
+        preview
+            .page("/_preview/issue/weekly/?edition=9&view=text")
+            .contains("After the first rain")
+    );
+}
+
+#[test]
 fn messages_of_a_folder_relay_are_an_inbox() {
     let press = Press::new();
     press.subscribe_named([("thandi.mokoena@example.org", "Thandi")]);

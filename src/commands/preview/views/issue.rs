@@ -6,10 +6,12 @@ use serde::Serialize;
 use super::{
     super::{
         super::{
+            editions,
             exit::Failure,
             freezing,
             illustrations::{FOLDER, Illustrations},
             linting, render,
+            talk::count,
         },
         frames,
         press::Press,
@@ -27,7 +29,8 @@ use super::{
 use crate::{
     commands::workspace::SAMPLE_KEY,
     domain::{
-        digest::Digest,
+        choice::{Variant, Variants},
+        digest::{Digest, Shown},
         issue::{Choice, IssuePlan},
         problem::Problem,
     },
@@ -43,6 +46,8 @@ struct View {
     tabs: Vec<Tab>,
     /// The same in another kind, and the notices.
     kinds: Vec<KindTab>,
+    /// What readers' choices come to, where that is more than one edition.
+    editions: Vec<KindTab>,
     sender: Option<String>,
     facts: Vec<Fact>,
     findings: Vec<Finding>,
@@ -111,7 +116,9 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
     let (plan, _) = plan(press, digest);
     let wanted = asked.value("view");
     let way = wanted.as_deref().unwrap_or("html");
-    let kind = Kind::asked(press, digest, asked);
+    let mut kind = Kind::asked(press, digest, asked);
+    let found = variants(press, digest, &plan);
+    kind.edition = kind.edition.min(found.variants.len() - 1);
     let here = format!("{HOME}issue/{name}/");
     let (taken, left) = choices(press, &plan);
     let mut view = View {
@@ -119,6 +126,7 @@ pub(in super::super) fn show(proof: &Proof, name: &str, asked: &Asked) -> Answer
         next: Next::of(press, digest),
         tabs: tabs(&here, way, &kind),
         kinds: kind.tabs(press, digest, &here),
+        editions: kind.editions(&found, &here),
         sender: None,
         facts: Vec::new(),
         findings: Vec::new(),
@@ -177,28 +185,58 @@ fn known(proof: &Proof, problem: Problem) -> Problem {
     same.cloned().unwrap_or(problem)
 }
 
-/// The kind in which a message is looked at; the digest's own where none is
-/// asked for.
-struct Kind(Option<String>);
+/// What of an issue is looked at.
+#[derive(Clone)]
+struct Kind {
+    /// Another kind than the digest's own.
+    other: Option<String>,
+    /// Which of its editions; 0 is the whole issue.
+    edition: usize,
+}
 
 impl Kind {
     fn asked(press: &Press, digest: &Digest, asked: &Asked) -> Self {
         let is_known =
             |kind: &String| press.templates.has_kind(kind) || Notice::from_name(kind).is_some();
         let is_other = |kind: &String| *kind != digest.template;
-        Self(asked.value("kind").filter(is_known).filter(is_other))
+        let edition = asked
+            .value("edition")
+            .and_then(|edition| edition.parse().ok());
+        Self {
+            other: asked.value("kind").filter(is_known).filter(is_other),
+            edition: edition.unwrap_or(0),
+        }
+    }
+
+    /// The editions that readers' choices come to, where there are several.
+    fn editions(&self, found: &Variants, here: &str) -> Vec<KindTab> {
+        if found.variants.len() < 2 {
+            return Vec::new();
+        }
+        let tab = |(at, variant): (usize, &Variant)| {
+            let look = Self {
+                edition: at,
+                ..self.clone()
+            };
+            let url = format!("{here}?{}", look.query());
+            KindTab {
+                label: edition_label(at, variant),
+                url: url.trim_end_matches(['?', '&']).to_owned(),
+                is_here: at == self.edition,
+            }
+        };
+        found.variants.iter().enumerate().map(tab).collect()
     }
 
     fn notice(&self) -> Option<Notice> {
-        self.0.as_deref().and_then(Notice::from_name)
+        self.other.as_deref().and_then(Notice::from_name)
     }
 
     /// What addresses say of it, before what they say of other things.
     fn query(&self) -> String {
-        match &self.0 {
-            Some(kind) => format!("kind={kind}&"),
-            None => String::new(),
-        }
+        let kind = self.other.as_ref().map(|kind| format!("kind={kind}&"));
+        let edition = (self.edition > 0).then(|| format!("edition={}&", self.edition));
+        kind.into_iter().chain(edition).collect()
     }
 
     /// The digest's own kind first.
@@ -209,11 +247,11 @@ impl Kind {
         let own = KindTab {
             label: digest.template.clone(),
             url: here.to_owned(),
-            is_here: self.0.is_none(),
+            is_here: self.other.is_none(),
         };
         let all = others.chain(notices).map(|kind| KindTab {
             url: format!("{here}?kind={kind}"),
-            is_here: self.0.as_ref() == Some(&kind),
+            is_here: self.other.as_ref() == Some(&kind),
             label: kind,
         });
         std::iter::once(own).chain(all).collect()
@@ -282,8 +320,9 @@ fn fill(
         _ => {
             let reader = SampleReader::from_word(asked.value("reader").as_deref());
             view.readers = readers(here, reader);
-            if kind.notice().is_none() {
-                let other = kind.0.clone().unwrap_or_default();
+            // A test carries the whole issue.
+            if kind.notice().is_none() && kind.edition == 0 {
+                let other = kind.other.clone().unwrap_or_default();
                 view.test = Some((name.to_owned(), other));
             }
             let query = match reader {
@@ -399,13 +438,51 @@ fn choices(press: &Press, plan: &IssuePlan<'_>) -> (Vec<Listed>, Vec<Left>) {
     (taken, left)
 }
 
-/// The next issue, or a notice, in this kind.
+/// The editions that readers' choices come to, the whole issue first.
+fn variants(press: &Press, digest: &Digest, plan: &IssuePlan<'_>) -> Variants {
+    let Press {
+        config,
+        loaded,
+        templates,
+        ..
+    } = press;
+    let known = press.known.get(&digest.name);
+    let chosen = known.map(|known| known.chosen.as_slice());
+    let choices = chosen
+        .unwrap_or_default()
+        .iter()
+        .map(|chosen| &chosen.choice);
+    editions::variants(config, loaded, templates, digest, plan, choices)
+}
+
+fn edition_label(at: usize, variant: &Variant) -> String {
+    let mut label = format!(
+        "Edition {}: {}",
+        at + 1,
+        count(variant.articles.len(), "article")
+    );
+    let extras = [
+        variant.language.as_deref(),
+        variant.content.map(Shown::as_str),
+    ];
+    for extra in extras.into_iter().flatten() {
+        label.push_str(", ");
+        label.push_str(extra);
+    }
+    label
+}
+
+/// The next issue, or a notice, in this kind and edition.
 fn drawn(
     press: &Press,
     digest: &Digest,
     plan: &IssuePlan<'_>,
     kind: &Kind,
 ) -> Result<(Rendered, Illustrations), Failure> {
+    let found = variants(press, digest, plan);
+    let at = kind.edition.min(found.variants.len() - 1);
+    let (digest, plan) = editions::narrowed(digest, plan, &found.variants[at]);
+    let (digest, plan) = (&digest, &plan);
     let known = press.known.get(&digest.name);
     let key = known.map_or(&SAMPLE_KEY, |known| &known.install_key);
     let signer = Signer::new(key);
@@ -422,7 +499,7 @@ fn drawn(
         return Ok((drawn, Illustrations::default()));
     }
     let in_kind = Digest {
-        template: kind.0.clone().unwrap_or(digest.template.clone()),
+        template: kind.other.clone().unwrap_or(digest.template.clone()),
         ..digest.clone()
     };
     freezing::render(
