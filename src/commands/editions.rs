@@ -10,8 +10,7 @@ use rayon::prelude::*;
 
 use super::{
     exit::Failure,
-    freezing::{self, Made},
-    illustrations::Illustrations,
+    freezing::{self, Made, Material},
     linting,
 };
 use crate::{
@@ -32,7 +31,7 @@ use crate::{
 /// The editions of an issue, rendered.
 pub struct Editions {
     /// In order; the first is the whole issue.
-    pub letters: Vec<(Rendered, Illustrations)>,
+    pub letters: Vec<Rendered>,
     /// Which one readers with which choice get.
     pub shares: Vec<Share>,
     /// What is not as the author meant it, each once.
@@ -102,7 +101,7 @@ pub fn narrowed<'a>(
     (digest, plan)
 }
 
-/// Renders each variant once, on all cores, and lints it.
+/// Renders each variant of an issue once, on all cores, and lints it.
 ///
 /// # Errors
 /// When one cannot be rendered, or the lint finds an error in it: exit 65.
@@ -110,6 +109,7 @@ pub fn render(
     made: &Made<'_>,
     digest: &Digest,
     plan: &IssuePlan<'_>,
+    material: &Material<'_>,
     chosen: &[Chosen],
 ) -> Result<Editions, Failure> {
     let started = Instant::now();
@@ -117,26 +117,24 @@ pub fn render(
         config,
         loaded,
         templates,
-        signer,
-        keys,
+        ..
     } = *made;
     let choices = chosen.iter().map(|chosen| &chosen.choice);
     let found = variants(config, loaded, templates, digest, plan, choices);
-    let letters: Vec<(Rendered, Illustrations)> = found
+    let letters: Vec<Rendered> = found
         .variants
         .par_iter()
         .map(|variant| {
             let (digest, plan) = narrowed(digest, plan, variant);
-            let letter = freezing::render(config, loaded, templates, &digest, &plan, signer, keys)?;
-            let problems = freezing::linted(config, loaded, &digest, &plan, &letter.0);
+            let letter = freezing::render_of(made, &digest, &plan, material)?;
+            let problems = freezing::linted(config, loaded, &digest, &plan, &letter);
             linting::refuse(&format!("{}/{}", digest.name, plan.number), &problems)?;
             Ok(letter)
         })
         .collect::<Result<_, Failure>>()?;
-    let warnings = letters.iter().flat_map(|(rendered, illustrations)| {
-        let shortened = freezing::shortened(rendered);
-        illustrations.warnings.iter().cloned().chain(shortened)
-    });
+    let shortened = letters.iter().filter_map(freezing::shortened);
+    let warnings = material.illustrations.warnings.iter().cloned();
+    let warnings = warnings.chain(shortened);
     Ok(Editions {
         warnings: warnings.collect::<BTreeSet<_>>().into_iter().collect(),
         shares: shares(chosen, &found),

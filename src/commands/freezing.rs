@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use super::{
-    Context, editions,
+    Context,
+    editions::{self, Editions},
     exit::{Exit, Failure},
     illustrations::Illustrations,
     linting::Linting,
@@ -21,7 +22,7 @@ use crate::{
     },
     content::{LinkStyle, Loaded, Renderer},
     domain::{
-        article::{Article, Body},
+        article::{Article, ArticleId, Body},
         digest::{Digest, Shown},
         issue::{IssuePlan, Occasion},
         problem::Problem,
@@ -169,20 +170,72 @@ pub fn render(
     signer: &Signer,
     keys: Option<&Keys>,
 ) -> Result<(Rendered, Illustrations), Failure> {
-    let articles = with_bodies(config, loaded, plan)?;
-    let illustrations = Illustrations::of(config, loaded, &articles)?;
-    let settings = without_password(config)?;
+    let material = Material::of(config, loaded, plan)?;
+    let made = Made {
+        config,
+        loaded,
+        templates,
+        signer,
+        keys,
+    };
+    let rendered = render_of(&made, digest, plan, &material)?;
+    Ok((rendered, material.illustrations))
+}
+
+/// The articles of an issue in full, and their pictures: read once, however
+/// many editions are made of them.
+pub struct Material<'a> {
+    articles: Vec<(&'a Article, Arc<Body>)>,
+    /// The pictures.
+    pub illustrations: Illustrations,
+}
+
+impl<'a> Material<'a> {
+    /// Renders the articles, and looks at their pictures.
+    ///
+    /// # Errors
+    /// When an article is not what it was, or a picture cannot be copied.
+    pub fn of(config: &Config, loaded: &'a Loaded, plan: &IssuePlan<'a>) -> Result<Self, Failure> {
+        let articles = with_bodies(config, loaded, plan)?;
+        let illustrations = Illustrations::of(config, loaded, &articles)?;
+        Ok(Self {
+            articles,
+            illustrations,
+        })
+    }
+
+    /// The articles that a plan carries.
+    fn carried(&self, plan: &IssuePlan<'_>) -> Vec<(&'a Article, Arc<Body>)> {
+        let find = |id: &ArticleId| self.articles.iter().find(|(a, _)| a.id == *id);
+        let carried = plan.articles.iter();
+        carried.filter_map(|a| find(&a.id)).cloned().collect()
+    }
+}
+
+/// Renders an issue of articles that are all in the material.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_of(
+    made: &Made<'_>,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    material: &Material<'_>,
+) -> Result<Rendered, Failure> {
+    let settings = without_password(made.config)?;
+    let articles = material.carried(plan);
     let render = |pictures: &Pictures| {
-        let input = issue_input(config, loaded, digest, plan, articles.clone(), pictures);
-        mail::render(&input, templates, settings, signer, keys)
+        let articles = articles.clone();
+        let input = issue_input(made.config, made.loaded, digest, plan, articles, pictures);
+        mail::render(&input, made.templates, settings, made.signer, made.keys)
             .map_err(|error| Failure::of(exit_of(&error), &error))
     };
-    let mut rendered = render(&illustrations.pictures)?;
+    let rendered = render(&material.illustrations.pictures)?;
     // Only a letter that is made tells which pictures have to travel in it.
-    if let Some(pictures) = illustrations.embedded(&rendered.html)? {
-        rendered = render(&pictures)?;
+    match material.illustrations.embedded(&rendered.html)? {
+        Some(pictures) => render(&pictures),
+        None => Ok(rendered),
     }
-    Ok((rendered, illustrations))
 }
 
 /// What the lint says of a rendered issue.
@@ -292,6 +345,10 @@ pub struct FrozenIssue {
     /// How long rendering them took.
     #[serde(skip)]
     pub rendering: Duration,
+    /// How often they were rendered: again whenever somebody made a new choice
+    /// meanwhile.
+    #[serde(skip)]
+    pub times: u32,
     /// Bytes of the largest message, but for what differs by reader.
     pub message_bytes: usize,
     /// What is not as the author meant it.
@@ -331,6 +388,10 @@ pub struct Freezing<'a> {
     pub digest: &'a Digest,
 }
 
+/// An issue is rendered at most so many times because of choices that come in
+/// meanwhile; they would have to come in faster than it can be rendered.
+const MOST_TIMES: u32 = 10;
+
 /// Renders a planned issue and freezes it for `occasion` in one transaction;
 /// paused when there is a reason to `hold` it. `None` when another run froze
 /// this occasion first.
@@ -351,8 +412,6 @@ pub async fn freeze(
         templates,
         digest,
     } = *freezing;
-    let settings = without_password(config)?;
-    let chosen = store.choices().await.map_err(workspace::store_failure)?;
     let (signer, keys) = (Signer::new(store.install_key()), signing_keys(config)?);
     let made = Made {
         config,
@@ -361,69 +420,90 @@ pub async fn freeze(
         signer: &signer,
         keys: keys.as_ref(),
     };
-    let editions = editions::render(&made, digest, plan, &chosen)?;
-    // Readers may ask for a picture as soon as they have the letter.
-    for (rendered, illustrations) in &editions.letters {
-        illustrations.publish(config, &rendered.html)?;
+    let material = Material::of(config, loaded, plan)?;
+    let mut freeze = planned(freezing, plan, (occasion, due, hold))?;
+    for times in 1..=MOST_TIMES {
+        let chosen = store.choices().await.map_err(workspace::store_failure)?;
+        let editions = editions::render(&made, digest, plan, &material, &chosen)?;
+        // Readers may ask for a picture as soon as they have the letter.
+        for letter in &editions.letters {
+            material.illustrations.publish(config, &letter.html)?;
+        }
+        let bodies = editions.letters.iter();
+        freeze.editions = bodies.map(|letter| letter.edition.to_bytes()).collect();
+        freeze.shares.clone_from(&editions.shares);
+        if let Some(whole) = editions.letters.first() {
+            freeze.subject.clone_from(&whole.subject);
+        }
+        let outcome = store.freeze(freeze.clone(), plan.cutoff).await;
+        match outcome.map_err(workspace::store_failure)? {
+            FreezeOutcome::Frozen(frozen) => {
+                return Ok(Some(told(&freeze, editions, times, frozen)));
+            }
+            FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => {
+                return Ok(None);
+            }
+            FreezeOutcome::NewChoice => {}
+        }
     }
-    let bodies: Vec<Vec<u8>> = editions
-        .letters
-        .iter()
-        .map(|(rendered, _)| rendered.edition.to_bytes())
-        .collect();
-    let (edition_bytes, number) = (bodies.iter().map(Vec::len).sum(), bodies.len());
-    let letters = || editions.letters.iter().map(|(rendered, _)| rendered);
-    let message_bytes = letters().map(|letter| letter.edition.shared_bytes()).max();
-    let subject = letters().next().map(|letter| letter.subject.clone());
-    let subject = subject.unwrap_or_default();
-    let articles: Vec<FrozenArticle> = plan
-        .articles
-        .iter()
-        .map(|article| FrozenArticle {
-            id: article.id.clone(),
-            title: article.title.clone(),
-        })
-        .collect();
-    let count = articles.len();
+    let name = format!("{}/{}", digest.name, plan.number);
+    Err(Failure::new(
+        Exit::Temporary,
+        format!("readers make new choices faster than issue {name} can be rendered"),
+    )
+    .hint("nothing was frozen; the next run makes it"))
+}
+
+/// What of a freeze does not depend on the readers.
+fn planned(
+    freezing: &Freezing<'_>,
+    plan: &IssuePlan<'_>,
+    (occasion, due, hold): (Occasion, Due, Option<String>),
+) -> Result<Freeze, Failure> {
+    let digest = freezing.digest;
+    let settings = without_password(freezing.config)?;
     let expire_after = TimeDelta::from_std(settings.expire_after)
         .map_err(|error| Failure::of(Exit::Config, &error))?;
-    let freeze = Freeze {
+    let articles = plan.articles.iter();
+    let idempotency = settings.idempotency.as_ref();
+    Ok(Freeze {
         digest: digest.name.clone(),
         occasion,
         number: plan.number,
         title: digest.title.clone(),
-        subject: subject.clone(),
+        subject: String::new(),
         sender: settings.from.clone(),
-        articles,
+        articles: articles
+            .map(|article| FrozenArticle {
+                id: article.id.clone(),
+                title: article.title.clone(),
+            })
+            .collect(),
         passed_over: plan.passed_over.clone(),
-        editions: bodies,
-        shares: editions.shares,
+        editions: Vec::new(),
+        shares: Vec::new(),
         caught_up: due.caught_up,
         missed: due.missed,
         hold,
-        idempotency_header: settings
-            .idempotency
-            .as_ref()
-            .map(|known| known.header.clone()),
+        idempotency_header: idempotency.map(|known| known.header.clone()),
         expire_at: plan.cutoff + expire_after,
-    };
-    match store
-        .freeze(freeze, plan.cutoff)
-        .await
-        .map_err(workspace::store_failure)?
-    {
-        FreezeOutcome::Frozen(frozen) => Ok(Some(FrozenIssue {
-            issue: format!("{}/{}", digest.name, plan.number),
-            subject,
-            articles: count,
-            editions: number,
-            edition_bytes,
-            rendering: editions.took,
-            message_bytes: message_bytes.unwrap_or_default(),
-            warnings: editions.warnings,
-            frozen,
-        })),
-        FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => Ok(None),
+    })
+}
+
+fn told(freeze: &Freeze, editions: Editions, times: u32, frozen: Frozen) -> FrozenIssue {
+    let letters = editions.letters.iter();
+    let message_bytes = letters.map(|letter| letter.edition.shared_bytes()).max();
+    FrozenIssue {
+        issue: format!("{}/{}", freeze.digest, freeze.number),
+        subject: freeze.subject.clone(),
+        articles: freeze.articles.len(),
+        editions: freeze.editions.len(),
+        edition_bytes: freeze.editions.iter().map(Vec::len).sum(),
+        rendering: editions.took,
+        times,
+        message_bytes: message_bytes.unwrap_or_default(),
+        warnings: editions.warnings,
+        frozen,
     }
 }
 
@@ -464,8 +544,12 @@ pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
         left_out.join("; ")
     ));
     if issue.editions > 1 || context.talk.is_verbose() {
+        let again = match issue.times {
+            1 => String::new(),
+            times => format!(", {times} times because of new choices, at last"),
+        };
         let took = match context.talk.is_verbose() {
-            true => format!(", rendered in {} ms", issue.rendering.as_millis()),
+            true => format!(", rendered{again} in {} ms", issue.rendering.as_millis()),
             false => String::new(),
         };
         context.talk.say(format!(

@@ -12,7 +12,7 @@ use super::{
     exit::{Exit, Failure},
     freezing,
     illustrations::FOLDER,
-    workspace,
+    subscribers, workspace,
 };
 use crate::{
     config::Config,
@@ -25,6 +25,7 @@ use crate::{
     files::{self, Readers},
     links::Signer,
     mail::{Notice, NoticeInput, Pictures, Rendered, dkim::Keys, render_notice},
+    store::Store,
     templates::Templates,
 };
 
@@ -36,6 +37,7 @@ Examples:
   letterpress --at 2026-12-04T07:00:00+02:00 render weekly --out preview
   letterpress render weekly --kind letter --out preview
   letterpress render weekly --choice sections=food --out preview
+  letterpress render weekly --for anna@example.org --out preview
   letterpress render --kind confirm --out preview      writes confirm.html, .txt and .eml
   letterpress render weekly --context                  everything its templates can see
 
@@ -59,6 +61,9 @@ pub struct Render {
     /// The edition for readers with this choice: `sections=food,home`
     #[arg(long, value_name = "CHOICE", conflicts_with = "context")]
     choice: Option<Choice>,
+    /// The edition for this reader's choice
+    #[arg(long = "for", value_name = "ADDRESS", conflicts_with_all = ["context", "choice"])]
+    reader: Option<String>,
     /// Print what the templates of the digest can see, with the values of the
     /// next issue
     #[arg(long, conflicts_with = "out")]
@@ -114,8 +119,8 @@ async fn show_issue(
         return Err(workspace::nothing_new(digest));
     }
     // The edition that a reader with this choice would get.
-    let choice = args.choice.as_ref();
-    let found = editions::variants(config, &loaded, &templates, digest, &plan, choice);
+    let choice = wished(config, store.as_ref(), args).await?;
+    let found = editions::variants(config, &loaded, &templates, digest, &plan, &choice);
     let (digest, plan) = match found.of_choice.first() {
         None => (digest.clone(), plan),
         Some(Ok(at)) => editions::narrowed(digest, &plan, &found.variants[*at]),
@@ -166,6 +171,24 @@ async fn show_issue(
         true => exit.worse(Exit::Data),
         false => exit,
     })
+}
+
+/// The choice whose edition is asked for, if any.
+async fn wished(
+    config: &Config,
+    store: Option<&Store>,
+    args: &Render,
+) -> Result<Option<Choice>, Failure> {
+    let Some(address) = &args.reader else {
+        return Ok(args.choice.clone());
+    };
+    let address = subscribers::parse(address)?;
+    let store = store.ok_or_else(|| workspace::no_ledger(config))?;
+    let reader = store.subscriber(&address).await;
+    match reader.map_err(workspace::store_failure)? {
+        Some(reader) => Ok(Some(reader.choice)),
+        None => Err(subscribers::nobody(&address)),
+    }
 }
 
 fn refuse_unknown_kind(kind: Option<&str>, templates: &Templates) -> Result<(), Failure> {

@@ -187,10 +187,20 @@ fn no_address(raw: &str, error: &AddressError) -> Failure {
     })
 }
 
+/// The failure of commands about a reader who is not there.
+#[must_use]
+pub fn nobody(address: &EmailAddress) -> Failure {
+    Failure::new(
+        Exit::NoInput,
+        format!("{} is not on the list", address.expose()),
+    )
+}
+
 /// What to do about letters that many relays do not carry.
 const INTERNATIONAL: &str = "if your relay offers SMTPUTF8, `--international` takes such addresses";
 
 async fn add(context: &Context, config: &Config, reader: NewSubscriber) -> Result<Exit, Failure> {
+    let has_choice = reader.choice != Choice::default();
     let store = workspace::ledger(context, config).await?;
     let outcomes = store
         .add(vec![reader], "command line", context.clock.now(), false)
@@ -199,6 +209,9 @@ async fn add(context: &Context, config: &Config, reader: NewSubscriber) -> Resul
     let outcome = outcomes.first().copied().unwrap_or(AddOutcome::Unchanged);
     match outcome {
         AddOutcome::Added => context.talk.say("added"),
+        AddOutcome::Unchanged if has_choice => context.talk.must_say(
+            "already on the list; `letterpress subscribers choose` changes what they get",
+        ),
         AddOutcome::Unchanged => context.talk.say("already on the list"),
         AddOutcome::Lessened => context.talk.say("already on the list; gets less mail now"),
         AddOutcome::Kept(status) => {
@@ -309,10 +322,7 @@ async fn unsubscribe(
         .await
         .map_err(workspace::store_failure)?;
     let Some(was) = outcome.was else {
-        return Err(Failure::new(
-            Exit::NoInput,
-            format!("{} is not on the list", address.expose()),
-        ));
+        return Err(nobody(address));
     };
     let mut line = match was {
         Status::Active | Status::Pending => "unsubscribed".to_owned(),

@@ -1,4 +1,5 @@
-//! The editions of the issues under way, read from the ledger once.
+//! The editions of the issues under way, read from the ledger once while they
+//! are few.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,7 +22,11 @@ pub(super) struct Ready {
     pub(super) composer: Composer,
 }
 
-/// Editions by issue and number: as many as there are, whatever the audience.
+/// So many editions are kept, and those whose messages are being made: one that
+/// carries its pictures has megabytes, and readers may have chosen in many ways.
+const MOST_KEPT: usize = 64;
+
+/// Editions by issue and number.
 pub(super) struct Issues {
     store: Store,
     keys: Option<Keys>,
@@ -65,7 +70,46 @@ impl Issues {
             digest: stored.digest,
             composer,
         });
+        if ready.len() >= MOST_KEPT {
+            ready.retain(|_, kept| Arc::strong_count(kept) > 1);
+        }
         ready.insert(key, Arc::clone(&new));
         Ok(new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::frozen_issue, *};
+    use crate::{
+        config::settings::{Durability, StoreSettings},
+        mail::Edition,
+        store::FreezeOutcome,
+    };
+
+    #[tokio::test]
+    async fn few_of_many_editions_are_kept_and_those_in_hand_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = StoreSettings {
+            path: folder.path().join("letterpress.db"),
+            durability: Durability::Process,
+            allow_network_file_system: false,
+        };
+        let now = "2026-11-27T05:00:00Z".parse().unwrap();
+        let store = Store::open(&ledger, now).await.unwrap();
+        let mut freeze = frozen_issue();
+        let number = u32::try_from(MOST_KEPT).unwrap() * 3;
+        freeze.editions = (0..number).map(|_| Edition::sample().to_bytes()).collect();
+        let FreezeOutcome::Frozen(frozen) = store.freeze(freeze, now).await.unwrap() else {
+            panic!("not frozen");
+        };
+        let issues = Issues::new(store, None);
+        let in_hand = issues.get(frozen.issue, 1).await.unwrap();
+        for edition in 2..=number {
+            drop(issues.get(frozen.issue, edition).await.unwrap());
+            assert!(issues.ready.lock().await.len() <= MOST_KEPT);
+        }
+        let again = issues.get(frozen.issue, 1).await.unwrap();
+        assert!(Arc::ptr_eq(&in_hand, &again), "it was read a second time");
     }
 }

@@ -100,6 +100,9 @@ pub enum FreezeOutcome {
         /// What changed, in a few words.
         reason: String,
     },
+    /// A reader chose meanwhile what nobody had chosen: the plan holds, its
+    /// editions are to be decided again.
+    NewChoice,
 }
 
 /// Freezes an issue. Nothing is written unless the outcome is `Frozen`.
@@ -165,16 +168,14 @@ fn refusal(connection: &Connection, freeze: &Freeze) -> Result<Option<FreezeOutc
         .articles
         .iter()
         .find(|article| history.articles.contains_key(&article.id));
-    if choices::is_news(connection, &freeze.shares)? {
-        return outdated("readers have chosen something else meanwhile".to_owned());
-    }
-    match taken {
-        Some(article) => outdated(format!(
+    if let Some(article) = taken {
+        return outdated(format!(
             "an earlier issue of {digest} dealt with the article {}",
             article.id
-        )),
-        None => Ok(None),
+        ));
     }
+    let is_news = choices::is_news(connection, &freeze.shares)?;
+    Ok(is_news.then_some(FreezeOutcome::NewChoice))
 }
 
 fn exclusions_by_status(connection: &Connection) -> Result<BTreeMap<String, u64>, Fault> {

@@ -227,11 +227,13 @@ pub(super) fn editions(
     issue: IssueId,
 ) -> Result<Vec<EditionSummary>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT e.number, length(e.body),
-                (SELECT count(*) FROM deliveries d
-                  WHERE d.id BETWEEN i.first_delivery AND i.last_delivery
-                    AND d.edition = e.number)
-           FROM editions e JOIN issues i ON i.id = e.issue_id
+        "SELECT e.number, length(e.body), coalesce(r.readers, 0)
+           FROM editions e
+           LEFT JOIN (SELECT d.edition, count(*) AS readers
+                        FROM issues i JOIN deliveries d
+                          ON d.id BETWEEN i.first_delivery AND i.last_delivery
+                         AND d.issue_id = i.id
+                       WHERE i.id = ?1 GROUP BY d.edition) r ON r.edition = e.number
           WHERE e.issue_id = ?1 ORDER BY e.number",
     )?;
     let rows = select.query_map([issue], |row| {

@@ -29,10 +29,7 @@ pub(super) async fn run(
         .await
         .map_err(workspace::store_failure)?;
     if reader.is_none() {
-        return Err(Failure::new(
-            Exit::NoInput,
-            format!("{} is not on the list", address.expose()),
-        ));
+        return Err(super::nobody(address));
     }
     let words = choice.in_words();
     let is_new = store

@@ -99,7 +99,7 @@ fn settings(port: u16) -> MailSettings {
     }
 }
 
-fn frozen_issue() -> Freeze {
+pub(super) fn frozen_issue() -> Freeze {
     Freeze {
         digest: "weekly".parse().unwrap(),
         occasion: "2026-11-27T07:00".parse().unwrap(),

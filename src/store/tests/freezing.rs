@@ -346,12 +346,7 @@ async fn a_choice_made_after_the_plan_is_not_guessed_at() {
         .store
         .freeze(issue(1, "2026-11-27T07:00"), now())
         .await;
-    assert_eq!(
-        outcome.unwrap(),
-        FreezeOutcome::Outdated {
-            reason: "readers have chosen something else meanwhile".to_owned()
-        }
-    );
+    assert_eq!(outcome.unwrap(), FreezeOutcome::NewChoice);
     let story = world.store.why(&anna, None).await.unwrap();
     assert_eq!(story.subscriber.unwrap().choice, choice);
     assert_eq!(story.events.last().unwrap().what, "chose tags=soup");

@@ -1,6 +1,9 @@
 //! What readers choose, and the editions that it comes to.
 
+use std::time::Duration;
+
 use crate::mailbox::Mail;
+use crate::net::holds_within;
 use crate::press::Press;
 
 /// A press with readers who chose.
@@ -196,6 +199,16 @@ fn a_choice_of_what_is_not_there_is_refused_with_what_is() {
         .run(&["subscribers", "choose", "nobody@example.org", "everything"])
         .exits(66)
         .says("is not on the list");
+    press
+        .run(&[
+            "subscribers",
+            "add",
+            "food@example.org",
+            "--choice",
+            "tags=shade",
+        ])
+        .succeeds()
+        .says("`letterpress subscribers choose` changes what they get");
     assert_eq!(press.run(&["subscribers", "export"]).stdout, before);
 }
 
@@ -225,25 +238,125 @@ fn an_edition_can_be_looked_at_before_anybody_gets_it() {
         ])
         .exits(65)
         .says("readers with this choice get other digests only");
+    press
+        .run(&[
+            "render",
+            "weekly",
+            "--for",
+            "short@example.org",
+            "--out",
+            "short",
+        ])
+        .succeeds();
+    let mail = Mail::parse(&press.read_bytes("short/issue.eml"));
+    assert_eq!(carried(&mail), [TITLES[1], TITLES[2]]);
+    press
+        .run(&[
+            "render",
+            "weekly",
+            "--for",
+            "nobody@example.org",
+            "--out",
+            "none",
+        ])
+        .exits(66)
+        .says("nobody@example.org is not on the list");
+}
+
+/// Twelve choices, each of which comes to an edition of its own.
+fn twelve() -> Vec<String> {
+    let parts = ["", "sections=food", "sections=garden", "tags=shade"];
+    let extras = ["", "content=summary", "content=full"];
+    let pairs = extras.iter().flat_map(|e| parts.map(|p| (p, *e)));
+    pairs.map(|(p, e)| format!("{p};{e}")).collect()
+}
+
+/// So many readers of twelve editions.
+fn many(number: usize) -> Press {
+    let press = Press::new();
+    let choices = twelve();
+    let rows: String = (0..number)
+        .map(|n| format!("many{n}@example.net,{}\n", choices[n % choices.len()]))
+        .collect();
+    press.write("many.csv", &format!("email,choice\n{rows}"));
+    press.run(&["subscribers", "import", "many.csv"]).succeeds();
+    press
 }
 
 #[test]
-fn an_issue_is_rendered_once_for_each_edition_whatever_the_number_of_readers() {
-    let press = press();
-    let many: String = (0..3_000)
-        .map(|n| {
-            let choice = ["", "sections=food", "sections=garden", "tags=shade"][n % 4];
-            format!("many{n}@example.net,{choice}\n")
-        })
+fn a_hundred_thousand_readers_of_twelve_editions_cost_twelve_renderings() {
+    const READERS: usize = 100_000;
+    let press = many(READERS);
+    let mut sending = press.spawn(&["-v", "send", "weekly"]);
+    // Frozen is frozen: that nobody has it yet does not matter here.
+    sending.wait_for_stderr("rendered in ");
+    sending
+        .kill()
+        .says("for 100000 of 100000 on the list")
+        .says("issue weekly/1: 12 editions, ");
+    let told = press.run(&["--format", "json", "issues", "show", "weekly/1"]);
+    let editions = told.json()["editions"].as_array().unwrap().clone();
+    let readers: Vec<u64> = editions
+        .iter()
+        .map(|edition| edition["readers"].as_u64().unwrap())
         .collect();
-    press.write("many.csv", &format!("email,choice\n{many}"));
-    press.run(&["subscribers", "import", "many.csv"]).succeeds();
+    assert_eq!(readers.len(), 12);
+    assert_eq!(readers.iter().sum::<u64>(), READERS as u64);
+    assert!(
+        readers.iter().all(|readers| readers.abs_diff(8_333) <= 1),
+        "{readers:?}"
+    );
+    // A delivery is a row, not a letter: all of it is kept once per edition.
+    let kept: u64 = editions
+        .iter()
+        .map(|edition| edition["bytes"].as_u64().unwrap())
+        .sum();
+    let few = many(12);
+    few.run(&["send", "weekly"]).succeeds();
+    let told = few.run(&["--format", "json", "issues", "show", "weekly/1"]);
+    let of_few: u64 = told.json()["editions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edition| edition["bytes"].as_u64().unwrap())
+        .sum();
+    assert_eq!(kept, of_few);
+    press.run(&["store", "verify"]).succeeds();
+}
+
+#[test]
+fn a_choice_that_is_made_while_an_issue_is_rendered_holds_for_it() {
+    let press = press();
+    // The first copy of a picture waits for its folder, after the choices were
+    // read and before anything is frozen.
+    let (folder, trace) = (press.path("public/mail"), press.path("trace"));
+    let strace = [
+        "strace",
+        "-f",
+        "-P",
+        folder.to_str().unwrap(),
+        "-o",
+        trace.to_str().unwrap(),
+        "--trace=mkdir",
+        "--inject=mkdir:delay_enter=5s",
+    ];
+    let sending = press.spawn_under(&strace, &["-v", "send", "weekly"]);
+    assert!(holds_within(Duration::from_secs(30), || {
+        std::fs::read_to_string(&trace).is_ok_and(|trace| trace.contains("mkdir("))
+    }));
     press
-        .run(&["-v", "send", "weekly"])
+        .run(&[
+            "subscribers",
+            "choose",
+            "all@example.org",
+            "tags=shade; content=summary",
+        ])
+        .succeeds();
+    sending
+        .wait()
         .succeeds()
-        .says("for 3005 of 3006 on the list")
-        .says("issue weekly/1: 5 editions, ")
-        .says(", rendered in ");
-    let sent = press.ledger().sums_hold().count("sent");
-    assert_eq!(sent, 3_005);
+        .says("rendered, 2 times because of new choices, at last in ");
+    let mail = mail_to(&press, "all@example.org");
+    assert_eq!(carried(&mail), [TITLES[2]]);
+    assert_eq!(press.ledger().sums_hold().count("sent"), 5);
 }
