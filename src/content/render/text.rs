@@ -32,8 +32,32 @@ pub enum LinkStyle {
     Inline,
 }
 
+/// What a text says where HTML shows something, in the language of the article.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextWords {
+    /// Stands before the description of a picture, with its colon.
+    pub picture: String,
+    /// Stands before the number of a footnote.
+    pub note: String,
+}
+
+impl Default for TextWords {
+    /// In English.
+    fn default() -> Self {
+        Self {
+            picture: "Picture:".to_owned(),
+            note: "note".to_owned(),
+        }
+    }
+}
+
 /// The text of an article whose page is `page`.
-pub(in crate::content) fn of(html: &SafeHtml, page: &Url, style: LinkStyle) -> String {
+pub(in crate::content) fn of(
+    html: &SafeHtml,
+    page: &Url,
+    style: LinkStyle,
+    words: &TextWords,
+) -> String {
     let mut pieces = html::pieces(html.as_str()).into_iter();
     let root = children(&mut pieces, 0);
     let mut writer = Writer {
@@ -43,6 +67,7 @@ pub(in crate::content) fn of(html: &SafeHtml, page: &Url, style: LinkStyle) -> S
             note.into()
         },
         style,
+        words,
         links: Vec::new(),
     };
     let mut lines = writer.blocks(&root, COLUMNS);
@@ -136,14 +161,15 @@ fn is_block(name: &str) -> bool {
     )
 }
 
-struct Writer {
+struct Writer<'w> {
     /// What links to footnotes begin with.
     note_prefix: String,
     style: LinkStyle,
+    words: &'w TextWords,
     links: Vec<String>,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Lines of blocks and the running text between them, an empty line
     /// between any two.
     fn blocks(&mut self, nodes: &[Node], columns: usize) -> Vec<String> {
@@ -278,7 +304,9 @@ impl Writer {
                     .map(str::trim)
                     .filter(|alt| !alt.is_empty())
                 {
-                    out.push_str("[Picture: ");
+                    out.push('[');
+                    out.push_str(&self.words.picture);
+                    out.push(' ');
                     squeeze(alt, out);
                     out.push(']');
                 }
@@ -338,7 +366,7 @@ impl Writer {
             && !label.is_empty()
             && label.bytes().all(|b| b.is_ascii_digit())
         {
-            let note = format!("[note {label}]");
+            let note = format!("[{} {label}]", self.words.note);
             out.replace_range(start.., &note);
             return;
         }
@@ -577,13 +605,13 @@ mod tests {
     fn text(html: &str) -> String {
         let page = Url::parse("https://example.org/a/").unwrap();
         let html = SafeHtml::from_sanitiser(html.to_owned());
-        of(&html, &page, LinkStyle::Numbered)
+        of(&html, &page, LinkStyle::Numbered, &TextWords::default())
     }
 
     fn inline(html: &str) -> String {
         let page = Url::parse("https://example.org/a/").unwrap();
         let html = SafeHtml::from_sanitiser(html.to_owned());
-        of(&html, &page, LinkStyle::Inline)
+        of(&html, &page, LinkStyle::Inline, &TextWords::default())
     }
 
     #[test]
@@ -599,6 +627,22 @@ mod tests {
             found,
             "Beans & co\n==========\n\nOne two.\nThree\n\nWHY?\n\n- Cheap: yes\n  - in\n- b\n\n\
              9.  x\n\n10. y\n\n    z\n\n> q\n>\n> r\n\n    let a;\n\n      b\n\n* * *\n\n[Picture: A pot]\n\nCap\n"
+        );
+    }
+
+    #[test]
+    fn pictures_and_notes_are_named_in_the_words_of_the_article() {
+        let page = Url::parse("https://example.org/a/").unwrap();
+        let html = "<p><img src=\"https://example.org/p.png\" alt=\"Ein Topf\"> steht \
+                    da<sup><a href=\"https://example.org/a/#fn-2\">2</a></sup></p>";
+        let words = TextWords {
+            picture: "Bild:".to_owned(),
+            note: "Anmerkung".to_owned(),
+        };
+        let html = SafeHtml::from_sanitiser(html.to_owned());
+        assert_eq!(
+            of(&html, &page, LinkStyle::Numbered, &words),
+            "[Bild: Ein Topf] steht da[Anmerkung 2]\n"
         );
     }
 
