@@ -2,8 +2,6 @@
 //! that it says what the HTML says, raw HTML in an article included, and names
 //! every address that the HTML links to.
 
-use textwrap::WordSeparator;
-use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 use url::Url;
 
@@ -12,7 +10,10 @@ use crate::{
         html::{self, Kind, Piece},
         render::table::Table,
     },
-    domain::article::SafeHtml,
+    domain::{
+        article::SafeHtml,
+        wrap::{is_address, wrap},
+    },
 };
 
 /// Widest line, in columns of a terminal or a mail client.
@@ -523,79 +524,6 @@ fn capitals(line: &str) -> String {
         false => word.to_uppercase(),
     });
     words.collect::<Vec<_>>().join(" ")
-}
-
-fn is_address(word: &str) -> bool {
-    word.contains("://") || word.contains("mailto:") || word.contains('@')
-}
-
-/// Lines of running text, broken where the script allows it; an address is
-/// never broken, another word only if it is wider than a line.
-pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let text = text.trim();
-    if !text.is_empty() {
-        for part in text.split('\n') {
-            wrap_part(part.trim(), columns, &mut lines);
-        }
-    }
-    lines
-}
-
-fn wrap_part(text: &str, columns: usize, lines: &mut Vec<String>) {
-    let mut line = String::new();
-    let mut width = 0;
-    for piece in pieces(text) {
-        let word = piece.trim_end();
-        let wide = word.width();
-        if width > 0 && width + wide > columns {
-            lines.push(line.trim_end().to_owned());
-            (line, width) = (String::new(), 0);
-        }
-        if wide > columns && !is_address(word) {
-            for grapheme in word.graphemes(true) {
-                if width > 0 && width + grapheme.width() > columns {
-                    lines.push(std::mem::take(&mut line));
-                    width = 0;
-                }
-                line.push_str(grapheme);
-                width += grapheme.width();
-            }
-        } else {
-            line.push_str(word);
-            width += wide;
-        }
-        let gap = &piece[word.len()..];
-        line.push_str(gap);
-        width += gap.width();
-    }
-    lines.push(line.trim_end().to_owned());
-}
-
-/// What may stand on lines of its own, each with the space that follows
-/// (UAX 14), but addresses whole.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut ends = Vec::new();
-    let mut end = 0;
-    for word in WordSeparator::UnicodeBreakProperties.find_words(text) {
-        end += word.word.len() + word.whitespace.len();
-        ends.push(end);
-    }
-    ends.retain(|&end| {
-        let (before, after) = text.split_at(end);
-        if after.is_empty() || before.ends_with(char::is_whitespace) {
-            return true;
-        }
-        let start = before.rfind(' ').map_or(0, |at| at + 1);
-        let stop = after.find(' ').map_or(text.len(), |at| end + at);
-        !is_address(&text[start..stop])
-    });
-    let mut start = 0;
-    ends.into_iter().map(move |end| {
-        let piece = &text[start..end];
-        start = end;
-        piece
-    })
 }
 
 #[cfg(test)]
