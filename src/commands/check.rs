@@ -5,9 +5,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, editions,
     exit::{Exit, Failure},
-    freezing, illustrations, linting,
+    freezing::{self, Made},
+    illustrations, linting,
     talk::{Format, count},
     workspace::{self, Known},
 };
@@ -183,8 +184,8 @@ pub(super) struct Sources<'a> {
     pub(super) templates: &'a Templates,
 }
 
-/// What the lint says of the issue of a digest that would go out now; of one
-/// with made-up articles where nothing is new.
+/// What the lint says of the issue of a digest that would go out now, in all
+/// its editions; of one with made-up articles where nothing is new.
 pub(super) fn letter_problems(
     sources: &Sources<'_>,
     digest: &Digest,
@@ -208,15 +209,14 @@ pub(super) fn letter_problems(
     let signer = Signer::new(&known.install_key);
     // That keys are missing is told by itself.
     let keys = freezing::signing_keys(config).ok().flatten();
-    let keys = keys.as_ref();
-    match freezing::render(config, loaded, templates, digest, &plan, &signer, keys) {
-        Ok((letter, _)) => {
-            let mut found = freezing::linted(config, loaded, digest, &plan, &letter);
-            found.extend(freezing::shortened(&letter));
-            found
-        }
-        Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
-    }
+    let made = Made {
+        config,
+        loaded,
+        templates,
+        signer: &signer,
+        keys: keys.as_ref(),
+    };
+    editions::problems(&made, digest, &plan, &known.chosen)
 }
 
 /// Whether a finding is about the same line as a known one, or says the same
