@@ -20,3 +20,4 @@ pub mod schedule;
 pub mod subscriber;
 pub mod text;
 pub mod theme;
+pub mod wrap;
