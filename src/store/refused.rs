@@ -5,7 +5,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row, params};
 
 use crate::{
-    domain::delivery::{DeliveryId, Phase, State},
+    domain::{
+        consent::Evidence,
+        delivery::{DeliveryId, Phase, State},
+    },
     store::{
         codes::{self, End},
         error::Fault,
@@ -44,7 +47,8 @@ pub(super) fn suppress_unreachable(
             .query_row([delivery], |row| row.get(0))?;
         if is_unreachable(&latest(connection, subscriber)?) {
             let reason = SuppressionReason::Unreachable;
-            subscribers::suppress_known(connection, subscriber, reason, now)?;
+            let evidence = Evidence::of(reason.as_str());
+            subscribers::suppress_known(connection, subscriber, reason, &evidence, now)?;
             count += 1;
         }
     }
