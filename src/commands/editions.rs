@@ -143,7 +143,7 @@ pub fn problems(
     plan: &IssuePlan<'_>,
     chosen: &[Chosen],
 ) -> Vec<Problem> {
-    match Material::of(made.config, made.loaded, plan) {
+    match Material::of(made, plan) {
         Ok(material) => {
             let (_, tried) = tried(made, digest, plan, &material, chosen);
             told_once(&tried, |one| {

@@ -17,7 +17,7 @@ use crate::{
         self, Config,
         settings::{MailSettings, TextLinks},
     },
-    content::{LinkStyle, Loaded, Renderer},
+    content::{LinkStyle, Loaded, Renderer, TextWords},
     domain::{
         article::{Article, ArticleId, Body},
         digest::{Digest, Shown},
@@ -27,7 +27,7 @@ use crate::{
     },
     links::Signer,
     mail::{self, Inventory, IssueInput, LeadRule, Pictures, RenderError, Rendered, dkim::Keys},
-    templates::Templates,
+    templates::{Templates, Words},
 };
 
 /// The digests a command is about.
@@ -165,7 +165,6 @@ pub fn render(
     signer: &Signer,
     keys: Option<&Keys>,
 ) -> Result<(Rendered, Illustrations), Failure> {
-    let material = Material::of(config, loaded, plan)?;
     let made = Made {
         config,
         loaded,
@@ -173,6 +172,7 @@ pub fn render(
         signer,
         keys,
     };
+    let material = Material::of(&made, plan)?;
     let rendered = render_of(&made, digest, plan, &material)?;
     Ok((rendered, material.illustrations))
 }
@@ -205,8 +205,14 @@ impl<'a> Material<'a> {
     ///
     /// # Errors
     /// When an article is not what it was, or a picture cannot be copied.
-    pub fn of(config: &Config, loaded: &'a Loaded, plan: &IssuePlan<'a>) -> Result<Self, Failure> {
-        let articles = with_bodies(config, loaded, plan)?;
+    pub fn of(made: &Made<'a>, plan: &IssuePlan<'a>) -> Result<Self, Failure> {
+        let Made {
+            config,
+            loaded,
+            templates,
+            ..
+        } = *made;
+        let articles = with_bodies(config, loaded, templates, plan)?;
         let illustrations = Illustrations::of(config, loaded, &articles)?;
         Ok(Self {
             articles,
@@ -245,6 +251,13 @@ pub fn render_of(
     match material.illustrations.embedded(&rendered.html)? {
         Some(pictures) => render(&pictures),
         None => Ok(rendered),
+    }
+}
+
+fn text_words(words: Words<'_>) -> TextWords {
+    TextWords {
+        picture: words.say("picture-in-text", &[]),
+        note: words.say("note-in-text", &[]),
     }
 }
 
@@ -322,7 +335,7 @@ pub fn inventory(
     plan: &IssuePlan<'_>,
     signer: &Signer,
 ) -> Result<Inventory, Failure> {
-    let articles = with_bodies(config, loaded, plan)?;
+    let articles = with_bodies(config, loaded, templates, plan)?;
     let illustrations = Illustrations::of(config, loaded, &articles)?;
     let pictures = &illustrations.pictures;
     let input = issue_input(config, loaded, digest, plan, articles, pictures);
@@ -334,13 +347,21 @@ pub fn inventory(
 fn with_bodies<'a>(
     config: &Config,
     loaded: &'a Loaded,
+    templates: &Templates,
     plan: &IssuePlan<'a>,
 ) -> Result<Vec<(&'a Article, Arc<Body>)>, Failure> {
     let links = match without_password(config)?.text_links {
         TextLinks::Numbered => LinkStyle::Numbered,
         TextLinks::Inline => LinkStyle::Inline,
     };
-    let renderer = Renderer::new(Arc::clone(&loaded.site)).with_links(links);
+    let words = plan.articles.iter().map(|article| {
+        let language = article.language.as_ref();
+        let words = templates.words(language.unwrap_or(&config.publication.language));
+        (article.language.clone(), text_words(words))
+    });
+    let renderer = Renderer::new(Arc::clone(&loaded.site))
+        .with_links(links)
+        .with_words(words.collect());
     let bodies = renderer.render_all(plan.articles.iter().copied())?;
     let articles = plan.articles.iter();
     let articles = articles.filter_map(|a| Some((*a, Arc::clone(bodies.get(&a.id)?))));

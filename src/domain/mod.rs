@@ -21,3 +21,4 @@ pub mod schedule;
 pub mod subscriber;
 pub mod text;
 pub mod theme;
+pub mod wrap;

@@ -105,7 +105,7 @@ pub async fn freeze(
         signer: &signer,
         keys: keys.as_ref(),
     };
-    let material = Material::of(config, loaded, plan)?;
+    let material = Material::of(&made, plan)?;
     let mut freeze = planned(freezing, plan, (occasion, due, hold))?;
     for times in 1..=MOST_TIMES {
         let chosen = store.choices().await.map_err(workspace::store_failure)?;

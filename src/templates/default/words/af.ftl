@@ -49,6 +49,8 @@ why-issue = Jy ontvang hierdie brief omdat jy vir { $digest } van { $publication
 why-notice = Jy ontvang hierdie boodskap weens ’n intekening op { $digest } van { $publication }.
 sent-to = Dit is aan { $address } gestuur.
 our-readers = ons lesers
+picture-in-text = Prent:
+note-in-text = nota
 unsubscribe = Teken uit
 preferences = Kies wat jy kry
 

@@ -56,6 +56,8 @@ why-issue = تصلك هذه الرسالة لأنك طلبت { $digest } من { 
 why-notice = تصلك هذه الرسالة بسبب اشتراك في { $digest } من { $publication }.
 sent-to = أُرسلت إلى { $address }.
 our-readers = قرائنا
+picture-in-text = صورة:
+note-in-text = ملاحظة
 unsubscribe = إلغاء الاشتراك
 preferences = اختر ما يصلك
 

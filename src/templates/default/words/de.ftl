@@ -50,6 +50,8 @@ why-issue = Sie erhalten diesen Brief, weil Sie { $digest } von { $publication }
 why-notice = Sie erhalten diese Nachricht wegen eines Abonnements von { $digest } bei { $publication }.
 sent-to = Er ging an { $address }.
 our-readers = unsere Leserinnen und Leser
+picture-in-text = Bild:
+note-in-text = Anmerkung
 unsubscribe = Abbestellen
 preferences = Auswählen, was Sie erhalten
 

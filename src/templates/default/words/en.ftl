@@ -53,6 +53,8 @@ why-issue = You receive this letter because you asked for { $digest } from { $pu
 why-notice = You receive this message because of a subscription to { $digest } from { $publication }.
 sent-to = It was sent to { $address }.
 our-readers = our readers
+picture-in-text = Picture:
+note-in-text = note
 unsubscribe = Unsubscribe
 preferences = Choose what you get
 

@@ -54,6 +54,8 @@ why-issue = Vous recevez cette lettre parce que vous avez demandé { $digest } d
 why-notice = Vous recevez ce message en raison d’un abonnement à { $digest } de { $publication }.
 sent-to = Elle a été envoyée à { $address }.
 our-readers = nos lecteurs
+picture-in-text = Image :
+note-in-text = note
 unsubscribe = Se désabonner
 preferences = Choisir ce que vous recevez
 
