@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod issue;
 pub mod language;
 pub mod media_type;
+pub mod network;
 pub mod podcast;
 pub mod problem;
 pub mod publication;
