@@ -24,6 +24,7 @@ use crate::{
     pages,
     store::Store,
     templates::Templates,
+    web,
 };
 
 /// Load everything and report every problem; write and send nothing
@@ -72,6 +73,7 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
             &templates,
         ));
     }
+    problems.extend(web::check_templates(&config.publication, &templates));
     problems.extend(mail_problems(&config, &templates));
     problems.extend(picture_problems(context, &config, store.as_ref(), &loaded).await?);
     // 4. The keys, while there is time to mend them.

@@ -11,6 +11,7 @@ mod publishing;
 mod raw;
 mod relays;
 pub mod secret;
+mod serving;
 pub mod settings;
 mod theme;
 
@@ -22,11 +23,13 @@ use std::{
 use toml::de::DeTable;
 use url::Url;
 
-pub use self::{dkim::parse_selector, mailing::parse_domain, place::line_of};
+pub use self::{
+    dkim::parse_selector, mailing::parse_domain, place::line_of, serving::parse_listen,
+};
 use self::{
     findings::Findings,
     raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore, RawTheme},
-    settings::{Compression, Durability, MailSettings, StoreSettings},
+    settings::{Compression, Durability, MailSettings, ServeSettings, StoreSettings},
 };
 use crate::domain::{
     digest::Digest,
@@ -61,6 +64,8 @@ pub struct Config {
     pub digests: Vec<Digest>,
     /// `[mail]`; a publication without it has feeds only.
     pub mail: Option<MailSettings>,
+    /// `[serve]`.
+    pub serve: ServeSettings,
     /// `[store]`.
     pub store: StoreSettings,
     /// `subscribers.seed_file`: loaded into a ledger that has never had a subscriber.
@@ -146,12 +151,13 @@ impl Config {
         let compress = publishing::compressions(&raw.content, &mut findings);
         let feeds = feed_rules(&raw.feeds, &mut findings);
         let store = store(&raw.store, &root, &mut findings);
-        let mail = raw
-            .mail
-            .and_then(|mail| mailing::check(mail, &raw.bounces, &raw.serve, &root, &mut findings));
+        let serve = serving::check(&raw.serve, &mut findings);
+        let mail = raw.mail.and_then(|mail| {
+            mailing::check(mail, &raw.bounces, serve.as_ref(), &root, &mut findings)
+        });
         let digests = digests::check(raw.digest, zone, &mut findings);
-        let (Some(publication), Some(feeds), Some(store), false) =
-            (publication, feeds, store, findings.has_errors())
+        let (Some(publication), Some(feeds), Some(store), Some(serve), false) =
+            (publication, feeds, store, serve, findings.has_errors())
         else {
             return Err(ConfigError::Invalid(findings.problems()));
         };
@@ -165,6 +171,7 @@ impl Config {
             feeds,
             digests,
             mail,
+            serve,
             store,
             root,
         };

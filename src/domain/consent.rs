@@ -1,8 +1,6 @@
 //! What readers ask for themselves, and the proof that is kept of it.
 
-use std::collections::BTreeSet;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::domain::{
@@ -88,6 +86,18 @@ pub struct Evidence {
     pub network: Option<Network>,
 }
 
+impl From<&str> for Evidence {
+    fn from(source: &str) -> Self {
+        Self::of(source)
+    }
+}
+
+impl From<&String> for Evidence {
+    fn from(source: &String) -> Self {
+        Self::of(source.as_str())
+    }
+}
+
 impl Evidence {
     /// Evidence that is only a source.
     #[must_use]
@@ -132,34 +142,6 @@ pub struct SignUp {
     pub choice: Choice,
     /// The digest that the form was about.
     pub digest: Slug,
-}
-
-/// What a reader wants from now on: everything a page of preferences shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wish {
-    /// What to call them.
-    pub name: Option<String>,
-    /// What they get.
-    pub choice: Choice,
-    /// No issues before then.
-    pub paused_until: Option<DateTime<Utc>>,
-}
-
-/// What a reader leaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leaving {
-    /// One digest. Who leaves the last one they got leaves everything.
-    Digest {
-        /// This one.
-        name: Slug,
-        /// The others of the publication.
-        others: BTreeSet<Slug>,
-    },
-    /// Every digest.
-    Everything,
-    /// Every digest, and nobody may ever write again: not after an import, and
-    /// not after somebody types the address into a form.
-    ForGood,
 }
 
 /// A single mail that answers what one reader did.

@@ -69,10 +69,10 @@ pub(super) fn erase(
             erased.in_flight = in_flight(tx, *id)?;
             consent::record(tx, *id, Happening::Erased, "erased", evidence, now)?;
             strip(tx, *id)?;
-            tx.execute("UPDATE subscribers SET changed_at = ?2 WHERE id = ?1", [
-                *id,
-                now.timestamp(),
-            ])?;
+            tx.execute(
+                "UPDATE subscribers SET changed_at = ?2 WHERE id = ?1",
+                [*id, now.timestamp()],
+            )?;
             subscribers::insert_suppression(tx, hash, SuppressionReason::Erased, now)?;
         }
         if let Some(address) = &address {
@@ -84,6 +84,18 @@ pub(super) fn erase(
     })?;
     erased.is_wiped = session.wipe(trace.as_deref())?;
     Ok(erased)
+}
+
+/// Wipes the files if an erasure could not do it, or its process died; false
+/// when that has to wait once more.
+pub(super) fn finish(session: &mut Session) -> Result<bool, StoreError> {
+    let is_due = session.transact(TransactionBehavior::Deferred, |tx| {
+        Ok(tx.query_row("SELECT wipe_due FROM installation", [], |row| row.get(0))?)
+    })?;
+    match is_due {
+        true => session.wipe(None),
+        false => Ok(true),
+    }
 }
 
 fn in_flight(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {

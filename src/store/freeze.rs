@@ -21,6 +21,7 @@ use crate::{
         codes,
         digests::{self, SlotFate},
         error::Fault,
+        wishes,
     },
 };
 
@@ -120,12 +121,12 @@ pub(super) fn freeze(
     insert_content(connection, freeze, issue)?;
     choices::lay_out(connection, &freeze.shares)?;
     let queued = insert_deliveries(connection, issue, now)?;
-    let by_choice = exclusions_by_choice(connection, &freeze.shares, now)?;
-    let paused = paused(connection, now)?;
+    let by_choice = exclusions_by_choice(connection, &freeze.shares)?;
+    let paused = wishes::paused(connection, now)?;
     let suppressed = active - queued - paused - by_choice.values().sum::<u64>();
     exclusions.extend(by_choice);
     if paused > 0 {
-        exclusions.insert("paused".to_owned(), paused);
+        exclusions.insert(wishes::PAUSED.to_owned(), paused);
     }
     if suppressed > 0 {
         exclusions.insert("suppressed".to_owned(), suppressed);
@@ -198,7 +199,6 @@ fn exclusions_by_status(connection: &Connection) -> Result<BTreeMap<String, u64>
 fn exclusions_by_choice(
     connection: &Connection,
     shares: &[Share],
-    now: DateTime<Utc>,
 ) -> Result<BTreeMap<String, u64>, Fault> {
     if shares.iter().all(|share| share.edition.is_ok()) {
         return Ok(BTreeMap::new());
@@ -207,25 +207,11 @@ fn exclusions_by_choice(
         "SELECT c.reason, count(*)
            FROM subscribers s CROSS JOIN temp.shares c ON c.choice_id = coalesce(s.choice_id, 0)
           WHERE s.status = 0 AND c.edition IS NULL
-            AND (s.paused_until IS NULL OR s.paused_until <= ?1)
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
           GROUP BY c.reason",
     )?;
-    let rows = select.query_map([now.timestamp()], |row| {
-        Ok((row.get(0)?, codes::count(row, 1)?))
-    })?;
+    let rows = select.query_map([], |row| Ok((row.get(0)?, codes::count(row, 1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Active readers who want no issues for a while.
-fn paused(connection: &Connection, now: DateTime<Utc>) -> Result<u64, Fault> {
-    Ok(connection.query_row(
-        "SELECT count(*) FROM subscribers s
-          WHERE s.paused_until > ?1 AND s.status = 0
-            AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)",
-        [now.timestamp()],
-        |row| codes::count(row, 0),
-    )?)
 }
 
 fn active(connection: &Connection) -> Result<u64, Fault> {
@@ -293,8 +279,8 @@ fn insert_content(connection: &Connection, freeze: &Freeze, issue: IssueId) -> R
     Ok(())
 }
 
-/// One delivery per active reader who is not suppressed, does not pause and whose choice comes
-/// to an edition, made by the database itself in the order of the list.
+/// One delivery per active reader who is neither suppressed nor pausing and
+/// whose choice comes to an edition, made by the database itself in the order of the list.
 fn insert_deliveries(
     connection: &Connection,
     issue: IssueId,
@@ -310,7 +296,7 @@ fn insert_deliveries(
          SELECT ?1, s.id, 0, ?2, s.address, s.name, c.edition
            FROM subscribers s CROSS JOIN temp.shares c ON c.choice_id = coalesce(s.choice_id, 0)
           WHERE s.status = 0 AND c.edition IS NOT NULL
-            AND (s.paused_until IS NULL OR s.paused_until <= ?2)
+            AND coalesce(s.paused_until, 0) <= ?2
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
           ORDER BY s.id",
         params![issue, now.timestamp()],

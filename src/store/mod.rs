@@ -4,19 +4,23 @@
 //! A [`Store`] is a cheap handle to one thread that owns the database. Intents
 //! and outcomes share commits; everything else has a transaction of its own.
 
+mod asking;
 mod attempts;
 mod beside;
 mod choices;
 mod codes;
+mod consent;
 mod deliveries;
 mod departures;
 mod digests;
+mod erasing;
 mod error;
 mod freeze;
 mod guards;
 mod issues;
 mod lock;
 mod outputs;
+mod personal;
 mod pings;
 mod published;
 mod publishing;
@@ -26,11 +30,13 @@ mod reports;
 mod requests;
 mod runs;
 mod sending;
+mod signups;
 mod sqlite;
 mod subscribers;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod wishes;
 
 use std::{
     fmt,
@@ -51,7 +57,9 @@ pub use self::{
     beside::companion,
     choices::{ChoiceId, Chosen, Share},
     deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
+    departures::Departure,
     digests::SlotFate,
+    erasing::Erased,
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
     guards::Guarded,
@@ -60,12 +68,15 @@ pub use self::{
     },
     lock::{BuildLock, Held, LockError, RunLock},
     outputs::{Manifest, Output},
+    personal::{PersonalData, Waiting},
     pings::{News, Ping, PingFate, WaitingPings},
     relays::RelayMemory,
-    reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression},
+    reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression, Wording},
     runs::{Begun, Restored, Run},
+    signups::Confirmed,
     sqlite::backup::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
+    wishes::{Wisher, Wishes},
 };
 
 use self::{

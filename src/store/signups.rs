@@ -83,7 +83,7 @@ pub(super) fn sign_up(
             "UPDATE askings SET times = times + 1, last_at = ?2 WHERE address_hash = ?1",
         )?
         .execute(params![&mailbox[..], now.timestamp()])?;
-    want(connection, id, Answer::Confirm, &ask.digest, now)
+    want(connection, id, Answer::Confirm, ask.digest.as_str(), now)
 }
 
 /// Counts a request; whether the mailbox may be asked once more.
@@ -98,9 +98,11 @@ fn count_request(
          RETURNING times < ?2 AND (last_at IS NULL OR last_at <= ?3)",
     )?;
     let before = (now - ASK_EVERY).timestamp();
-    Ok(count.query_row(params![&mailbox[..], MOST_ASKINGS, before], |row| {
-        row.get(0)
-    })?)
+    Ok(
+        count.query_row(params![&mailbox[..], MOST_ASKINGS, before], |row| {
+            row.get(0)
+        })?,
+    )
 }
 
 /// Whether a reader's yes would change anything.
@@ -132,12 +134,13 @@ fn join(
 }
 
 /// Notes that a reader is to get a single mail; once, however often it is noted
-/// before that is made.
+/// before that is made. Whether the publication sends such mails is decided
+/// then. The digest is empty where the reader left all.
 pub(super) fn want(
     connection: &Connection,
     subscriber: i64,
     answer: Answer,
-    digest: &Slug,
+    digest: &str,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     connection
@@ -148,7 +151,7 @@ pub(super) fn want(
         .execute(params![
             subscriber,
             answer.as_str(),
-            digest.as_str(),
+            digest,
             now.timestamp()
         ])?;
     Ok(())
@@ -161,7 +164,10 @@ pub(super) fn forget_requests(
     address: &EmailAddress,
 ) -> Result<(), Fault> {
     let mailbox = folded(install_key, address);
-    connection.execute("DELETE FROM askings WHERE address_hash = ?1", [&mailbox[..]])?;
+    connection.execute(
+        "DELETE FROM askings WHERE address_hash = ?1",
+        [&mailbox[..]],
+    )?;
     Ok(())
 }
 
@@ -199,7 +205,9 @@ pub(super) fn asked_about(
         return Ok(None);
     };
     let waiting = waiting(connection, id)?;
-    Ok(waiting.filter(|ask| is_open(ask, now)).map(|ask| ask.digest))
+    Ok(waiting
+        .filter(|ask| is_open(ask, now))
+        .map(|ask| ask.digest))
 }
 
 fn is_open(ask: &Waiting, now: DateTime<Utc>) -> bool {
@@ -212,7 +220,6 @@ pub(super) fn confirm(
     connection: &Connection,
     install_key: &[u8; 32],
     reader: SubscriberId,
-    then: &[Answer],
     evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<Option<Confirmed>, Fault> {
@@ -244,13 +251,16 @@ pub(super) fn confirm(
             now.timestamp()
         ])?;
     // The yes came from the mailbox: it takes mail, and its owner wants it.
-    connection.execute("DELETE FROM suppressions WHERE address_hash = ?1", [&hash[..]])?;
+    connection.execute(
+        "DELETE FROM suppressions WHERE address_hash = ?1",
+        [&hash[..]],
+    )?;
     forget_requests(connection, install_key, &reader.address)?;
     subscribers::forget_wishes(connection, id)?;
     let what = format!("confirmed {}; gets {}", ask.digest, choice.in_words());
     consent::record(connection, id, Happening::Confirmed, &what, evidence, now)?;
-    for answer in then {
-        want(connection, id, *answer, &ask.digest, now)?;
+    for answer in [Answer::Welcome, Answer::Latest] {
+        want(connection, id, answer, ask.digest.as_str(), now)?;
     }
     let found = subscribers::find_who(connection, &who)?;
     Ok(found.map(|(_, reader)| Confirmed {

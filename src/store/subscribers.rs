@@ -115,7 +115,10 @@ pub(super) struct Known {
     pub(super) status: Status,
 }
 
-pub(super) fn known(connection: &Connection, address: &EmailAddress) -> Result<Option<Known>, Fault> {
+pub(super) fn known(
+    connection: &Connection,
+    address: &EmailAddress,
+) -> Result<Option<Known>, Fault> {
     let mut select =
         connection.prepare_cached("SELECT id, status FROM subscribers WHERE address_key = ?1")?;
     let found = select.query_row([address.key()], |row| {
@@ -286,12 +289,23 @@ pub(super) fn cancel_open(connection: &Connection, subscriber: i64) -> Result<u6
     Ok(cancelled as u64)
 }
 
+/// Cancels what is queued for a reader who stays; what is under way is not tried
+/// again.
+pub(super) fn withdraw(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET is_unwanted = 1 WHERE subscriber_id = ?1 AND state IN (2, 4)",
+        )?
+        .execute([subscriber])?;
+    cancel_open(connection, subscriber)
+}
+
 /// Sets what a reader gets from the next issue on.
 pub(super) fn choose(
     connection: &Connection,
     address: &EmailAddress,
     choice: &Choice,
-    source: &str,
+    evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     let Some(known) = known(connection, address)? else {
@@ -300,9 +314,8 @@ pub(super) fn choose(
     let is_new = choices::choose(connection, known.id, choice)?;
     if is_new {
         let what = format!("chose {}", choice.in_words());
-        let evidence = Evidence::of(source);
         let happening = Happening::Chose;
-        consent::record(connection, known.id, happening, &what, &evidence, now)?;
+        consent::record(connection, known.id, happening, &what, evidence, now)?;
     }
     Ok(is_new)
 }
@@ -311,7 +324,7 @@ pub(super) fn choose(
 pub(super) fn unsubscribe(
     connection: &Connection,
     address: &EmailAddress,
-    source: &str,
+    evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<UnsubscribeOutcome, Fault> {
     let Some(known) = known(connection, address)? else {
@@ -321,10 +334,9 @@ pub(super) fn unsubscribe(
             is_noted: false,
         });
     };
-    let evidence = Evidence::of(source);
     Ok(UnsubscribeOutcome {
         was: Some(known.status),
-        cancelled_deliveries: leave(connection, &known, &evidence, now)?,
+        cancelled_deliveries: leave(connection, &known, evidence, now)?,
         is_noted: false,
     })
 }
@@ -354,25 +366,6 @@ pub(super) fn forget_wishes(connection: &Connection, subscriber: i64) -> Result<
     connection
         .prepare_cached("DELETE FROM answers WHERE subscriber_id = ?1")?
         .execute([subscriber])?;
-    Ok(())
-}
-
-/// Takes a reader off the list who left at `at`, while the database was busy.
-/// Whoever came back after that stays.
-pub(super) fn leave_as_noted(
-    connection: &Connection,
-    address: &EmailAddress,
-    source: &str,
-    at: DateTime<Utc>,
-) -> Result<(), Fault> {
-    let came_back = connection
-        .prepare_cached(
-            "SELECT 1 FROM subscribers WHERE address_key = ?1 AND status < 3 AND changed_at > ?2",
-        )?
-        .exists(params![address.key(), at.timestamp()])?;
-    if !came_back {
-        unsubscribe(connection, address, source, at)?;
-    }
     Ok(())
 }
 

@@ -80,6 +80,19 @@ const WORDS: &[(&str, &[&str])] = &[
     ("newer", &[]),
     ("older", &[]),
     ("updated", &["date"]),
+    ("page-leave-heading", &[]),
+    ("page-leave-text", &[]),
+    ("page-leave-legend", &[]),
+    ("page-leave-digest", &[]),
+    ("page-leave-all", &["publication"]),
+    ("page-leave-never", &[]),
+    ("page-left-heading", &[]),
+    ("page-left-text", &[]),
+    ("page-left-under-way", &[]),
+    ("page-busy-heading", &[]),
+    ("page-busy-text", &[]),
+    ("page-dead-link-heading", &[]),
+    ("page-dead-link-text", &[]),
 ];
 
 /// Of what is put into words, these are numbers.

@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 9] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
@@ -21,7 +21,8 @@ const SCRIPTS: [&str; 9] = [
     include_str!("../migrations/0006_crash_loop.sql"),
     include_str!("../migrations/0007_editions.sql"),
     include_str!("../migrations/0008_chosen.sql"),
-    include_str!("../migrations/0009_consent.sql"),
+    include_str!("../migrations/0009_serve.sql"),
+    include_str!("../migrations/0010_consent.sql"),
 ];
 
 /// Version this program works with.

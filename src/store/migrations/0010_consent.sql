@@ -1,5 +1,5 @@
--- Who agreed to what, and how we know; who asked to join; who pauses; single
--- mails that wait to be made.
+-- Who agreed to what, and how we know; who asked to join; single mails that wait
+-- to be made.
 
 -- The words that readers agreed to, each version once.
 CREATE TABLE wordings (
@@ -14,6 +14,8 @@ ALTER TABLE events ADD COLUMN wording_id INTEGER REFERENCES wordings;
 ALTER TABLE events ADD COLUMN network TEXT;
 UPDATE events SET kind = CASE
     WHEN what LIKE 'chose %'    THEN 'chose'
+    WHEN what LIKE '%pause%'    THEN 'paused'
+    WHEN what = 'changed the name' THEN 'renamed'
     WHEN what = 'bounced'       THEN 'bounced'
     WHEN what = 'unsubscribed'  THEN CASE source WHEN 'request' THEN 'suppressed' ELSE 'left' END
     WHEN what = 'complained'    THEN 'complained'
@@ -32,8 +34,6 @@ BEGIN
     SELECT RAISE(ABORT, 'the record of consent only grows');
 END;
 
--- No issues before then.
-ALTER TABLE subscribers ADD COLUMN paused_until INTEGER;
 CREATE INDEX subscribers_paused ON subscribers (paused_until) WHERE paused_until IS NOT NULL;
 
 -- Its reader does not want it any more, although it may be on its way: it is
