@@ -31,7 +31,6 @@ pub(super) fn check(
     root: &Path,
     findings: &mut Findings<'_>,
 ) -> Option<MailSettings> {
-    later_features(bounces, findings);
     let from = findings
         .required(raw.from.as_ref(), "mail.from")
         .and_then(|_| sender(raw.from.as_ref()?, findings));
@@ -88,17 +87,6 @@ pub(super) fn check(
         public_url: public_url?,
         from,
     })
-}
-
-/// Settings of the contract that this version does not act on yet.
-fn later_features(bounces: &RawBounces, findings: &mut Findings<'_>) {
-    if let Some(source) = &bounces.source {
-        findings.warning(
-            source.span().start,
-            "this version does not read bounces",
-            "leave `bounces.source` out for now",
-        );
-    }
 }
 
 /// `Name <address>` or a bare address.

@@ -1,6 +1,7 @@
 //! `letterpress.toml` as typed settings: every problem at once, each with its
 //! line; unknown keys are refused.
 
+mod bounces;
 mod digests;
 mod dkim;
 mod findings;
@@ -22,11 +23,13 @@ use std::{
 use toml::de::DeTable;
 use url::Url;
 
-pub use self::{dkim::parse_selector, mailing::parse_domain, place::line_of};
+pub use self::{
+    bounces::parse_source, dkim::parse_selector, mailing::parse_domain, place::line_of,
+};
 use self::{
     findings::Findings,
     raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore, RawTheme},
-    settings::{Compression, Durability, MailSettings, StoreSettings},
+    settings::{BounceSource, Compression, Durability, MailSettings, StoreSettings},
 };
 use crate::domain::{
     digest::Digest,
@@ -61,6 +64,9 @@ pub struct Config {
     pub digests: Vec<Digest>,
     /// `[mail]`; a publication without it has feeds only.
     pub mail: Option<MailSettings>,
+    /// `bounces.source`: where bounces, complaints and readers who leave by mail
+    /// come in.
+    pub bounces: Option<BounceSource>,
     /// `[store]`.
     pub store: StoreSettings,
     /// `subscribers.seed_file`: loaded into a ledger that has never had a subscriber.
@@ -146,6 +152,7 @@ impl Config {
         let compress = publishing::compressions(&raw.content, &mut findings);
         let feeds = feed_rules(&raw.feeds, &mut findings);
         let store = store(&raw.store, &root, &mut findings);
+        let bounces = bounces::check(&raw.bounces, &root, &mut findings);
         let mail = raw
             .mail
             .and_then(|mail| mailing::check(mail, &raw.bounces, &raw.serve, &root, &mut findings));
@@ -165,6 +172,7 @@ impl Config {
             feeds,
             digests,
             mail,
+            bounces,
             store,
             root,
         };

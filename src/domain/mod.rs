@@ -16,6 +16,7 @@ pub mod media_type;
 pub mod podcast;
 pub mod problem;
 pub mod publication;
+pub mod report;
 pub mod schedule;
 pub mod subscriber;
 pub mod text;

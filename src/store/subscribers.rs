@@ -195,7 +195,7 @@ fn insert(
 }
 
 /// Appends to what is known of a reader's history.
-fn record(
+pub(super) fn record(
     connection: &Connection,
     subscriber: i64,
     what: &str,
@@ -211,7 +211,7 @@ fn record(
 }
 
 /// Moves a reader toward less mail; returns how many deliveries that cancels.
-fn set_status(
+pub(super) fn set_status(
     connection: &Connection,
     subscriber: i64,
     status: Status,

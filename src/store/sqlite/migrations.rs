@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 7] = [
+const SCRIPTS: [&str; 8] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
@@ -20,6 +20,7 @@ const SCRIPTS: [&str; 7] = [
     include_str!("../migrations/0005_relays.sql"),
     include_str!("../migrations/0006_crash_loop.sql"),
     include_str!("../migrations/0007_editions.sql"),
+    include_str!("../migrations/0008_inbound.sql"),
 ];
 
 /// Version this program works with.
