@@ -8,7 +8,7 @@ use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 use crate::commands::{
     Clock, Context, add, bounces, build, check, dkim,
     exit::{Exit, Failure},
-    init, issues, plan, preview, render, run, send, shell, status, store, subscribers,
+    init, issues, plan, preview, render, run, send, serve, shell, status, store, subscribers,
     talk::{Format, Talk, Volume},
     uncertain, why,
 };
@@ -68,6 +68,7 @@ enum Command {
     Render(render::Render),
     Send(send::Send),
     Run(run::Run),
+    Serve(serve::Serve),
     Issues(issues::Issues),
     Status(status::Status),
     Why(why::Why),
@@ -118,6 +119,7 @@ impl Cli {
             Command::Render(args) => render::run(context, args).await,
             Command::Send(args) => send::run(context, args).await,
             Command::Run(args) => run::run(context, args).await,
+            Command::Serve(args) => serve::run(context, args).await,
             Command::Issues(args) => issues::run(context, args).await,
             Command::Status(args) => status::run(context, args).await,
             Command::Why(args) => why::run(context, args).await,

@@ -5,9 +5,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, editions,
     exit::{Exit, Failure},
-    freezing, illustrations, linting,
+    freezing::{self, Made},
+    illustrations, linting,
     talk::{Format, count},
     workspace::{self, Known},
 };
@@ -23,6 +24,7 @@ use crate::{
     pages,
     store::Store,
     templates::Templates,
+    web,
 };
 
 /// Load everything and report every problem; write and send nothing
@@ -71,6 +73,7 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
             &templates,
         ));
     }
+    problems.extend(web::check_templates(&config.publication, &templates));
     problems.extend(mail_problems(&config, &templates));
     problems.extend(picture_problems(context, &config, store.as_ref(), &loaded).await?);
     // 4. The keys, while there is time to mend them.
@@ -183,8 +186,8 @@ pub(super) struct Sources<'a> {
     pub(super) templates: &'a Templates,
 }
 
-/// What the lint says of the issue of a digest that would go out now; of one
-/// with made-up articles where nothing is new.
+/// What the lint says of the issue of a digest that would go out now, in all
+/// its editions; of one with made-up articles where nothing is new.
 pub(super) fn letter_problems(
     sources: &Sources<'_>,
     digest: &Digest,
@@ -208,15 +211,14 @@ pub(super) fn letter_problems(
     let signer = Signer::new(&known.install_key);
     // That keys are missing is told by itself.
     let keys = freezing::signing_keys(config).ok().flatten();
-    let keys = keys.as_ref();
-    match freezing::render(config, loaded, templates, digest, &plan, &signer, keys) {
-        Ok((letter, _)) => {
-            let mut found = freezing::linted(config, loaded, digest, &plan, &letter);
-            found.extend(freezing::shortened(&letter));
-            found
-        }
-        Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
-    }
+    let made = Made {
+        config,
+        loaded,
+        templates,
+        signer: &signer,
+        keys: keys.as_ref(),
+    };
+    editions::problems(&made, digest, &plan, &known.chosen)
 }
 
 /// Whether a finding is about the same line as a known one, or says the same

@@ -12,13 +12,15 @@ use super::{
     exit::Failure,
     freezing::{self, Made, Material},
     linting,
+    talk::count,
+    workspace,
 };
 use crate::{
     config::Config,
     content::Loaded,
     domain::{
         choice::{Choice, Languages, Variant, Variants},
-        digest::Digest,
+        digest::{Digest, Shown},
         issue::IssuePlan,
         language::primary,
         problem::Problem,
@@ -97,6 +99,7 @@ pub fn narrowed<'a>(
         passed_over: Vec::new(),
         considered: Vec::new(),
         cutoff: plan.cutoff,
+        is_whole: variant.is_whole(plan.articles.len()),
     };
     (digest, plan)
 }
@@ -113,6 +116,62 @@ pub fn render(
     chosen: &[Chosen],
 ) -> Result<Editions, Failure> {
     let started = Instant::now();
+    let (found, tried) = tried(made, digest, plan, material, chosen);
+    let findings = told_once(&tried, |one| one.findings.iter().collect());
+    let shortened = told_once(&tried, |one| one.shortened.iter().collect());
+    let letters = tried.into_iter().map(|one| match (one.letter, one.label) {
+        (Err(failure), Some(label)) => Err(failure.within(format!("{label} cannot be made"))),
+        (letter, _) => letter,
+    });
+    let letters: Vec<Rendered> = letters.collect::<Result<_, _>>()?;
+    linting::refuse(&format!("{}/{}", digest.name, plan.number), &findings)?;
+    let pictures = material.illustrations.warnings.iter().cloned();
+    Ok(Editions {
+        warnings: pictures.chain(shortened).collect(),
+        shares: shares(chosen, &found),
+        letters,
+        took: started.elapsed(),
+    })
+}
+
+/// What is wrong with an issue in any of its editions, each thing once: what
+/// cannot be rendered, what the lint finds, and what there is no room for.
+#[must_use]
+pub fn problems(
+    made: &Made<'_>,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    chosen: &[Chosen],
+) -> Vec<Problem> {
+    match Material::of(made, plan) {
+        Ok(material) => {
+            let (_, tried) = tried(made, digest, plan, &material, chosen);
+            told_once(&tried, |one| {
+                one.findings.iter().chain(&one.shortened).collect()
+            })
+        }
+        Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
+    }
+}
+
+/// One variant of an issue, rendered if it can be.
+struct Tried {
+    /// What people call it; the whole issue needs no name.
+    label: Option<String>,
+    letter: Result<Rendered, Failure>,
+    /// What the lint says, or what keeps it from being made.
+    findings: Vec<Problem>,
+    /// What there is no room for.
+    shortened: Option<Problem>,
+}
+
+fn tried(
+    made: &Made<'_>,
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    material: &Material<'_>,
+    chosen: &[Chosen],
+) -> (Variants, Vec<Tried>) {
     let Made {
         config,
         loaded,
@@ -121,26 +180,61 @@ pub fn render(
     } = *made;
     let choices = chosen.iter().map(|chosen| &chosen.choice);
     let found = variants(config, loaded, templates, digest, plan, choices);
-    let letters: Vec<Rendered> = found
-        .variants
-        .par_iter()
-        .map(|variant| {
-            let (digest, plan) = narrowed(digest, plan, variant);
-            let letter = freezing::render_of(made, &digest, &plan, material)?;
-            let problems = freezing::linted(config, loaded, &digest, &plan, &letter);
-            linting::refuse(&format!("{}/{}", digest.name, plan.number), &problems)?;
-            Ok(letter)
-        })
-        .collect::<Result<_, Failure>>()?;
-    let shortened = letters.iter().filter_map(freezing::shortened);
-    let warnings = material.illustrations.warnings.iter().cloned();
-    let warnings = warnings.chain(shortened);
-    Ok(Editions {
-        warnings: warnings.collect::<BTreeSet<_>>().into_iter().collect(),
-        shares: shares(chosen, &found),
-        letters,
-        took: started.elapsed(),
-    })
+    let total = plan.articles.len();
+    let numbered = found.variants.par_iter().enumerate();
+    let tried = numbered.map(|(at, variant)| {
+        let (digest, plan) = narrowed(digest, plan, variant);
+        let letter = freezing::render_of(made, &digest, &plan, material);
+        let findings = match &letter {
+            Ok(letter) => freezing::linted(config, loaded, &digest, &plan, letter),
+            Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
+        };
+        Tried {
+            label: (at > 0).then(|| label(at + 1, variant, total)),
+            shortened: letter.as_ref().ok().and_then(freezing::shortened),
+            letter,
+            findings,
+        }
+    });
+    let tried = tried.collect();
+    (found, tried)
+}
+
+/// `edition 2 (1 of 6 articles, full)`: the number that `plan` gives it, and
+/// what its readers chose.
+fn label(number: usize, variant: &Variant, total: usize) -> String {
+    let mut label = format!(
+        "edition {number} ({} of {}",
+        variant.articles.len(),
+        count(total, "article")
+    );
+    let content = variant.content.map(Shown::as_str);
+    for extra in [variant.language.as_deref(), content].into_iter().flatten() {
+        label.push_str(", ");
+        label.push_str(extra);
+    }
+    label.push(')');
+    label
+}
+
+/// Every problem of those that `which` picks once, with the name of the first
+/// edition that has it.
+fn told_once(tried: &[Tried], which: impl Fn(&Tried) -> Vec<&Problem>) -> Vec<Problem> {
+    let mut known = BTreeSet::new();
+    let mut told = Vec::new();
+    for one in tried {
+        for problem in which(one) {
+            if !known.insert(problem) {
+                continue;
+            }
+            let mut problem = problem.clone();
+            if let Some(label) = &one.label {
+                problem.what = format!("{label}: {}", problem.what);
+            }
+            told.push(problem);
+        }
+    }
+    told
 }
 
 fn shares(chosen: &[Chosen], found: &Variants) -> Vec<Share> {

@@ -1,43 +1,34 @@
 //! From a digest to a frozen issue: what `run`, `send`, `plan` and `render`
-//! share. Planned, rendered, and written into the ledger in one transaction.
+//! share. The letter is made here; what writes it into the ledger is below.
 
-use std::{sync::Arc, time::Duration};
+mod frozen;
 
-use chrono::TimeDelta;
-use serde::Serialize;
+use std::sync::Arc;
 
+pub use self::frozen::{Freezing, FrozenIssue, freeze, tell_frozen, tell_size};
 use super::{
-    Context,
-    editions::{self, Editions},
     exit::{Exit, Failure},
     illustrations::Illustrations,
     linting::Linting,
     talk::count,
-    workspace,
 };
 use crate::{
     config::{
         self, Config,
         settings::{MailSettings, TextLinks},
     },
-    content::{LinkStyle, Loaded, Renderer},
+    content::{LinkStyle, Loaded, Renderer, TextWords},
     domain::{
         article::{Article, ArticleId, Body},
         digest::{Digest, Shown},
-        issue::{IssuePlan, Occasion},
+        issue::IssuePlan,
         problem::Problem,
-        schedule::Due,
         text::cut,
     },
     links::Signer,
-    mail::{self, Inventory, IssueInput, Pictures, RenderError, Rendered, dkim::Keys},
-    store::{Freeze, FreezeOutcome, Frozen, FrozenArticle, Store},
-    templates::Templates,
+    mail::{self, Inventory, IssueInput, LeadRule, Pictures, RenderError, Rendered, dkim::Keys},
+    templates::{Templates, Words},
 };
-
-/// From so many bytes of a message on people are told: of a limit of 10 MB,
-/// which many mailboxes have, half.
-const LARGE_MESSAGE: usize = 5_000_000;
 
 /// The digests a command is about.
 ///
@@ -146,6 +137,10 @@ fn issue_input<'a>(
         number: plan.number,
         articles,
         shown: Vec::new(),
+        lead: match plan.is_whole {
+            true => LeadRule::Kept,
+            false => LeadRule::LastToGo,
+        },
         has_page: config.content.pages,
         pictures,
         date: plan
@@ -170,7 +165,6 @@ pub fn render(
     signer: &Signer,
     keys: Option<&Keys>,
 ) -> Result<(Rendered, Illustrations), Failure> {
-    let material = Material::of(config, loaded, plan)?;
     let made = Made {
         config,
         loaded,
@@ -178,8 +172,24 @@ pub fn render(
         signer,
         keys,
     };
+    let material = Material::of(&made, plan)?;
     let rendered = render_of(&made, digest, plan, &material)?;
     Ok((rendered, material.illustrations))
+}
+
+/// What editions are made with.
+#[derive(Clone, Copy)]
+pub struct Made<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The articles.
+    pub loaded: &'a Loaded,
+    /// The templates.
+    pub templates: &'a Templates,
+    /// Signs links.
+    pub signer: &'a Signer,
+    /// Signs messages, where they are signed.
+    pub keys: Option<&'a Keys>,
 }
 
 /// The articles of an issue in full, and their pictures: read once, however
@@ -195,8 +205,14 @@ impl<'a> Material<'a> {
     ///
     /// # Errors
     /// When an article is not what it was, or a picture cannot be copied.
-    pub fn of(config: &Config, loaded: &'a Loaded, plan: &IssuePlan<'a>) -> Result<Self, Failure> {
-        let articles = with_bodies(config, loaded, plan)?;
+    pub fn of(made: &Made<'a>, plan: &IssuePlan<'a>) -> Result<Self, Failure> {
+        let Made {
+            config,
+            loaded,
+            templates,
+            ..
+        } = *made;
+        let articles = with_bodies(config, loaded, templates, plan)?;
         let illustrations = Illustrations::of(config, loaded, &articles)?;
         Ok(Self {
             articles,
@@ -228,13 +244,20 @@ pub fn render_of(
         let articles = articles.clone();
         let input = issue_input(made.config, made.loaded, digest, plan, articles, pictures);
         mail::render(&input, made.templates, settings, made.signer, made.keys)
-            .map_err(|error| Failure::of(exit_of(&error), &error))
+            .map_err(|error| failure(&error))
     };
     let rendered = render(&material.illustrations.pictures)?;
     // Only a letter that is made tells which pictures have to travel in it.
     match material.illustrations.embedded(&rendered.html)? {
         Some(pictures) => render(&pictures),
         None => Ok(rendered),
+    }
+}
+
+fn text_words(words: Words<'_>) -> TextWords {
+    TextWords {
+        picture: words.say("picture-in-text", &[]),
+        note: words.say("note-in-text", &[]),
     }
 }
 
@@ -283,6 +306,14 @@ pub fn shortened(rendered: &Rendered) -> Option<Problem> {
     ))
 }
 
+fn failure(error: &RenderError) -> Failure {
+    let failure = Failure::of(exit_of(error), error);
+    match error {
+        RenderError::Template(_) => failure.hint("docs/templates.md lists what a template can use"),
+        _ => failure,
+    }
+}
+
 /// What a failed rendering means for the exit code.
 #[must_use]
 pub fn exit_of(error: &RenderError) -> Exit {
@@ -304,7 +335,7 @@ pub fn inventory(
     plan: &IssuePlan<'_>,
     signer: &Signer,
 ) -> Result<Inventory, Failure> {
-    let articles = with_bodies(config, loaded, plan)?;
+    let articles = with_bodies(config, loaded, templates, plan)?;
     let illustrations = Illustrations::of(config, loaded, &articles)?;
     let pictures = &illustrations.pictures;
     let input = issue_input(config, loaded, digest, plan, articles, pictures);
@@ -316,249 +347,23 @@ pub fn inventory(
 fn with_bodies<'a>(
     config: &Config,
     loaded: &'a Loaded,
+    templates: &Templates,
     plan: &IssuePlan<'a>,
 ) -> Result<Vec<(&'a Article, Arc<Body>)>, Failure> {
     let links = match without_password(config)?.text_links {
         TextLinks::Numbered => LinkStyle::Numbered,
         TextLinks::Inline => LinkStyle::Inline,
     };
-    let renderer = Renderer::new(Arc::clone(&loaded.site)).with_links(links);
+    let words = plan.articles.iter().map(|article| {
+        let language = article.language.as_ref();
+        let words = templates.words(language.unwrap_or(&config.publication.language));
+        (article.language.clone(), text_words(words))
+    });
+    let renderer = Renderer::new(Arc::clone(&loaded.site))
+        .with_links(links)
+        .with_words(words.collect());
     let bodies = renderer.render_all(plan.articles.iter().copied())?;
     let articles = plan.articles.iter();
     let articles = articles.filter_map(|a| Some((*a, Arc::clone(bodies.get(&a.id)?))));
     Ok(articles.collect())
-}
-
-/// An issue that was frozen just now.
-#[derive(Debug, Serialize)]
-pub struct FrozenIssue {
-    /// `digest/number`.
-    pub issue: String,
-    /// The subject line.
-    pub subject: String,
-    /// How many articles it carries.
-    pub articles: usize,
-    /// How many editions its readers' choices come to, and the whole issue.
-    pub editions: usize,
-    /// Bytes that the ledger keeps of them.
-    pub edition_bytes: usize,
-    /// How long rendering them took.
-    #[serde(skip)]
-    pub rendering: Duration,
-    /// How often they were rendered: again whenever somebody made a new choice
-    /// meanwhile.
-    #[serde(skip)]
-    pub times: u32,
-    /// Bytes of the largest message, but for what differs by reader.
-    pub message_bytes: usize,
-    /// What is not as the author meant it.
-    #[serde(skip)]
-    pub warnings: Vec<Problem>,
-    /// The ledger's numbers.
-    #[serde(flatten)]
-    pub frozen: Frozen,
-}
-
-/// What editions are made with.
-#[derive(Clone, Copy)]
-pub struct Made<'a> {
-    /// The settings.
-    pub config: &'a Config,
-    /// The articles.
-    pub loaded: &'a Loaded,
-    /// The templates.
-    pub templates: &'a Templates,
-    /// Signs links.
-    pub signer: &'a Signer,
-    /// Signs messages, where they are signed.
-    pub keys: Option<&'a Keys>,
-}
-
-/// What freezing an issue needs.
-pub struct Freezing<'a> {
-    /// The settings.
-    pub config: &'a Config,
-    /// The ledger.
-    pub store: &'a Store,
-    /// The articles.
-    pub loaded: &'a Loaded,
-    /// The templates.
-    pub templates: &'a Templates,
-    /// Which digest.
-    pub digest: &'a Digest,
-}
-
-/// An issue is rendered at most so many times because of choices that come in
-/// meanwhile; they would have to come in faster than it can be rendered.
-const MOST_TIMES: u32 = 10;
-
-/// Renders a planned issue and freezes it for `occasion` in one transaction;
-/// paused when there is a reason to `hold` it. `None` when another run froze
-/// this occasion first.
-///
-/// # Errors
-/// When it cannot be rendered or written, or the lint finds an error in it.
-pub async fn freeze(
-    freezing: &Freezing<'_>,
-    plan: &IssuePlan<'_>,
-    occasion: Occasion,
-    due: Due,
-    hold: Option<String>,
-) -> Result<Option<FrozenIssue>, Failure> {
-    let Freezing {
-        config,
-        store,
-        loaded,
-        templates,
-        digest,
-    } = *freezing;
-    let (signer, keys) = (Signer::new(store.install_key()), signing_keys(config)?);
-    let made = Made {
-        config,
-        loaded,
-        templates,
-        signer: &signer,
-        keys: keys.as_ref(),
-    };
-    let material = Material::of(config, loaded, plan)?;
-    let mut freeze = planned(freezing, plan, (occasion, due, hold))?;
-    for times in 1..=MOST_TIMES {
-        let chosen = store.choices().await.map_err(workspace::store_failure)?;
-        let editions = editions::render(&made, digest, plan, &material, &chosen)?;
-        // Readers may ask for a picture as soon as they have the letter.
-        for letter in &editions.letters {
-            material.illustrations.publish(config, &letter.html)?;
-        }
-        let bodies = editions.letters.iter();
-        freeze.editions = bodies.map(|letter| letter.edition.to_bytes()).collect();
-        freeze.shares.clone_from(&editions.shares);
-        if let Some(whole) = editions.letters.first() {
-            freeze.subject.clone_from(&whole.subject);
-        }
-        let outcome = store.freeze(freeze.clone(), plan.cutoff).await;
-        match outcome.map_err(workspace::store_failure)? {
-            FreezeOutcome::Frozen(frozen) => {
-                return Ok(Some(told(&freeze, editions, times, frozen)));
-            }
-            FreezeOutcome::AlreadyFrozen { .. } | FreezeOutcome::Outdated { .. } => {
-                return Ok(None);
-            }
-            FreezeOutcome::NewChoice => {}
-        }
-    }
-    let name = format!("{}/{}", digest.name, plan.number);
-    Err(Failure::new(
-        Exit::Temporary,
-        format!("readers make new choices faster than issue {name} can be rendered"),
-    )
-    .hint("nothing was frozen; the next run makes it"))
-}
-
-/// What of a freeze does not depend on the readers.
-fn planned(
-    freezing: &Freezing<'_>,
-    plan: &IssuePlan<'_>,
-    (occasion, due, hold): (Occasion, Due, Option<String>),
-) -> Result<Freeze, Failure> {
-    let digest = freezing.digest;
-    let settings = without_password(freezing.config)?;
-    let expire_after = TimeDelta::from_std(settings.expire_after)
-        .map_err(|error| Failure::of(Exit::Config, &error))?;
-    let articles = plan.articles.iter();
-    let idempotency = settings.idempotency.as_ref();
-    Ok(Freeze {
-        digest: digest.name.clone(),
-        occasion,
-        number: plan.number,
-        title: digest.title.clone(),
-        subject: String::new(),
-        sender: settings.from.clone(),
-        articles: articles
-            .map(|article| FrozenArticle {
-                id: article.id.clone(),
-                title: article.title.clone(),
-            })
-            .collect(),
-        passed_over: plan.passed_over.clone(),
-        editions: Vec::new(),
-        shares: Vec::new(),
-        caught_up: due.caught_up,
-        missed: due.missed,
-        hold,
-        idempotency_header: idempotency.map(|known| known.header.clone()),
-        expire_at: plan.cutoff + expire_after,
-    })
-}
-
-fn told(freeze: &Freeze, editions: Editions, times: u32, frozen: Frozen) -> FrozenIssue {
-    let letters = editions.letters.iter();
-    let message_bytes = letters.map(|letter| letter.edition.shared_bytes()).max();
-    FrozenIssue {
-        issue: format!("{}/{}", freeze.digest, freeze.number),
-        subject: freeze.subject.clone(),
-        articles: freeze.articles.len(),
-        editions: freeze.editions.len(),
-        edition_bytes: freeze.editions.iter().map(Vec::len).sum(),
-        rendering: editions.took,
-        times,
-        message_bytes: message_bytes.unwrap_or_default(),
-        warnings: editions.warnings,
-        frozen,
-    }
-}
-
-/// Says so when messages are so large that relays and readers mind.
-pub fn tell_size(context: &Context, message_bytes: usize) {
-    if message_bytes > LARGE_MESSAGE {
-        context.talk.must_say(format!(
-            "warning: each message has {:.1} MB, and many mailboxes take at most 10 MB; with \
-             `mail.pictures = \"remote\"` pictures do not travel in it",
-            megabytes(message_bytes)
-        ));
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
-fn megabytes(bytes: usize) -> f64 {
-    bytes as f64 / 1_000_000.0
-}
-
-/// Says that an issue was frozen.
-pub fn tell_frozen(context: &Context, issue: &FrozenIssue) {
-    let mut left_out: Vec<String> = issue
-        .frozen
-        .exclusions
-        .iter()
-        .map(|(reason, number)| format!("{number} {reason}"))
-        .collect();
-    if !left_out.is_empty() {
-        left_out.insert(0, String::new());
-    }
-    context.talk.say(format!(
-        "issue {}: “{}” with {}, for {} of {} on the list{}",
-        issue.issue,
-        issue.subject,
-        count(issue.articles, "article"),
-        issue.frozen.queued,
-        issue.frozen.candidates,
-        left_out.join("; ")
-    ));
-    if issue.editions > 1 || context.talk.is_verbose() {
-        let again = match issue.times {
-            1 => String::new(),
-            times => format!(", {times} times because of new choices, at last"),
-        };
-        let took = match context.talk.is_verbose() {
-            true => format!(", rendered{again} in {} ms", issue.rendering.as_millis()),
-            false => String::new(),
-        };
-        context.talk.say(format!(
-            "issue {}: {}, {} KB in the ledger{took}",
-            issue.issue,
-            count(issue.editions, "edition"),
-            issue.edition_bytes.div_ceil(1000),
-        ));
-    }
-    workspace::tell_problems(context, &issue.warnings);
-    tell_size(context, issue.message_bytes);
 }

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::{Config, settings::PictureWay},
-    content::{Loaded, Renderer},
+    content::{Asset, Loaded, Renderer},
     domain::{
         article::{Article, Body, PictureType},
         digest::Digest,
@@ -77,6 +77,28 @@ struct Wanted {
     roles: Vec<Role>,
 }
 
+/// What was found when the originals were looked at.
+struct Look {
+    /// Those that can be copied.
+    all: Illustrations,
+    /// What is wrong with the others.
+    broken: Vec<Problem>,
+}
+
+impl Look {
+    /// All of them, or what is wrong.
+    fn whole(self) -> Result<Illustrations, Failure> {
+        let Some(first) = self.broken.first() else {
+            return Ok(self.all);
+        };
+        let problems = self.broken.iter();
+        let names: Vec<String> = problems
+            .map(|problem| format!("`{}` {}", problem.file.display(), problem.what))
+            .collect();
+        Err(Failure::new(Exit::Data, names.join("; ")).hint(&first.remedy))
+    }
+}
+
 impl Illustrations {
     /// Looks at every picture of ours that the articles, or the masthead, may
     /// show.
@@ -88,25 +110,21 @@ impl Illustrations {
         loaded: &Loaded,
         articles: &[(&Article, Arc<Body>)],
     ) -> Result<Self, Failure> {
-        let (all, broken) = Self::look(config, loaded, articles);
-        let Some(first) = broken.first() else {
-            return Ok(all);
-        };
-        let names: Vec<String> = broken
-            .iter()
-            .map(|problem| format!("`{}` {}", problem.file.display(), problem.what))
-            .collect();
-        Err(Failure::new(Exit::Data, names.join("; ")).hint(&first.remedy))
+        Self::look(config, &loaded.pictures, articles).whole()
+    }
+
+    /// Looks at the logo only: for messages without articles.
+    ///
+    /// # Errors
+    /// As [`Illustrations::of`].
+    pub fn of_masthead(config: &Config) -> Result<Self, Failure> {
+        Self::look(config, &[], &[]).whole()
     }
 
     /// Those that can be copied, and what is wrong with the others.
-    fn look(
-        config: &Config,
-        loaded: &Loaded,
-        articles: &[(&Article, Arc<Body>)],
-    ) -> (Self, Vec<Problem>) {
+    fn look(config: &Config, assets: &[Asset], articles: &[(&Article, Arc<Body>)]) -> Look {
         let known = known_formats(&public(config));
-        let looked: Vec<_> = wanted(config, loaded, articles)
+        let looked: Vec<_> = wanted(config, assets, articles)
             .into_par_iter()
             .map(|(url, wanted)| (url, look(config, wanted.file, &known), wanted.roles))
             .collect();
@@ -130,7 +148,7 @@ impl Illustrations {
                 }
             }
         }
-        (all, broken)
+        Look { all, broken }
     }
 
     fn plan(&mut self, config: &Config, url: &str, source: &Arc<Source>, roles: &[Role]) {
@@ -314,9 +332,12 @@ pub async fn findings(
         .iter()
         .filter_map(|article| Some((*article, Arc::clone(bodies.get(&article.id)?))))
         .collect();
-    let (mut all, mut found) = Illustrations::look(config, loaded, &articles);
-    found.append(&mut all.warnings);
-    Ok(found)
+    let Look {
+        mut all,
+        mut broken,
+    } = Illustrations::look(config, &loaded.pictures, &articles);
+    broken.append(&mut all.warnings);
+    Ok(broken)
 }
 
 /// Where the copies of a publication are.
@@ -351,11 +372,10 @@ fn known_formats(folder: &Path) -> HashMap<String, Format> {
 
 fn wanted(
     config: &Config,
-    loaded: &Loaded,
+    assets: &[Asset],
     articles: &[(&Article, Arc<Body>)],
 ) -> BTreeMap<String, Wanted> {
-    let assets: HashMap<&str, &Path> = loaded
-        .pictures
+    let assets: HashMap<&str, &Path> = assets
         .iter()
         .map(|asset| (asset.url.as_str(), asset.file.as_path()))
         .collect();

@@ -27,6 +27,7 @@ pub mod publisher;
 pub mod render;
 pub mod run;
 pub mod send;
+pub mod serve;
 pub mod shell;
 pub mod status;
 pub mod store;

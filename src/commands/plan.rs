@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{
     Context, editions,
     exit::{Exit, Failure},
-    freezing,
+    freezing::{self, Made},
     talk::count,
     workspace::{self, Known},
 };
@@ -182,7 +182,7 @@ fn look_ahead(
             (issue.editions, issue.left_out) = editions(&sources, digest, &plan, &chosen);
         }
         if issues.is_empty() && issue.will_be_sent {
-            issue.findings = findings(&sources, digest, &plan, &install_key);
+            issue.findings = findings(&sources, digest, &plan, &install_key, &chosen);
         }
         issues.push(issue);
         if plan.is_enough(digest) {
@@ -248,13 +248,14 @@ fn planned(
     }
 }
 
-/// What the lint says of the letter as it would be, and what keeps it from
-/// being made.
+/// What the lint says of the letters as they would be, and what keeps them
+/// from being made.
 fn findings(
     sources: &Sources<'_>,
     digest: &Digest,
     plan: &IssuePlan<'_>,
     install_key: &[u8; 32],
+    chosen: &[Chosen],
 ) -> Vec<Problem> {
     let Sources {
         config,
@@ -268,22 +269,14 @@ fn findings(
     let signer = Signer::new(install_key);
     // `check` and `send` say what is wrong with the keys.
     let keys = freezing::signing_keys(config).ok().flatten();
-    match freezing::render(
+    let made = Made {
         config,
         loaded,
         templates,
-        digest,
-        plan,
-        &signer,
-        keys.as_ref(),
-    ) {
-        Ok((letter, _)) => {
-            let mut found = freezing::linted(config, loaded, digest, plan, &letter);
-            found.extend(freezing::shortened(&letter));
-            found
-        }
-        Err(failure) => vec![failure.problem(workspace::TEMPLATES.as_ref())],
-    }
+        signer: &signer,
+        keys: keys.as_ref(),
+    };
+    editions::problems(&made, digest, plan, chosen)
 }
 
 /// The editions that readers' choices come to.

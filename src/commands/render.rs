@@ -11,7 +11,7 @@ use super::{
     Context, editions,
     exit::{Exit, Failure},
     freezing,
-    illustrations::FOLDER,
+    illustrations::{FOLDER, Illustrations},
     subscribers, workspace,
 };
 use crate::{
@@ -226,16 +226,19 @@ async fn show_notice(
     let keys = freezing::signing_keys(config)?;
     let signer = Signer::new(&known.install_key);
     let now = context.clock.start();
-    let rendered = draw(notice, config, &templates, digest, &signer, keys, now)?;
-    let html = rendered.html.clone();
+    let (rendered, illustrations) = draw(notice, config, &templates, digest, &signer, keys, now)?;
+    let base_url = &config.publication.base_url;
+    let html = illustrations.at(&format!("{FOLDER}/"), &rendered.html, base_url);
+    illustrations.write(&out.join(FOLDER), &rendered.html)?;
     let name = notice.name();
     report(context, rendered, &html, (out, name), name.to_owned())
 }
 
-/// A notice for a sample reader of the digest.
+/// A notice for a sample reader of the digest, and the copies of the logo.
 ///
 /// # Errors
-/// When a template fails: exit 65; and exit 78 where there is no page to lead to.
+/// When a template fails or the logo cannot be copied: exit 65; and exit 78
+/// where there is no page to lead to.
 pub(super) fn draw(
     notice: Notice,
     config: &Config,
@@ -244,17 +247,26 @@ pub(super) fn draw(
     signer: &Signer,
     keys: Option<Keys>,
     now: DateTime<Utc>,
-) -> Result<Rendered, Failure> {
+) -> Result<(Rendered, Illustrations), Failure> {
     let publication = &config.publication;
-    let input = NoticeInput {
-        publication,
-        digest,
-        pictures: &Pictures::default(),
-        date: now.with_timezone(&publication.timezone).fixed_offset(),
-    };
     let settings = freezing::without_password(config)?;
-    render_notice(notice, &input, templates, settings, signer, keys.as_ref())
-        .map_err(|error| Failure::of(freezing::exit_of(&error), &error))
+    let render = |pictures: &Pictures| {
+        let input = NoticeInput {
+            publication,
+            digest,
+            pictures,
+            date: now.with_timezone(&publication.timezone).fixed_offset(),
+        };
+        render_notice(notice, &input, templates, settings, signer, keys.as_ref())
+            .map_err(|error| Failure::of(freezing::exit_of(&error), &error))
+    };
+    let illustrations = Illustrations::of_masthead(config)?;
+    let rendered = render(&illustrations.pictures)?;
+    let rendered = match illustrations.embedded(&rendered.html)? {
+        Some(pictures) => render(&pictures)?,
+        None => rendered,
+    };
+    Ok((rendered, illustrations))
 }
 
 /// Writes the three files and says what they are.

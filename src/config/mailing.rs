@@ -7,19 +7,21 @@ use std::{
 };
 
 use toml::Spanned;
-use url::{Host, Url};
+use url::Host;
 
 use super::{
     dkim,
     findings::Findings,
     letters,
-    raw::{RawBounces, RawList, RawMail, RawServe, RawTimeouts},
+    raw::{RawBounces, RawList, RawMail, RawTimeouts},
     relays,
-    settings::{Idempotency, ListSettings, MailSettings, OnUncertain, Relay, Sender, Timeouts},
+    settings::{
+        Idempotency, ListSettings, MailSettings, OnUncertain, Relay, Sender, ServeSettings,
+        Timeouts,
+    },
 };
 use crate::domain::{
     address::EmailAddress,
-    publication::parse_base_url,
     text::{cut, one_line},
 };
 
@@ -27,7 +29,7 @@ use crate::domain::{
 pub(super) fn check(
     raw: RawMail,
     bounces: &RawBounces,
-    serve: &RawServe,
+    serve: Option<&ServeSettings>,
     root: &Path,
     findings: &mut Findings<'_>,
 ) -> Option<MailSettings> {
@@ -56,7 +58,6 @@ pub(super) fn check(
         1..=1_000_000,
     );
     let bounce_domain = domain(bounces.domain.as_ref(), findings);
-    let public_url = public_url(serve, findings);
     let pictures = letters::pictures(raw.pictures.as_ref(), findings);
     let text_links = letters::text_links(raw.text_links.as_ref(), findings);
     let link_params = letters::link_params(&raw.link_params, findings);
@@ -84,7 +85,7 @@ pub(super) fn check(
         size_budget: size_budget?,
         list: list?,
         bounce_domain: bounce_domain?,
-        public_url: public_url?,
+        public_url: serve?.public_url.clone(),
         from,
     })
 }
@@ -228,24 +229,6 @@ pub fn parse_domain(raw: &str) -> Result<String, String> {
         Ok(Host::Domain(host)) if host.contains('.') => Ok(host),
         _ => Err(format!("`{name}` is no domain name")),
     }
-}
-
-fn public_url(serve: &RawServe, findings: &mut Findings<'_>) -> Option<Option<Url>> {
-    let Some(text) = &serve.public_url else {
-        return Some(None);
-    };
-    let parsed = parse_base_url(text.get_ref())
-        .map_err(|error| error.to_string())
-        .and_then(|url| match url.scheme() {
-            "https" => Ok(url),
-            _ => Err(format!("serve.public_url `{url}` is not https")),
-        });
-    let url = findings.parsed(
-        Some(text),
-        parsed,
-        "one-click unsubscribe works over https only (RFC 8058): `https://letters.example.org/`",
-    )?;
-    Some(Some(url))
 }
 
 /// What we say in EHLO: the configured name, else this machine's full name,

@@ -12,6 +12,7 @@ mod publishing;
 mod raw;
 mod relays;
 pub mod secret;
+mod serving;
 pub mod settings;
 mod theme;
 
@@ -25,11 +26,12 @@ use url::Url;
 
 pub use self::{
     bounces::parse_source, dkim::parse_selector, mailing::parse_domain, place::line_of,
+    serving::parse_listen,
 };
 use self::{
     findings::Findings,
     raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore, RawTheme},
-    settings::{BounceSource, Compression, Durability, MailSettings, StoreSettings},
+    settings::{BounceSource, Compression, Durability, MailSettings, ServeSettings, StoreSettings},
 };
 use crate::domain::{
     digest::Digest,
@@ -67,6 +69,8 @@ pub struct Config {
     /// `bounces.source`: where bounces, complaints and readers who leave by mail
     /// come in.
     pub bounces: Option<BounceSource>,
+    /// `[serve]`.
+    pub serve: ServeSettings,
     /// `[store]`.
     pub store: StoreSettings,
     /// `subscribers.seed_file`: loaded into a ledger that has never had a subscriber.
@@ -153,12 +157,13 @@ impl Config {
         let feeds = feed_rules(&raw.feeds, &mut findings);
         let store = store(&raw.store, &root, &mut findings);
         let bounces = bounces::check(&raw.bounces, &root, &mut findings);
-        let mail = raw
-            .mail
-            .and_then(|mail| mailing::check(mail, &raw.bounces, &raw.serve, &root, &mut findings));
+        let serve = serving::check(&raw.serve, &mut findings);
+        let mail = raw.mail.and_then(|mail| {
+            mailing::check(mail, &raw.bounces, serve.as_ref(), &root, &mut findings)
+        });
         let digests = digests::check(raw.digest, zone, &mut findings);
-        let (Some(publication), Some(feeds), Some(store), false) =
-            (publication, feeds, store, findings.has_errors())
+        let (Some(publication), Some(feeds), Some(store), Some(serve), false) =
+            (publication, feeds, store, serve, findings.has_errors())
         else {
             return Err(ConfigError::Invalid(findings.problems()));
         };
@@ -173,6 +178,7 @@ impl Config {
             digests,
             mail,
             bounces,
+            serve,
             store,
             root,
         };

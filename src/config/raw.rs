@@ -175,6 +175,9 @@ pub(super) struct RawStore {
 #[derive(Debug, Deserialize, Default)]
 pub(super) struct RawServe {
     pub(super) public_url: Text,
+    pub(super) listen: Text,
+    #[serde(default)]
+    pub(super) trusted_proxies: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize, Default)]

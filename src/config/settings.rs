@@ -1,13 +1,13 @@
 //! The settings of each part, as typed values: a part gets its own section and
 //! never the whole [`super::Config`].
 
-use std::{fmt, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{fmt, net::SocketAddr, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use secrecy::SecretString;
 use url::Url;
 
-use crate::domain::address::EmailAddress;
 pub use crate::domain::delivery::OnUncertain;
+use crate::domain::{address::EmailAddress, network::Network};
 
 /// A display name and an address, such as `Name <news@magazine.example.org>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,6 +196,17 @@ pub struct MailSettings {
     pub bounce_domain: Option<String>,
     /// Base of the links that readers follow: `serve.public_url`, ends in `/`.
     pub public_url: Option<Url>,
+}
+
+/// `[serve]`: the web part.
+#[derive(Debug, Clone)]
+pub struct ServeSettings {
+    /// Base of the links that readers follow: https, ends in `/`.
+    pub public_url: Option<Url>,
+    /// Where `serve` listens.
+    pub listen: SocketAddr,
+    /// Proxies whose word about the address of a reader is taken.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// `[mail.dkim]`: who signs, with which keys. The keys themselves are read when

@@ -41,7 +41,7 @@ use crate::domain::{
 pub use cache::Cache;
 pub use file::is_markdown;
 pub use load::load;
-pub use render::{Changed, LinkStyle, Renderer};
+pub use render::{Changed, LinkStyle, Renderer, TextWords};
 pub use site::Site;
 
 /// What to load and how.

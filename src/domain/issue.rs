@@ -169,6 +169,9 @@ pub struct IssuePlan<'a> {
     pub considered: Vec<Considered>,
     /// The moment up to which articles count.
     pub cutoff: DateTime<Utc>,
+    /// Whether it is the issue as the publisher has it, and not what readers
+    /// with some choice get of it.
+    pub is_whole: bool,
 }
 
 impl<'a> IssuePlan<'a> {
@@ -193,6 +196,7 @@ impl<'a> IssuePlan<'a> {
             passed_over: Vec::new(),
             considered: Vec::new(),
             cutoff,
+            is_whole: true,
         };
         for article in collection.articles() {
             let choice = plan.choose(digest, article, history, period_start);

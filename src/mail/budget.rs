@@ -1,6 +1,8 @@
 //! The size budget: a letter that Gmail would clip shows its last articles
 //! shorter until it fits.
 
+use std::ops::Range;
+
 use super::{mime::Content, render::RenderError};
 use crate::domain::digest::Shown;
 
@@ -16,6 +18,17 @@ pub struct Shortened {
     pub shown: Shown,
 }
 
+/// What becomes of the first article of a letter that does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeadRule {
+    /// It is what the publisher made the letter for: it stays as it is, and a
+    /// letter that is too large with it is an error.
+    Kept,
+    /// It comes first only because of what a reader chose: it gets shorter
+    /// after all others. No choice of one reader keeps an issue from the rest.
+    LastToGo,
+}
+
 /// A letter that fits: what its templates made of it, and how much of each
 /// article they were given.
 pub(super) struct Fitting {
@@ -28,11 +41,12 @@ pub(super) struct Fitting {
 /// each article the digest asks for; `make` renders the letter.
 ///
 /// From the last article on, whole articles become summaries; when that is not
-/// enough, summaries become headlines, again from the last on. The lead always
-/// stays as it is. Each step makes a letter shorter, so the fewest steps are
-/// found by halving.
+/// enough, summaries become headlines, again from the last on. The lead stays
+/// as it is, unless `lead` lets it follow at the very end. Each step makes a
+/// letter shorter, so the fewest steps are found by halving.
 pub(super) fn fit(
     wished: &[Shown],
+    lead: LeadRule,
     fits: impl Fn(&Content) -> bool,
     mut make: impl FnMut(&[Shown]) -> Result<Content, RenderError>,
 ) -> Result<Result<Fitting, Content>, RenderError> {
@@ -44,7 +58,7 @@ pub(super) fn fit(
     if fits(&whole.content) {
         return Ok(Ok(whole));
     }
-    let steps = steps(wished);
+    let steps = steps(wished, lead);
     let mut best = make(after(wished, &steps))?;
     if !fits(&best.content) {
         return Ok(Err(best.content));
@@ -65,15 +79,23 @@ pub(super) fn fit(
 }
 
 /// Which article becomes what, one after the other.
-fn steps(wished: &[Shown]) -> Vec<(usize, Shown)> {
-    let rest = || (1..wished.len()).rev();
-    let to_summary = rest()
-        .filter(|&at| wished[at] == Shown::Full)
-        .map(|at| (at, Shown::Summary));
-    let to_title = rest()
-        .filter(|&at| wished[at] != Shown::Title)
-        .map(|at| (at, Shown::Title));
-    to_summary.chain(to_title).collect()
+fn steps(wished: &[Shown], lead: LeadRule) -> Vec<(usize, Shown)> {
+    let to_summary = |at: &usize| wished[*at] == Shown::Full;
+    let to_title = |at: &usize| wished[*at] != Shown::Title;
+    let shorter = |places: Range<usize>| {
+        let summaries = places.clone().rev().filter(to_summary);
+        let titles = places.rev().filter(to_title);
+        summaries
+            .map(|at| (at, Shown::Summary))
+            .chain(titles.map(|at| (at, Shown::Title)))
+    };
+    let last = match lead {
+        LeadRule::Kept => 0..0,
+        LeadRule::LastToGo => 0..wished.len().min(1),
+    };
+    shorter(1..wished.len().max(1))
+        .chain(shorter(last))
+        .collect()
 }
 
 fn after(wished: &[Shown], steps: &[(usize, Shown)]) -> Vec<Shown> {
@@ -114,9 +136,18 @@ mod tests {
     /// How much is shown in a letter of at most `budget`, and after how many
     /// renderings that is known.
     fn fitted(wished: &[Shown], budget: usize) -> (Result<Vec<Shown>, usize>, usize) {
+        fitted_by(LeadRule::Kept, wished, budget)
+    }
+
+    fn fitted_by(
+        lead: LeadRule,
+        wished: &[Shown],
+        budget: usize,
+    ) -> (Result<Vec<Shown>, usize>, usize) {
         let mut made = 0;
         let fitting = fit(
             wished,
+            lead,
             |content| length(content) <= budget,
             |shown| {
                 made += 1;
@@ -149,23 +180,37 @@ mod tests {
     }
 
     #[test]
-    fn the_lead_is_never_shortened() {
+    fn the_publishers_lead_is_never_shortened() {
         assert_eq!(fitted(&[Full; 4], 102).0, Err(103));
         assert_eq!(fitted(&[Summary], 9).0, Err(10));
     }
 
     #[test]
+    fn the_lead_of_a_readers_choice_is_the_last_to_be_shortened() {
+        let shown = |wished: &[Shown], budget| fitted_by(LeadRule::LastToGo, wished, budget).0;
+        assert_eq!(shown(&[Full; 3], 102), Ok(vec![Full, Title, Title]));
+        assert_eq!(shown(&[Full; 3], 101), Ok(vec![Summary, Title, Title]));
+        assert_eq!(shown(&[Full; 3], 3), Ok(vec![Title; 3]));
+        assert_eq!(shown(&[Full], 99), Ok(vec![Summary]));
+        assert_eq!(shown(&[Summary], 9), Ok(vec![Title]));
+        assert_eq!(shown(&[Full; 2], 1), Err(2));
+    }
+
+    #[test]
     fn every_budget_gets_the_longest_letter_of_the_rule() {
         let wished = [Full, Summary, Full, Title, Full, Summary];
-        let steps = steps(&wished);
-        let letters: Vec<Vec<Shown>> = (0..=steps.len())
-            .map(|number| after(&wished, &steps[..number]))
-            .collect();
-        for budget in 0..=length(&content(&wished)) {
-            let longest = letters
-                .iter()
-                .find(|shown| length(&content(shown)) <= budget);
-            assert_eq!(fitted(&wished, budget).0.ok().as_ref(), longest, "{budget}");
+        for lead in [LeadRule::Kept, LeadRule::LastToGo] {
+            let steps = steps(&wished, lead);
+            let letters: Vec<Vec<Shown>> = (0..=steps.len())
+                .map(|number| after(&wished, &steps[..number]))
+                .collect();
+            for budget in 0..=length(&content(&wished)) {
+                let longest = letters
+                    .iter()
+                    .find(|shown| length(&content(shown)) <= budget);
+                let fitted = fitted_by(lead, &wished, budget).0;
+                assert_eq!(fitted.ok().as_ref(), longest, "{lead:?} {budget}");
+            }
         }
     }
 

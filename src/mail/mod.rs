@@ -26,7 +26,7 @@ mod tags;
 mod web;
 
 pub use self::{
-    budget::Shortened,
+    budget::{LeadRule, Shortened},
     edition::{Edition, EditionError},
     inventory::{Inventory, inventory},
     message::{Addressed, Composer, Message},

@@ -7,6 +7,7 @@ use chrono::{DateTime, FixedOffset};
 use url::Url;
 
 use super::{
+    budget::LeadRule,
     context,
     notice::{NOTICE_NAMES, Notice, NoticeInput, render_notice},
     pictures::Pictures,
@@ -53,6 +54,7 @@ pub fn check_templates(
             number: 1,
             articles: vec![(article, Arc::clone(body)); count],
             shown: vec![shown; count],
+            lead: LeadRule::Kept,
             has_page: true,
             pictures: &Pictures::default(),
             date: article.published,
@@ -124,6 +126,7 @@ pub fn made_up_issue(
         number: 1,
         articles: vec![(&article, body); 6],
         shown: Vec::new(),
+        lead: LeadRule::Kept,
         has_page: true,
         pictures: &Pictures::default(),
         date: article.published,

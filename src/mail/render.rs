@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::{DateTime, FixedOffset};
 
 use super::{
-    budget::{Fitting, Shortened, fit},
+    budget::{Fitting, LeadRule, Shortened, fit},
     context::IssueContext,
     dkim,
     edition::{Edition, Facts, mailto_before_token},
@@ -46,6 +46,8 @@ pub struct IssueInput<'a> {
     /// How much of each is shown if there is room for it, in the same order;
     /// where there are fewer than articles, the digest decides.
     pub shown: Vec<Shown>,
+    /// What becomes of the first where there is no room even for it.
+    pub lead: LeadRule,
     /// Whether the issue gets a page on the website.
     pub has_page: bool,
     /// The copies of their pictures.
@@ -161,16 +163,18 @@ pub enum RenderError {
     Crypto(#[from] dkim::CryptoError),
     /// Even with headlines only the letter is larger than it may be.
     #[error(
-        "digest `{digest}`: the letter has {bytes} bytes of HTML with “{lead}” and the headlines \
-         of the others, and `mail.size_budget` allows {budget}; shorten “{lead}”, show less of it \
-         with `content = \"summary\"` in its [[digest]], or raise the budget: Gmail cuts a letter \
-         off at 102 KB"
+        "digest `{digest}`: the letter has {bytes} bytes of HTML with “{lead}”{}, and \
+         `mail.size_budget` allows {budget}; shorten “{lead}”, show less of it with `content = \
+         \"summary\"` in its [[digest]], or raise the budget: Gmail cuts a letter off at 102 KB",
+        if *has_others { " and the headlines of the others" } else { "" }
     )]
     Budget {
         /// The digest.
         digest: String,
         /// The headline of the first article.
         lead: String,
+        /// Whether there are more.
+        has_others: bool,
         /// Of the shortest letter there is.
         bytes: usize,
         /// What is allowed.
@@ -215,12 +219,14 @@ pub fn render(
     let wished = input.wished();
     let fitting = fit(
         &wished,
+        input.lead,
         |content| longest_html(content, signer) <= settings.size_budget,
         |shown| content(input, shown, templates, settings, signer),
     )?;
     let Fitting { mut content, shown } = fitting.map_err(|shortest| RenderError::Budget {
         digest: input.digest.name.to_string(),
         lead: input.title(0),
+        has_others: wished.len() > 1,
         bytes: longest_html(&shortest, signer),
         budget: settings.size_budget,
     })?;

@@ -3,6 +3,7 @@
 //! nothing of what the camera noted: no place, no owner, no thumbnail.
 
 mod gif;
+mod jpeg;
 mod read;
 mod write;
 
@@ -63,6 +64,9 @@ pub enum ScaleError {
     /// The file is damaged or cut short.
     #[error("is a broken picture")]
     Broken(#[source] image::ImageError),
+    /// Its end is missing, and with it a part of what it shows.
+    #[error("is cut short: its end is missing")]
+    CutShort,
     /// Decoding it would take too much memory.
     #[error("has {width} × {height} pixels, which is too large for mail")]
     TooLarge {

@@ -12,7 +12,7 @@ use image::{
     metadata::Orientation,
 };
 
-use super::{Format, ScaleError, check_size, gif};
+use super::{Format, ScaleError, check_size, gif, jpeg};
 
 /// Most bytes that a decoder may ask for.
 const MOST_MEMORY: u64 = 512 * 1024 * 1024;
@@ -78,6 +78,10 @@ fn decoder(bytes: &[u8]) -> Result<(ImageFormat, impl ImageDecoder + '_), ScaleE
         ImageFormat::Jpeg | ImageFormat::Png | ImageFormat::WebP | ImageFormat::Gif
     ) {
         return Err(ScaleError::Kind);
+    }
+    // The decoder fills what is missing with grey.
+    if kind == ImageFormat::Jpeg && !jpeg::is_whole(bytes) {
+        return Err(ScaleError::CutShort);
     }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), kind);
     let mut limits = Limits::no_limits();

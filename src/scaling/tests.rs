@@ -226,6 +226,12 @@ fn what_is_no_picture_or_too_large_is_refused_before_it_takes_memory() {
         Original::read(&png[..png.len() / 2], None),
         Err(ScaleError::Broken(_))
     ));
+    let jpeg = from_a_telephone(400, 300);
+    for length in [jpeg.len() / 2, jpeg.len() - 2] {
+        let error = Original::read(&jpeg[..length], None).unwrap_err();
+        assert_eq!(error.to_string(), "is cut short: its end is missing");
+        assert!(decode(&jpeg[..length]).is_err());
+    }
     // A few bytes that promise 20,000 times 20,000 pixels.
     let mut bomb = encoded(GrayImage::new(8, 8), ImageFormat::Png);
     bomb[16..20].copy_from_slice(&20_000_u32.to_be_bytes());

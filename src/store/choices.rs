@@ -56,10 +56,18 @@ pub(super) fn intern(connection: &Connection, choice: &Choice) -> Result<ChoiceI
 /// The choices of active readers, those of most readers first.
 pub(super) fn of_active_readers(connection: &Connection) -> Result<Vec<Chosen>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT s.choice_id, coalesce(c.choice, ''), s.readers
-           FROM (SELECT choice_id, count(*) AS readers FROM subscribers
-                  WHERE status = 0 GROUP BY choice_id) s
-           LEFT JOIN choices c ON c.id = s.choice_id
+        // Most readers of most lists chose nothing: they are what is left.
+        "WITH chosen AS (
+             SELECT choice_id, count(*) AS readers FROM subscribers
+              WHERE status = 0 AND choice_id IS NOT NULL GROUP BY choice_id),
+         counted AS (
+             SELECT choice_id, readers FROM chosen
+             UNION ALL
+             SELECT NULL, (SELECT count(*) FROM subscribers WHERE status = 0)
+                          - (SELECT coalesce(sum(readers), 0) FROM chosen))
+         SELECT s.choice_id, coalesce(c.choice, ''), s.readers
+           FROM counted s LEFT JOIN choices c ON c.id = s.choice_id
+          WHERE s.readers > 0
           ORDER BY s.readers DESC, 2",
     )?;
     let rows = select.query_map([], |row| {

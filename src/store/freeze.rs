@@ -21,6 +21,7 @@ use crate::{
         codes,
         digests::{self, SlotFate},
         error::Fault,
+        wishes,
     },
 };
 
@@ -121,8 +122,12 @@ pub(super) fn freeze(
     choices::lay_out(connection, &freeze.shares)?;
     let queued = insert_deliveries(connection, issue, now)?;
     let by_choice = exclusions_by_choice(connection, &freeze.shares)?;
-    let suppressed = active - queued - by_choice.values().sum::<u64>();
+    let paused = wishes::paused(connection, now)?;
+    let suppressed = active - queued - paused - by_choice.values().sum::<u64>();
     exclusions.extend(by_choice);
+    if paused > 0 {
+        exclusions.insert(wishes::PAUSED.to_owned(), paused);
+    }
     if suppressed > 0 {
         exclusions.insert("suppressed".to_owned(), suppressed);
     }
@@ -274,8 +279,8 @@ fn insert_content(connection: &Connection, freeze: &Freeze, issue: IssueId) -> R
     Ok(())
 }
 
-/// One delivery per active reader who is not suppressed and whose choice comes
-/// to an edition, made by the database itself in the order of the list.
+/// One delivery per active reader who is neither suppressed nor pausing and
+/// whose choice comes to an edition, made by the database itself in the order of the list.
 fn insert_deliveries(
     connection: &Connection,
     issue: IssueId,
@@ -291,6 +296,7 @@ fn insert_deliveries(
          SELECT ?1, s.id, 0, ?2, s.address, s.name, c.edition
            FROM subscribers s CROSS JOIN temp.shares c ON c.choice_id = coalesce(s.choice_id, 0)
           WHERE s.status = 0 AND c.edition IS NOT NULL
+            AND coalesce(s.paused_until, 0) <= ?2
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
           ORDER BY s.id",
         params![issue, now.timestamp()],

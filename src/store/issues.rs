@@ -230,6 +230,14 @@ pub(super) fn counts(connection: &Connection, issue: IssueId) -> Result<Counts, 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Deliveries of all issues by state.
+pub(super) fn all_counts(connection: &Connection) -> Result<Counts, Fault> {
+    let mut select = connection
+        .prepare_cached("SELECT state, sum(count) FROM tallies WHERE count > 0 GROUP BY state")?;
+    let rows = select.query_map([], |row| Ok((codes::state(row, 0)?, codes::count(row, 1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// The editions of an issue, in order.
 pub(super) fn editions(
     connection: &Connection,

@@ -4,6 +4,7 @@
 //! A [`Store`] is a cheap handle to one thread that owns the database. Intents
 //! and outcomes share commits; everything else has a transaction of its own.
 
+mod asking;
 mod attempts;
 mod beside;
 mod choices;
@@ -32,6 +33,7 @@ mod subscribers;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod wishes;
 
 use std::{
     fmt,
@@ -52,6 +54,7 @@ pub use self::{
     beside::companion,
     choices::{ChoiceId, Chosen, Share},
     deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
+    departures::Departure,
     digests::SlotFate,
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
@@ -71,6 +74,7 @@ pub use self::{
     runs::{Begun, Restored, Run},
     sqlite::backup::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
+    wishes::{Wisher, Wishes},
 };
 
 use self::{

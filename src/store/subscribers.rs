@@ -211,7 +211,7 @@ pub(super) fn record(
 }
 
 /// Moves a reader toward less mail; returns how many deliveries that cancels.
-pub(super) fn set_status(
+fn set_status(
     connection: &Connection,
     subscriber: i64,
     status: Status,
@@ -282,25 +282,6 @@ pub(super) fn unsubscribe(
         cancelled_deliveries,
         is_noted: false,
     })
-}
-
-/// Takes a reader off the list who left at `at`, while the database was busy.
-/// Whoever came back after that stays.
-pub(super) fn leave_as_noted(
-    connection: &Connection,
-    address: &EmailAddress,
-    source: &str,
-    at: DateTime<Utc>,
-) -> Result<(), Fault> {
-    let came_back = connection
-        .prepare_cached(
-            "SELECT 1 FROM subscribers WHERE address_key = ?1 AND status < 3 AND changed_at > ?2",
-        )?
-        .exists(params![address.key(), at.timestamp()])?;
-    if !came_back {
-        unsubscribe(connection, address, source, at)?;
-    }
-    Ok(())
 }
 
 /// Puts an address on the suppression list, whether or not it is known.

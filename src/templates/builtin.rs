@@ -1,7 +1,7 @@
 //! The templates inside the binary.
 
 /// Name and source of each.
-pub(super) const TEMPLATES: [(&str, &str); 53] = [
+pub(super) const TEMPLATES: [(&str, &str); 58] = [
     (
         "announcement/issue.html",
         include_str!("default/announcement/issue.html"),
@@ -169,4 +169,24 @@ pub(super) const TEMPLATES: [(&str, &str); 53] = [
     ),
     ("pages/style.css", include_str!("default/pages/style.css")),
     ("pages/tag.html", include_str!("default/pages/tag.html")),
+    (
+        "readers/base.html",
+        include_str!("default/readers/base.html"),
+    ),
+    (
+        "readers/leave.html",
+        include_str!("default/readers/leave.html"),
+    ),
+    (
+        "readers/left.html",
+        include_str!("default/readers/left.html"),
+    ),
+    (
+        "readers/style.css",
+        include_str!("default/readers/style.css"),
+    ),
+    (
+        "readers/trouble.html",
+        include_str!("default/readers/trouble.html"),
+    ),
 ];

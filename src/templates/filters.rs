@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use fluent_bundle::{FluentArgs, FluentValue};
 use tera::{Error, Kwargs, State, StringInput, Tera, TeraResult, Value};
-use textwrap::{WordSeparator, core::Word};
 
 use super::words::{self, Catalogues, Unsaid};
+use crate::domain::wrap::wrap_words;
 
 /// What the mark of a slot begins with; [`fallback`] must know one when it
 /// sees one. The rest of a mark is secret.
@@ -69,25 +69,7 @@ fn wrap(text: &str, kwargs: Kwargs, _: &State) -> TeraResult<String> {
     let width = kwargs.get::<usize>("width")?.unwrap_or(76).clamp(20, 998);
     let indent = kwargs.get::<&str>("indent")?.unwrap_or("");
     let first = kwargs.get::<&str>("first")?.unwrap_or(indent);
-    let options = textwrap::Options::new(width)
-        .initial_indent(first)
-        .subsequent_indent(indent)
-        .break_words(false)
-        .word_separator(WordSeparator::Custom(words))
-        .word_splitter(textwrap::WordSplitter::NoHyphenation);
-    Ok(textwrap::fill(text, options))
-}
-
-/// Where a line may break: as Unicode says (UAX 14), which knows scripts
-/// without spaces, but never inside a URL.
-fn words(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
-    Box::new(line.split_inclusive(' ').flat_map(|piece| {
-        if piece.contains("://") {
-            Box::new(std::iter::once(Word::from(piece)))
-        } else {
-            WordSeparator::UnicodeBreakProperties.find_words(piece)
-        }
-    }))
+    Ok(wrap_words(text, width, first, indent))
 }
 
 /// A line of `mark`s as wide as the widest line of the text: `Title` gives `=====`.

@@ -29,7 +29,7 @@ use crate::domain::{
 };
 
 /// Templates by name, such as `digest/issue.html`, compiled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Templates {
     tera: Tera,
     words: Arc<Catalogues>,
@@ -192,6 +192,18 @@ impl Templates {
     /// As [`Templates::render_html`].
     pub fn render_page(&self, name: &str, context: &Context) -> Result<String, TemplateError> {
         self.render(&format!("pages/{name}"), context)
+    }
+
+    /// A page for readers, such as `leave.html`, or its style sheet.
+    ///
+    /// # Errors
+    /// As [`Templates::render_html`].
+    pub fn render_reader_page(
+        &self,
+        name: &str,
+        context: &Context,
+    ) -> Result<String, TemplateError> {
+        self.render(&format!("readers/{name}"), context)
     }
 
     /// A subject line from the digest's `subject` setting. `file` is where

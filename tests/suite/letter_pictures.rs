@@ -246,3 +246,47 @@ fn pictures_travel_in_the_message_where_that_is_wanted() {
         assert!(page.contains(&format!("src=\"/mail/{name}\"")), "{page}");
     }
 }
+
+#[test]
+fn notices_show_the_copy_of_the_logo_as_letters_do() {
+    let press = press();
+    press.write_bytes("content/logo.jpg", &photograph());
+    press.set("publication.logo", "content/logo.jpg");
+    for (way, begins) in [
+        ("remote", "https://garden.example.org/mail/"),
+        ("embed", "cid:"),
+    ] {
+        press.set("mail.pictures", way);
+        let out = format!("seen-{way}");
+        for kind in ["confirm", "welcome", "goodbye"] {
+            press
+                .run(&["render", "--kind", kind, "--out", &out])
+                .succeeds();
+            let mail = Mail::parse(&press.read_bytes(&format!("{out}/{kind}.eml")));
+            let html = mail.html.as_deref().unwrap();
+            let logo = html.split("src=\"").nth(1).unwrap();
+            assert!(logo.starts_with(begins), "{way} {kind}: {logo}");
+            // The file to look at shows the copy that stands beside it.
+            let page = press.read(&format!("{out}/{kind}.html"));
+            let shown = page.split("src=\"").nth(1).unwrap();
+            let shown = shown.split('"').next().unwrap();
+            assert!(press.path(&format!("{out}/{shown}")).is_file(), "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_photograph_that_is_cut_short_is_found_before_it_is_mailed() {
+    let press = press();
+    let photo = photograph();
+    press.write_bytes("content/a/photo.jpg", &photo[..photo.len() * 2 / 3]);
+    press
+        .run(&["check"])
+        .exits(65)
+        .prints("content/a/photo.jpg: error: is cut short: its end is missing; save it again");
+    press
+        .run(&["send", "weekly"])
+        .exits(65)
+        .says("`content/a/photo.jpg` is cut short");
+    assert!(!press.path("outbox").exists());
+}

@@ -49,4 +49,5 @@ mod readme;
 mod relay_faults;
 mod relay_log;
 mod secrets;
+mod serving;
 mod volume;

@@ -12,10 +12,10 @@ use super::{
 use crate::{
     commands::{Context, exit::Failure, workspace},
     config::Config,
-    domain::{article::Slug, delivery::DeliveryId, report::Report},
+    domain::{delivery::DeliveryId, report::Report},
     inbound::{Content, Incoming, Nothing, Whose, mail, marks_of},
     links::{DigestTag, Signer},
-    store::{Effect, InboundMail, Leave, Store},
+    store::{Departure, Effect, InboundMail, Leave, Store},
 };
 
 /// Mails that share a commit.
@@ -128,6 +128,18 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// What a token of a digest leaves; one of a digest that is no more, all.
+    fn departure(&self, digest: DigestTag) -> Departure {
+        let names = || self.config.digests.iter().map(|digest| &digest.name);
+        match names().find(|name| DigestTag::of(name) == digest) {
+            Some(name) => Departure::Digest {
+                name: name.to_string(),
+                of: names().map(ToString::to_string).collect(),
+            },
+            None => Departure::List,
+        }
+    }
+
     fn mail(&self, incoming: &Incoming) -> InboundMail {
         let effect = match &incoming.content {
             Content::Report {
@@ -137,16 +149,10 @@ impl Reading<'_> {
                 delivery: *delivery,
                 finding: finding.clone(),
             })),
-            Content::Leaving { subscriber, digest } => {
-                let names = self.config.digests.iter().map(|digest| &digest.name);
-                let (left, others): (Vec<&Slug>, Vec<&Slug>) =
-                    names.partition(|name| DigestTag::of(name) == *digest);
-                Some(Effect::Leave(Leave {
-                    subscriber: *subscriber,
-                    digest: left.first().map(|name| (*name).clone()),
-                    others: others.into_iter().cloned().collect(),
-                }))
-            }
+            Content::Leaving { subscriber, digest } => Some(Effect::Leave(Leave {
+                subscriber: *subscriber,
+                departure: self.departure(*digest),
+            })),
             // A name that was not proven is nobody's.
             Content::Report { .. } | Content::Nothing(_) => None,
         };

@@ -17,7 +17,7 @@ use pulldown_cmark::{CowStr, Event, Parser, Tag, TagEnd, html};
 use rayon::prelude::*;
 
 use self::sanitise::Stage;
-pub use self::text::LinkStyle;
+pub use self::text::{LinkStyle, TextWords};
 use crate::{
     content::{
         anchors::HeadingIds,
@@ -38,6 +38,7 @@ use crate::{
 pub struct Renderer {
     site: Arc<Site>,
     text: Option<LinkStyle>,
+    words: HashMap<Option<String>, TextWords>,
     done: Mutex<HashMap<ArticleId, Arc<Body>>>,
 }
 
@@ -55,6 +56,7 @@ impl Renderer {
         Self {
             site,
             text: Some(LinkStyle::default()),
+            words: HashMap::new(),
             done: Mutex::default(),
         }
     }
@@ -72,6 +74,13 @@ impl Renderer {
             text: Some(style),
             ..self
         }
+    }
+
+    /// Says what stands for pictures and notes in [`Body::text`] in these words,
+    /// by the language that an article names; in English where there are none.
+    #[must_use]
+    pub fn with_words(self, words: HashMap<Option<String>, TextWords>) -> Self {
+        Self { words, ..self }
     }
 
     /// The bodies of `articles` by id. An article that was rendered before, in
@@ -102,7 +111,8 @@ impl Renderer {
             .into_par_iter()
             .map(|article| {
                 let markdown = self.markdown(article)?;
-                let body = render(article, &markdown, &self.site, self.text);
+                let text = self.text.map(|style| (style, self.words_of(article)));
+                let body = render(article, &markdown, &self.site, text);
                 Ok((article.id.clone(), Arc::new(body)))
             })
             .collect::<Result<_, Changed>>()?;
@@ -111,6 +121,11 @@ impl Renderer {
         drop(done);
         bodies.extend(fresh);
         Ok(bodies)
+    }
+
+    fn words_of(&self, article: &Article) -> TextWords {
+        let words = self.words.get(&article.language);
+        words.cloned().unwrap_or_default()
     }
 
     /// Forgets the body of an article that nobody will ask for again.
@@ -178,7 +193,12 @@ fn name_headings(events: &mut [Event<'_>]) {
     }
 }
 
-fn render(article: &Article, markdown: &str, site: &Arc<Site>, links: Option<LinkStyle>) -> Body {
+fn render(
+    article: &Article,
+    markdown: &str,
+    site: &Arc<Site>,
+    text: Option<(LinkStyle, TextWords)>,
+) -> Body {
     let markdown = many_lines(markdown);
     let source = slashed(&article.source);
     let origin = Origin {
@@ -190,7 +210,9 @@ fn render(article: &Article, markdown: &str, site: &Arc<Site>, links: Option<Lin
     let clean = |html: String| sanitise::clean(&html, site, origin, Stage::Anywhere);
     let html = clean(to_html(events.iter().cloned(), Stage::Anywhere));
     Body {
-        text: links.map_or_else(String::new, |style| text::of(&html, &article.url, style)),
+        text: text.map_or_else(String::new, |(style, words)| {
+            text::of(&html, &article.url, style, &words)
+        }),
         summary_html: teaser.map(|events| clean(to_html(events.into_iter(), Stage::Anywhere))),
         html,
     }
@@ -346,7 +368,7 @@ mod tests {
             &article(markdown),
             markdown,
             site,
-            Some(LinkStyle::default()),
+            Some((LinkStyle::default(), TextWords::default())),
         )
     }
 

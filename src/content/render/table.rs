@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::content::render::text::{add, wrap};
+use crate::{content::render::text::add, domain::wrap::wrap};
 
 /// A table as read; cells are one line of text each.
 #[derive(Default)]

@@ -2,8 +2,6 @@
 //! that it says what the HTML says, raw HTML in an article included, and names
 //! every address that the HTML links to.
 
-use textwrap::WordSeparator;
-use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 use url::Url;
 
@@ -12,7 +10,10 @@ use crate::{
         html::{self, Kind, Piece},
         render::table::Table,
     },
-    domain::article::SafeHtml,
+    domain::{
+        article::SafeHtml,
+        wrap::{is_address, wrap},
+    },
 };
 
 /// Widest line, in columns of a terminal or a mail client.
@@ -32,8 +33,32 @@ pub enum LinkStyle {
     Inline,
 }
 
+/// What a text says where HTML shows something, in the language of the article.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextWords {
+    /// Stands before the description of a picture, with its colon.
+    pub picture: String,
+    /// Stands before the number of a footnote.
+    pub note: String,
+}
+
+impl Default for TextWords {
+    /// In English.
+    fn default() -> Self {
+        Self {
+            picture: "Picture:".to_owned(),
+            note: "note".to_owned(),
+        }
+    }
+}
+
 /// The text of an article whose page is `page`.
-pub(in crate::content) fn of(html: &SafeHtml, page: &Url, style: LinkStyle) -> String {
+pub(in crate::content) fn of(
+    html: &SafeHtml,
+    page: &Url,
+    style: LinkStyle,
+    words: &TextWords,
+) -> String {
     let mut pieces = html::pieces(html.as_str()).into_iter();
     let root = children(&mut pieces, 0);
     let mut writer = Writer {
@@ -43,6 +68,7 @@ pub(in crate::content) fn of(html: &SafeHtml, page: &Url, style: LinkStyle) -> S
             note.into()
         },
         style,
+        words,
         links: Vec::new(),
     };
     let mut lines = writer.blocks(&root, COLUMNS);
@@ -136,14 +162,15 @@ fn is_block(name: &str) -> bool {
     )
 }
 
-struct Writer {
+struct Writer<'w> {
     /// What links to footnotes begin with.
     note_prefix: String,
     style: LinkStyle,
+    words: &'w TextWords,
     links: Vec<String>,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Lines of blocks and the running text between them, an empty line
     /// between any two.
     fn blocks(&mut self, nodes: &[Node], columns: usize) -> Vec<String> {
@@ -278,7 +305,9 @@ impl Writer {
                     .map(str::trim)
                     .filter(|alt| !alt.is_empty())
                 {
-                    out.push_str("[Picture: ");
+                    out.push('[');
+                    out.push_str(&self.words.picture);
+                    out.push(' ');
                     squeeze(alt, out);
                     out.push(']');
                 }
@@ -338,7 +367,7 @@ impl Writer {
             && !label.is_empty()
             && label.bytes().all(|b| b.is_ascii_digit())
         {
-            let note = format!("[note {label}]");
+            let note = format!("[{} {label}]", self.words.note);
             out.replace_range(start.., &note);
             return;
         }
@@ -497,79 +526,6 @@ fn capitals(line: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-fn is_address(word: &str) -> bool {
-    word.contains("://") || word.contains("mailto:") || word.contains('@')
-}
-
-/// Lines of running text, broken where the script allows it; an address is
-/// never broken, another word only if it is wider than a line.
-pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let text = text.trim();
-    if !text.is_empty() {
-        for part in text.split('\n') {
-            wrap_part(part.trim(), columns, &mut lines);
-        }
-    }
-    lines
-}
-
-fn wrap_part(text: &str, columns: usize, lines: &mut Vec<String>) {
-    let mut line = String::new();
-    let mut width = 0;
-    for piece in pieces(text) {
-        let word = piece.trim_end();
-        let wide = word.width();
-        if width > 0 && width + wide > columns {
-            lines.push(line.trim_end().to_owned());
-            (line, width) = (String::new(), 0);
-        }
-        if wide > columns && !is_address(word) {
-            for grapheme in word.graphemes(true) {
-                if width > 0 && width + grapheme.width() > columns {
-                    lines.push(std::mem::take(&mut line));
-                    width = 0;
-                }
-                line.push_str(grapheme);
-                width += grapheme.width();
-            }
-        } else {
-            line.push_str(word);
-            width += wide;
-        }
-        let gap = &piece[word.len()..];
-        line.push_str(gap);
-        width += gap.width();
-    }
-    lines.push(line.trim_end().to_owned());
-}
-
-/// What may stand on lines of its own, each with the space that follows
-/// (UAX 14), but addresses whole.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut ends = Vec::new();
-    let mut end = 0;
-    for word in WordSeparator::UnicodeBreakProperties.find_words(text) {
-        end += word.word.len() + word.whitespace.len();
-        ends.push(end);
-    }
-    ends.retain(|&end| {
-        let (before, after) = text.split_at(end);
-        if after.is_empty() || before.ends_with(char::is_whitespace) {
-            return true;
-        }
-        let start = before.rfind(' ').map_or(0, |at| at + 1);
-        let stop = after.find(' ').map_or(text.len(), |at| end + at);
-        !is_address(&text[start..stop])
-    });
-    let mut start = 0;
-    ends.into_iter().map(move |end| {
-        let piece = &text[start..end];
-        start = end;
-        piece
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -577,13 +533,13 @@ mod tests {
     fn text(html: &str) -> String {
         let page = Url::parse("https://example.org/a/").unwrap();
         let html = SafeHtml::from_sanitiser(html.to_owned());
-        of(&html, &page, LinkStyle::Numbered)
+        of(&html, &page, LinkStyle::Numbered, &TextWords::default())
     }
 
     fn inline(html: &str) -> String {
         let page = Url::parse("https://example.org/a/").unwrap();
         let html = SafeHtml::from_sanitiser(html.to_owned());
-        of(&html, &page, LinkStyle::Inline)
+        of(&html, &page, LinkStyle::Inline, &TextWords::default())
     }
 
     #[test]
@@ -599,6 +555,22 @@ mod tests {
             found,
             "Beans & co\n==========\n\nOne two.\nThree\n\nWHY?\n\n- Cheap: yes\n  - in\n- b\n\n\
              9.  x\n\n10. y\n\n    z\n\n> q\n>\n> r\n\n    let a;\n\n      b\n\n* * *\n\n[Picture: A pot]\n\nCap\n"
+        );
+    }
+
+    #[test]
+    fn pictures_and_notes_are_named_in_the_words_of_the_article() {
+        let page = Url::parse("https://example.org/a/").unwrap();
+        let html = "<p><img src=\"https://example.org/p.png\" alt=\"Ein Topf\"> steht \
+                    da<sup><a href=\"https://example.org/a/#fn-2\">2</a></sup></p>";
+        let words = TextWords {
+            picture: "Bild:".to_owned(),
+            note: "Anmerkung".to_owned(),
+        };
+        let html = SafeHtml::from_sanitiser(html.to_owned());
+        assert_eq!(
+            of(&html, &page, LinkStyle::Numbered, &words),
+            "[Bild: Ein Topf] steht da[Anmerkung 2]\n"
         );
     }
 

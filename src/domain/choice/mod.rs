@@ -203,6 +203,14 @@ pub struct Variant {
     pub content: Option<Shown>,
 }
 
+impl Variant {
+    /// Whether it is an issue of so many articles as the digest has it.
+    #[must_use]
+    pub fn is_whole(&self, articles: usize) -> bool {
+        self.articles.len() == articles && self.language.is_none() && self.content.is_none()
+    }
+}
+
 /// The variants of an issue, and which one each choice comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variants {

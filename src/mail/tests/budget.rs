@@ -81,3 +81,30 @@ fn an_article_too_long_for_any_letter_is_an_error_with_a_remedy() {
          [[digest]], or raise the budget: Gmail cuts a letter off at 102 KB"
     );
 }
+
+#[test]
+fn one_article_too_long_for_any_letter_has_no_others() {
+    let error = long_issue(1, 100_000).render().unwrap_err().to_string();
+    assert!(
+        error.contains("bytes of HTML with “Soup 1”, and `mail.size_budget`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_long_article_that_leads_by_a_readers_choice_is_shown_shorter() {
+    let mut world = long_issue(2, 100_000);
+    world.lead = LeadRule::LastToGo;
+    // Its summary is its first paragraph.
+    for (_, body) in &mut world.articles {
+        let html = body.html.as_str().replace(". The", ".</p><p>The");
+        *body = Arc::new(Body {
+            html: SafeHtml::from_sanitiser(html),
+            ..Body::clone(body)
+        });
+    }
+    let rendered = world.render().unwrap();
+    let shown: Vec<Shown> = rendered.shortened.iter().map(|one| one.shown).collect();
+    assert_eq!(shown, [Shown::Summary, Shown::Title]);
+    assert!(rendered.edition.html_bytes() <= 90_000);
+}

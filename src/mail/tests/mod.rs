@@ -41,6 +41,7 @@ struct World {
     signer: Signer,
     articles: Vec<(Article, Arc<Body>)>,
     shown: Vec<Shown>,
+    lead: LeadRule,
 }
 
 fn world() -> World {
@@ -80,6 +81,7 @@ fn world() -> World {
         signer: Signer::new(&[3; 32]),
         articles: vec![full_article(), full_article(), sparse_article()],
         shown: Vec::new(),
+        lead: LeadRule::Kept,
     }
 }
 
@@ -130,6 +132,7 @@ impl World {
                 .map(|(a, b)| (a, Arc::clone(b)))
                 .collect(),
             shown: self.shown.clone(),
+            lead: self.lead,
             has_page: true,
             pictures: &Pictures::default(),
             date: "2026-11-27T07:00:00+02:00".parse().unwrap(),

@@ -228,6 +228,7 @@ fn everything_a_template_sees_is_documented() {
             .map(|(a, b)| (a, Arc::clone(b)))
             .collect(),
         shown: Vec::new(),
+        lead: LeadRule::Kept,
         has_page: true,
         pictures: &Pictures::default(),
         date: "2026-11-27T07:00:00+02:00".parse().unwrap(),

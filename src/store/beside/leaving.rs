@@ -15,8 +15,8 @@ use super::{companion, open, sync_folder};
 use crate::{
     domain::address::EmailAddress,
     store::{
+        departures::{self, Departure},
         error::{Fault, StoreError},
-        subscribers,
     },
 };
 
@@ -25,10 +25,35 @@ const END: &str = ".leaving";
 
 /// One line of the file.
 #[derive(Debug, Serialize, Deserialize)]
-struct Note {
+pub(in crate::store) struct Note {
     address: String,
-    source: String,
-    at: DateTime<Utc>,
+    pub(in crate::store) source: String,
+    pub(in crate::store) at: DateTime<Utc>,
+    /// Earlier versions knew no other than that of the whole list.
+    #[serde(default)]
+    pub(in crate::store) departure: Departure,
+}
+
+impl Note {
+    /// What is to be noted of one reader.
+    pub(in crate::store) fn new(
+        address: &EmailAddress,
+        departure: Departure,
+        source: &str,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            address: address.expose().to_owned(),
+            source: source.to_owned(),
+            at,
+            departure,
+        }
+    }
+
+    /// Who left; `None` for what is no address.
+    pub(in crate::store) fn address(&self) -> Option<EmailAddress> {
+        EmailAddress::international(&self.address).ok()
+    }
 }
 
 /// The file with the notes.
@@ -46,33 +71,29 @@ impl Leaving {
         }
     }
 
-    /// Notes that a reader leaves; durable when it returns.
-    pub(in crate::store) fn append(
-        &self,
-        address: &EmailAddress,
-        source: &str,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let note = Note {
-            address: address.expose().to_owned(),
-            source: source.to_owned(),
-            at: now,
-        };
-        self.write(&note).map_err(|error| self.told(error))
+    /// Notes readers who leave; durable when it returns.
+    pub(in crate::store) fn append(&self, notes: &[Note]) -> Result<(), StoreError> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        self.write(notes).map_err(|error| self.told(error))
     }
 
-    fn write(&self, note: &Note) -> io::Result<()> {
-        let mut line = serde_json::to_vec(note)?;
-        line.push(b'\n');
+    fn write(&self, notes: &[Note]) -> io::Result<()> {
+        let mut lines = Vec::new();
+        for note in notes {
+            serde_json::to_writer(&mut lines, note)?;
+            lines.push(b'\n');
+        }
         let mut file = open(&self.path, &self.db_path)?;
         file.lock()?;
         let length = file.seek(SeekFrom::End(0))?;
         if length > 0 && !ends_a_line(&mut file, length)? {
             // Somebody died in the middle of a line that was never answered for.
-            line.insert(0, b'\n');
+            lines.insert(0, b'\n');
         }
         file.seek(SeekFrom::End(0))?;
-        file.write_all(&line)?;
+        file.write_all(&lines)?;
         file.sync_all()?;
         sync_folder(&self.path)
     }
@@ -101,9 +122,7 @@ impl Leaving {
             let Ok(note) = serde_json::from_slice::<Note>(line) else {
                 continue;
             };
-            if let Ok(address) = EmailAddress::international(&note.address) {
-                subscribers::leave_as_noted(connection, &address, &note.source, note.at)?;
-            }
+            departures::take_up(connection, &note)?;
         }
         Ok(Some(Taken(file)))
     }

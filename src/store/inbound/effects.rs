@@ -6,14 +6,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Fate, Leave, alarms::News};
 use crate::{
     domain::{
-        article::Slug,
-        choice::Choice,
         delivery::{DeliveryId, IssueId, State},
         report::{Report, ReportKind},
-        subscriber::Status,
     },
     store::{
-        choices, codes, deliveries,
+        codes, deliveries, departures,
         error::Fault,
         refused,
         subscribers::{self, SuppressionReason},
@@ -116,64 +113,29 @@ fn insert(
 /// Through what a reader left.
 const SOURCE: &str = "mail";
 
-/// Takes a reader off one digest, or off the list when no other is left.
+/// Lets a reader go.
 pub(super) fn leave(
     connection: &Connection,
     leave: &Leave,
     now: DateTime<Utc>,
 ) -> Result<Fate, Fault> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, status, (SELECT choice FROM choices c WHERE c.id = choice_id)
-           FROM subscribers WHERE public_id = ?1",
-    )?;
-    let found = select.query_row([&leave.subscriber.0[..]], |row| {
-        Ok((
-            row.get::<_, i64>(0)?,
-            codes::status(row, 1)?,
-            codes::choice_if_any(row, 2)?,
-        ))
-    });
-    let Some((subscriber, status, choice)) = found.optional()? else {
-        return Ok(Fate::Unknown);
-    };
-    let remaining = remaining(leave, &choice);
-    let Some((digest, remaining)) = remaining else {
-        if !status.may_become(Status::Unsubscribed) {
-            return Ok(Fate::Gone);
-        }
-        subscribers::set_status(connection, subscriber, Status::Unsubscribed, SOURCE, now)?;
-        return Ok(Fate::Left);
-    };
-    let is_news = choices::choose(connection, subscriber, &remaining)?;
-    if is_news {
-        let what = format!("left {digest}");
-        subscribers::record(connection, subscriber, &what, SOURCE, now)?;
-    }
-    let cancelled = connection
-        .prepare_cached(
-            "UPDATE deliveries SET state = 8
-              WHERE subscriber_id = ?1 AND state IN (0, 1)
-                AND issue_id IN (SELECT id FROM issues WHERE digest = ?2)",
-        )?
-        .execute(params![subscriber, digest.as_str()])?;
-    Ok(if is_news || cancelled > 0 {
-        Fate::Left
-    } else {
-        Fate::Gone
+    let before = standing(connection, leave)?;
+    let through = (SOURCE, now);
+    let outcome = departures::go(connection, leave.subscriber, &leave.departure, through)?;
+    Ok(match outcome.was {
+        None => Fate::Unknown,
+        Some(_) if outcome.cancelled_deliveries > 0 => Fate::Left,
+        Some(_) if before != standing(connection, leave)? => Fate::Left,
+        Some(_) => Fate::Gone,
     })
 }
 
-/// The digest that a reader leaves, and what they get from then on; `None` when
-/// nothing is left of that.
-fn remaining<'l>(leave: &'l Leave, choice: &Choice) -> Option<(&'l Slug, Choice)> {
-    let digest = leave.digest.as_ref()?;
-    let others = leave.others.iter().filter(|other| choice.takes(other));
-    let digests: std::collections::BTreeSet<Slug> = others.cloned().collect();
-    (!digests.is_empty()).then(|| {
-        let choice = Choice {
-            digests,
-            ..choice.clone()
-        };
-        (digest, choice)
-    })
+/// Status and choice of a reader, as the ledger numbers them.
+fn standing(connection: &Connection, leave: &Leave) -> Result<Option<(i64, Option<i64>)>, Fault> {
+    let found = connection
+        .prepare_cached("SELECT status, choice_id FROM subscribers WHERE public_id = ?1")?
+        .query_row([&leave.subscriber.0[..]], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        });
+    Ok(found.optional()?)
 }

@@ -14,12 +14,11 @@ use serde::Serialize;
 pub use self::alarms::Alarm;
 use crate::{
     domain::{
-        article::Slug,
         delivery::{DeliveryId, IssueId},
         report::{Report, ReportKind},
         subscriber::SubscriberId,
     },
-    store::{Store, StoreError, codes, error::Fault, issues},
+    store::{Departure, Store, StoreError, codes, error::Fault, issues},
 };
 
 /// A mail of the bounce mailbox.
@@ -40,15 +39,13 @@ pub enum Effect {
     Leave(Leave),
 }
 
-/// A reader who leaves one digest, or all.
+/// A reader who leaves.
 #[derive(Debug, Clone)]
 pub struct Leave {
     /// Who.
     pub subscriber: SubscriberId,
-    /// Which digest; all, where the publication has no such digest any more.
-    pub digest: Option<Slug>,
-    /// The publication's other digests.
-    pub others: Vec<Slug>,
+    /// What.
+    pub departure: Departure,
 }
 
 /// What became of one mail.

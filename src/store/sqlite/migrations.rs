@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
@@ -20,7 +20,9 @@ const SCRIPTS: [&str; 8] = [
     include_str!("../migrations/0005_relays.sql"),
     include_str!("../migrations/0006_crash_loop.sql"),
     include_str!("../migrations/0007_editions.sql"),
-    include_str!("../migrations/0008_inbound.sql"),
+    include_str!("../migrations/0008_chosen.sql"),
+    include_str!("../migrations/0009_serve.sql"),
+    include_str!("../migrations/0010_inbound.sql"),
 ];
 
 /// Version this program works with.

@@ -17,6 +17,7 @@ use crate::{
     store::{
         attempts::{self, Recorded},
         beside::{ballast, leaving::Leaving, mark::Keeper},
+        departures::{self, Leaver},
         error::{Fault, StoreError, Trouble},
         sqlite::BUSY_TIMEOUT,
     },
@@ -31,6 +32,8 @@ pub(in crate::store) enum Request {
     Alone(Box<dyn FnOnce(&mut Session) + Send>),
     /// What shares a transaction with others that wait.
     Grouped(Grouped),
+    /// A reader leaves: shares one with others that leave.
+    Leave(Leaver),
 }
 
 /// The questions that are asked once per message.
@@ -65,6 +68,8 @@ pub(in crate::store) struct Session {
     broken: Option<StoreError>,
     /// Who left while the database was busy.
     leaving: Leaving,
+    /// Whether the last who left had to wait in vain.
+    is_busy: bool,
     /// How far the ledger has come, during a run.
     keeper: Option<Keeper>,
     /// Set once the disk was full: what room was found since is for outcomes.
@@ -97,6 +102,7 @@ pub(in crate::store) fn start(
         connection,
         path,
         broken: None,
+        is_busy: false,
         keeper: None,
         no_more_intents: None,
         owed: Vec::new(),
@@ -113,18 +119,21 @@ pub(in crate::store) fn start(
 impl Session {
     fn serve(&mut self, receiver: &Receiver<Request>) {
         while let Ok(first) = receiver.recv() {
-            let mut group = Vec::new();
+            let (mut group, mut leavers) = (Vec::new(), Vec::new());
             for request in std::iter::once(first).chain(receiver.try_iter()) {
                 match request {
                     // What was asked before is done before.
                     Request::Alone(work) => {
                         self.commit(std::mem::take(&mut group));
+                        departures::all(self, std::mem::take(&mut leavers));
                         work(self);
                     }
                     Request::Grouped(request) => group.push(request),
+                    Request::Leave(leaver) => leavers.push(leaver),
                 }
             }
             self.commit(group);
+            departures::all(self, leavers);
         }
         // The last chance; what fails now is uncertain at the next start.
         self.commit(Vec::new());
@@ -167,6 +176,16 @@ impl Session {
     /// Where those are noted who leave while it is busy.
     pub(in crate::store) fn leaving(&self) -> &Leaving {
         &self.leaving
+    }
+
+    /// Whether the last who left had to wait in vain for the database.
+    pub(in crate::store) fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
+    /// Says whether those who leave wait in vain.
+    pub(in crate::store) fn set_busy(&mut self, is_busy: bool) {
+        self.is_busy = is_busy;
     }
 
     /// Does something that must not wait for other processes for long.

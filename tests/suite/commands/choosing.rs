@@ -360,3 +360,58 @@ fn a_choice_that_is_made_while_an_issue_is_rendered_holds_for_it() {
     assert_eq!(carried(&mail), [TITLES[2]]);
     assert_eq!(press.ledger().sums_hold().count("sent"), 5);
 }
+
+#[test]
+fn a_long_article_that_one_reader_chose_in_full_keeps_the_issue_from_nobody() {
+    let press = Press::new();
+    let long = "The shade moves with the sun, and so does the table. ".repeat(2_100);
+    let paragraphs = long.as_bytes().chunks(530);
+    let paragraphs: Vec<_> = paragraphs.map(String::from_utf8_lossy).collect();
+    let file = "content/garden/shade.md";
+    press.write(
+        file,
+        &(press.read(file) + "\n\n" + &paragraphs.join("\n\n")),
+    );
+    press.write(
+        "readers.csv",
+        "email,choice\nall@example.org,\nshade@example.org,tags=shade; content=full\n",
+    );
+    press
+        .run(&["subscribers", "import", "readers.csv"])
+        .succeeds();
+    let named = "edition 2 (1 of 4 articles, full): `mail.size_budget` is used up: the letter \
+                 has room only for the summaries of “Three trees for shade”";
+    press.run(&["check"]).succeeds().prints(named);
+    press.run(&["plan", "weekly"]).succeeds().prints(named);
+    press
+        .run(&["send", "weekly"])
+        .succeeds()
+        .says("for 2 of 2 on the list")
+        .says(named);
+    assert_eq!(carried(&mail_to(&press, "all@example.org")), TITLES);
+    let shade = mail_to(&press, "shade@example.org");
+    assert_eq!(carried(&shade), [TITLES[2]]);
+    assert!(shade.html.as_deref().unwrap().len() < 90_000);
+}
+
+#[test]
+fn what_is_wrong_with_one_edition_only_is_said_before_it_stops_the_issue() {
+    let press = press();
+    // A letter of one article has no second one.
+    press.set_digest("subject", "{{ issue.rest[0].title }}");
+    press
+        .run(&["check"])
+        .exits(65)
+        .prints("`subject` of digest `weekly`");
+    press
+        .run(&["plan", "weekly"])
+        .exits(65)
+        .prints("edition 4 (1 of 4 articles): letterpress.toml: `subject` of digest `weekly`")
+        .prints("docs/templates.md lists what a template can use");
+    press
+        .run(&["send", "weekly"])
+        .exits(65)
+        .says("edition 4 (1 of 4 articles) cannot be made")
+        .says("`subject` of digest `weekly`");
+    assert!(!press.path("outbox").exists());
+}

@@ -101,6 +101,36 @@ fn dkimpy_and_opendkim_verify_every_message_as_a_real_postfix_stored_it() {
 }
 
 #[test]
+fn letters_with_pictures_that_travel_along_verify_and_are_the_same_whoever_sends_them() {
+    let press = signing_press(&["rsa", "ed25519"]);
+    press.set("mail.pictures", "embed");
+    press.subscribers(3);
+    // Frozen while nobody takes mail, then sent by two programs that share
+    // nothing but the ledger.
+    press.relay("smtp://127.0.0.1:1?tls=none");
+    press.set("mail.relay_patience", "1s");
+    press.run(&["send", "weekly"]).exits(75);
+    let other = press.copied();
+    let [ours, theirs] = [&press, &other].map(|press| {
+        press.relay("folder:outbox");
+        press.run(&["run"]).succeeds();
+        let files = press.files("outbox");
+        let letters = files.iter().map(|file| press.read_bytes(file));
+        letters.collect::<Vec<_>>()
+    });
+    assert!(ours.len() == 3 && ours == theirs);
+    for letter in &ours {
+        let html = Mail::parse(letter).html.unwrap();
+        assert!(html.contains("src=\"cid:"), "{html}");
+    }
+    let verdicts = Verifiers::knowing(&press).verdicts(ours.iter().map(Vec::as_slice));
+    assert_eq!(verdicts.len(), 3);
+    for verdict in verdicts {
+        assert_eq!(verdict, Verdicts::all(true, 2));
+    }
+}
+
+#[test]
 fn a_message_that_was_altered_verifies_nowhere() {
     let press = hostile_press(&["rsa", "ed25519"], 1);
     press.run(&["send", "weekly"]).succeeds();

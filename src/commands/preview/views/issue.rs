@@ -495,8 +495,7 @@ fn drawn(
     // Where the key is not, the message can be looked at without a signature.
     let keys = freezing::signing_keys(config).ok().flatten();
     if let Some(notice) = kind.notice() {
-        let drawn = render::draw(notice, config, templates, digest, &signer, keys, press.now)?;
-        return Ok((drawn, Illustrations::default()));
+        return render::draw(notice, config, templates, digest, &signer, keys, press.now);
     }
     let in_kind = Digest {
         template: kind.other.clone().unwrap_or(digest.template.clone()),

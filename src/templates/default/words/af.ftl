@@ -49,6 +49,8 @@ why-issue = Jy ontvang hierdie brief omdat jy vir { $digest } van { $publication
 why-notice = Jy ontvang hierdie boodskap weens ’n intekening op { $digest } van { $publication }.
 sent-to = Dit is aan { $address } gestuur.
 our-readers = ons lesers
+picture-in-text = Prent:
+note-in-text = nota
 unsubscribe = Teken uit
 preferences = Kies wat jy kry
 
@@ -83,3 +85,18 @@ page-of = Bladsy { $number } van { $of }
 newer = Nuwer
 older = Ouer
 updated = Bygewerk { $date }
+
+## Die lesers se bladsye
+page-leave-heading = Teken uit
+page-leave-text = Niks het nog verander nie. Druk die knoppie, en jy is dadelik van die lys af.
+page-leave-legend = Wat wil jy verlaat?
+page-leave-digest = Die brief waarmee hierdie skakel gekom het
+page-leave-all = Alles van { $publication }
+page-leave-never = Alles, en skryf nooit weer aan hierdie adres nie
+page-left-heading = Jy is uitgeteken
+page-left-text = Van nou af word niks meer van wat jy verlaat het aan jou gestuur nie.
+page-left-under-way = ’n Brief wat reeds op pad is, kan nog aankom.
+page-busy-heading = Probeer asseblief weer
+page-busy-text = Dit het nie nou gewerk nie. Probeer oor ’n minuut weer; niks is verlore nie.
+page-dead-link-heading = Hierdie skakel werk nie
+page-dead-link-text = Dit is dalk op pad na jou afgesny, of dit is te oud. Gebruik die skakel aan die voet van die nuutste brief.

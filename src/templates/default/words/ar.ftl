@@ -56,6 +56,8 @@ why-issue = تصلك هذه الرسالة لأنك طلبت { $digest } من { 
 why-notice = تصلك هذه الرسالة بسبب اشتراك في { $digest } من { $publication }.
 sent-to = أُرسلت إلى { $address }.
 our-readers = قرائنا
+picture-in-text = صورة:
+note-in-text = ملاحظة
 unsubscribe = إلغاء الاشتراك
 preferences = اختر ما يصلك
 
@@ -92,3 +94,18 @@ page-of = الصفحة { $number } من { $of }
 newer = الأحدث
 older = الأقدم
 updated = حُدِّثت في { $date }
+
+## صفحات القرّاء
+page-leave-heading = إلغاء الاشتراك
+page-leave-text = لم يتغيّر شيء بعد. اضغط على الزر فتخرج من القائمة في الحال.
+page-leave-legend = ما الذي تريد تركه؟
+page-leave-digest = الرسالة التي جاء معها هذا الرابط
+page-leave-all = كل ما يأتي من { $publication }
+page-leave-never = كل شيء، ولا تكتبوا إلى هذا العنوان أبدًا
+page-left-heading = أُلغي اشتراكك
+page-left-text = من الآن لن يُرسل إليك شيء مما تركته.
+page-left-under-way = قد تصلك رسالة كانت في الطريق بالفعل.
+page-busy-heading = حاول مرة أخرى من فضلك
+page-busy-text = لم ينجح هذا الآن. حاول بعد دقيقة؛ لم يضع شيء.
+page-dead-link-heading = هذا الرابط لا يعمل
+page-dead-link-text = ربما انقطع في طريقه إليك، أو صار قديمًا. استعمل الرابط في أسفل أحدث رسالة.

@@ -50,6 +50,8 @@ why-issue = Sie erhalten diesen Brief, weil Sie { $digest } von { $publication }
 why-notice = Sie erhalten diese Nachricht wegen eines Abonnements von { $digest } bei { $publication }.
 sent-to = Er ging an { $address }.
 our-readers = unsere Leserinnen und Leser
+picture-in-text = Bild:
+note-in-text = Anmerkung
 unsubscribe = Abbestellen
 preferences = Auswählen, was Sie erhalten
 
@@ -84,3 +86,18 @@ page-of = Seite { $number } von { $of }
 newer = Neuere
 older = Ältere
 updated = Aktualisiert: { $date }
+
+## Die Seiten der Leser
+page-leave-heading = Abbestellen
+page-leave-text = Noch hat sich nichts geändert. Ein Druck auf den Knopf, und Sie stehen nicht mehr auf der Liste.
+page-leave-legend = Was möchten Sie abbestellen?
+page-leave-digest = Den Brief, in dem dieser Link stand
+page-leave-all = Alles von { $publication }
+page-leave-never = Alles, und nie wieder an diese Adresse schreiben
+page-left-heading = Sie haben abbestellt
+page-left-text = Ab jetzt bekommen Sie von dem, was Sie abbestellt haben, nichts mehr.
+page-left-under-way = Ein Brief, der schon unterwegs ist, kann noch ankommen.
+page-busy-heading = Bitte versuchen Sie es noch einmal
+page-busy-text = Das hat gerade nicht geklappt. Versuchen Sie es in einer Minute noch einmal; nichts ist verloren.
+page-dead-link-heading = Dieser Link geht nicht
+page-dead-link-text = Vielleicht wurde er unterwegs abgeschnitten, oder er ist zu alt. Nehmen Sie den Link am Fuß des neuesten Briefes.

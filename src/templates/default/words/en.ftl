@@ -53,6 +53,8 @@ why-issue = You receive this letter because you asked for { $digest } from { $pu
 why-notice = You receive this message because of a subscription to { $digest } from { $publication }.
 sent-to = It was sent to { $address }.
 our-readers = our readers
+picture-in-text = Picture:
+note-in-text = note
 unsubscribe = Unsubscribe
 preferences = Choose what you get
 
@@ -91,3 +93,18 @@ page-of = Page { $number } of { $of }
 newer = Newer
 older = Older
 updated = Updated { $date }
+
+## The pages of readers
+page-leave-heading = Unsubscribe
+page-leave-text = Nothing has changed yet. Press the button, and you are off the list at once.
+page-leave-legend = What do you want to leave?
+page-leave-digest = The letter that this link came with
+page-leave-all = Everything from { $publication }
+page-leave-never = Everything, and never write to this address again
+page-left-heading = You are unsubscribed
+page-left-text = From now on nothing is sent to you from what you left.
+page-left-under-way = A letter that is already on its way may still arrive.
+page-busy-heading = Please try again
+page-busy-text = This did not work just now. Try again in a minute; nothing is lost.
+page-dead-link-heading = This link does not work
+page-dead-link-text = It may have been cut off on its way to you, or it is too old. Use the link at the foot of the newest letter.

@@ -54,6 +54,8 @@ why-issue = Vous recevez cette lettre parce que vous avez demandé { $digest } d
 why-notice = Vous recevez ce message en raison d’un abonnement à { $digest } de { $publication }.
 sent-to = Elle a été envoyée à { $address }.
 our-readers = nos lecteurs
+picture-in-text = Image :
+note-in-text = note
 unsubscribe = Se désabonner
 preferences = Choisir ce que vous recevez
 
@@ -88,3 +90,18 @@ page-of = Page { $number } sur { $of }
 newer = Plus récents
 older = Plus anciens
 updated = Mis à jour : { $date }
+
+## Les pages des lecteurs
+page-leave-heading = Se désabonner
+page-leave-text = Rien n’a encore changé. Appuyez sur le bouton, et vous quittez la liste aussitôt.
+page-leave-legend = Que voulez-vous quitter ?
+page-leave-digest = La lettre d’où vient ce lien
+page-leave-all = Tout ce qui vient de { $publication }
+page-leave-never = Tout, et ne plus jamais écrire à cette adresse
+page-left-heading = Vous êtes désabonné
+page-left-text = Désormais, rien de ce que vous avez quitté ne vous sera envoyé.
+page-left-under-way = Une lettre déjà en route peut encore arriver.
+page-busy-heading = Veuillez réessayer
+page-busy-text = Cela n’a pas marché à l’instant. Réessayez dans une minute ; rien n’est perdu.
+page-dead-link-heading = Ce lien ne fonctionne pas
+page-dead-link-text = Il a peut-être été coupé en chemin, ou il est trop ancien. Utilisez le lien au pied de la lettre la plus récente.

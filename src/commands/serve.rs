@@ -1,0 +1,141 @@
+//! `serve`: the web part. Readers leave, choose and join; everybody reads what
+//! was published.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+};
+
+use clap::Args;
+use serde::Serialize;
+use tokio::net::TcpListener;
+
+use super::{
+    Context,
+    deliver::Signals,
+    exit::{Exit, Failure},
+    workspace,
+};
+use crate::{
+    config::{self, Config},
+    store::Store,
+    web::{self, Serving},
+};
+
+/// Answer readers: one-click unsubscribe, their pages, feeds and the website
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  letterpress serve
+  letterpress serve --listen 127.0.0.1:9000
+  letterpress serve --listen 127.0.0.1:0        any free port; the address is printed
+
+For a proxy that does TLS (docs/serving.md has one for Caddy and one for nginx):
+readers reach it at `serve.public_url`. Runs beside `run`, for as long as the
+machine does; ends on SIGTERM or Ctrl-C when what is under way is answered.
+
+Serves /unsubscribe/TOKEN (one click as in RFC 8058, or a page with a button), the files
+of public/, /healthz, and /metrics for this machine and private networks. Who leaves
+has left when the answer comes, also while another command holds the ledger. Nothing
+that a link says of its reader is ever written to a log.
+
+Exit codes: 0 ended by a signal; 65 a template has an error; 66 no letterpress.toml; 69 the
+ledger is held; 74 the address is taken, or the disk; 78 configuration.")]
+pub struct Serve {
+    /// Listen here instead of `serve.listen`
+    #[arg(long, value_name = "ADDR", value_parser = config::parse_listen)]
+    listen: Option<SocketAddr>,
+}
+
+/// Where it is, for `--format json`.
+#[derive(Serialize)]
+struct Open {
+    url: String,
+}
+
+/// # Errors
+/// When settings, templates or the ledger cannot be used, or the address is taken.
+pub async fn run(context: &Context, args: &Serve) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen();
+    // 1. What is served.
+    let (config, warnings) = workspace::configuration(context)?;
+    for warning in warnings {
+        context.talk.say(warning);
+    }
+    let (templates, problems) = workspace::templates(&config);
+    workspace::refuse_errors(context, &problems)?;
+    let exit = workspace::ledger(context, &config).await?;
+    let store = workspace::ledger(context, &config).await?;
+    // 2. Where.
+    let address = args.listen.unwrap_or(config.serve.listen);
+    let listener = listen(address).await?;
+    let address = listener.local_addr();
+    let address = address.map_err(|error| Failure::of(Exit::Io, &error))?;
+    let open = Open {
+        url: format!("http://{address}/"),
+    };
+    context.talk.data(&open, || open.url.clone())?;
+    advise(context, &config, address.ip());
+    // 3. Until a signal.
+    let serving = serving(context, &config, templates, exit, store);
+    let served = web::serve_readers(listener, serving, signals.next()).await;
+    served.map_err(|error| Failure::of(Exit::Data, &error))?;
+    context.talk.say("ended");
+    Ok(Exit::Done)
+}
+
+fn serving(
+    context: &Context,
+    config: &Config,
+    templates: crate::templates::Templates,
+    exit: Store,
+    store: Store,
+) -> Serving {
+    let (clock, talk) = (context.clock, context.talk);
+    Serving {
+        publication: config.publication.clone(),
+        digests: config.digests.clone(),
+        templates,
+        settings: config.serve.clone(),
+        folder: config.root.join(workspace::PUBLIC),
+        exit,
+        store,
+        now: Box::new(move || clock.now()),
+        tell: Box::new(move |what| talk.must_say(what)),
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "is it running already? `--listen` takes another address",
+            io::ErrorKind::PermissionDenied => {
+                "ports below 1024 are for proxies; see docs/serving.md"
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine does not have that address",
+            _ => "`--listen` takes another address",
+        };
+        Failure::of(Exit::Io, &error)
+            .within(format!("cannot listen on {address}"))
+            .hint(hint)
+    })
+}
+
+/// What a publisher should know before readers do.
+fn advise(context: &Context, config: &Config, address: IpAddr) {
+    if config.serve.public_url.is_none() {
+        context
+            .talk
+            .say("no message leads here: set `serve.public_url` to the https address of the proxy");
+    }
+    if !address.is_loopback() {
+        context.talk.must_say(
+            "listening beyond this machine without TLS: let a proxy do that, see docs/serving.md",
+        );
+    }
+    if !config.root.join(workspace::PUBLIC).is_dir() {
+        context
+            .talk
+            .say("nothing is published yet: `letterpress build` does it");
+    }
+}

@@ -1,0 +1,43 @@
+//! The web part over real sockets: readers leave, and everybody reads what was
+//! published.
+
+mod client;
+mod leaving;
+mod limits;
+mod published;
+
+use client::Served;
+
+use crate::press::Press;
+
+/// A publication whose first issue went out to so many readers.
+fn sent(readers: usize) -> Press {
+    let press = Press::new();
+    press.subscribers(readers);
+    press.run(&["run"]).succeeds();
+    press
+}
+
+/// Everything the ledger holds of readers and deliveries, as SQLite prints it.
+fn everything(press: &Press) -> String {
+    let ledger = rusqlite::Connection::open(press.database()).unwrap();
+    let mut all = String::new();
+    for table in [
+        "subscribers",
+        "suppressions",
+        "events",
+        "deliveries",
+        "choices",
+    ] {
+        let mut select = ledger.prepare(&format!("SELECT * FROM {table}")).unwrap();
+        let columns = select.column_count();
+        let mut rows = select.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            for column in 0..columns {
+                all.push_str(&format!("{:?} ", row.get_ref(column).unwrap()));
+            }
+            all.push('\n');
+        }
+    }
+    all
+}
