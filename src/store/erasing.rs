@@ -123,6 +123,8 @@ pub(super) fn strip(connection: &Connection, subscriber: i64) -> Result<(), Faul
              UNION
              SELECT a.previous_id FROM attempts a JOIN chain c ON a.id = c.id)
          UPDATE attempts SET reply = NULL WHERE id IN (SELECT id FROM chain)",
+        "UPDATE reports SET reason = ''
+          WHERE delivery_id IN (SELECT id FROM deliveries WHERE subscriber_id = ?1)",
         "UPDATE deliveries SET address = NULL, name = NULL WHERE subscriber_id = ?1",
     ] {
         connection.prepare_cached(sql)?.execute([subscriber])?;

@@ -17,6 +17,7 @@ mod erasing;
 mod error;
 mod freeze;
 mod guards;
+mod inbound;
 mod issues;
 mod lock;
 mod outputs;
@@ -63,6 +64,10 @@ pub use self::{
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
     guards::Guarded,
+    inbound::{
+        Alarm, Applied, DeliverySpan, Effect, Fate, InboundMail, Leave, MailboxPlace, ReportCounts,
+        ReportStory,
+    },
     issues::{
         ChangeOutcome, Counts, EditionSummary, FrozenEdition, IssueChange, IssueKey, IssueSummary,
     },
