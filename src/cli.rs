@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    Clock, Context, add, build, check, dkim,
+    Clock, Context, add, bounces, build, check, dkim,
     exit::{Exit, Failure},
     init, issues, plan, preview, render, run, send, serve, shell, status, store, subscribers,
     talk::{Format, Talk, Volume},
@@ -74,6 +74,7 @@ enum Command {
     Why(why::Why),
     Uncertain(uncertain::Uncertain),
     Subscribers(subscribers::Subscribers),
+    Bounces(bounces::Bounces),
     Dkim(dkim::Dkim),
     Store(store::Store),
     Completions(shell::Completions),
@@ -124,6 +125,7 @@ impl Cli {
             Command::Why(args) => why::run(context, args).await,
             Command::Uncertain(args) => uncertain::run(context, args).await,
             Command::Subscribers(args) => subscribers::run(context, args).await,
+            Command::Bounces(args) => bounces::run(context, args).await,
             Command::Dkim(args) => dkim::run(context, args),
             Command::Store(args) => store::run(context, args).await,
             Command::Completions(args) => shell::completions(context, args, Self::command()),

@@ -33,6 +33,19 @@ pub fn is_bounce_local(local: &str) -> bool {
     rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// The tokens of envelope senders of ours that stand in a text, proven or not:
+/// also inside the address of somebody who forwards (`SRS0=…=bounce+TOKEN@…`).
+pub fn bounce_tokens(text: &str) -> impl Iterator<Item = &str> {
+    let marks = text.char_indices().filter(|(_, c)| *c == '+');
+    marks.filter_map(|(at, _)| {
+        let start = (at + 1).checked_sub(BOUNCE.len())?;
+        let is_ours = text.get(start..=at)?.eq_ignore_ascii_case(BOUNCE);
+        let rest = &text[at + 1..];
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '.');
+        is_ours.then(|| &rest[..end.unwrap_or(rest.len())])
+    })
+}
+
 /// What a token is good for. Each purpose has its own key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {
@@ -333,6 +346,29 @@ mod tests {
             signer.verify(Purpose::Bounce, &token.to_ascii_uppercase()),
             Some(Payload::Delivery(42))
         );
+    }
+
+    #[test]
+    fn a_bounce_token_is_found_in_any_address_that_has_it() {
+        let signer = Signer::new(&[1; 32]);
+        let local = signer.bounce_local(42);
+        let token = local.strip_prefix(BOUNCE).unwrap();
+        for text in [
+            format!("{local}@bounces.example.org"),
+            format!("Bounces <{local}@bounces.example.org>, other@example.net"),
+            format!("SRS0=ab12=tt=bounces.example.org={local}@forward.example.net"),
+            format!("\u{e9}+é <prvs=123={local}@bounces.example.org>"),
+        ] {
+            let found: Vec<&str> = bounce_tokens(&text).collect();
+            assert_eq!(found, [token], "{text}");
+        }
+        let upper = local.to_ascii_uppercase();
+        let found = bounce_tokens(&upper).next().unwrap();
+        let payload = signer.verify(Purpose::Bounce, found);
+        assert_eq!(payload, Some(Payload::Delivery(42)));
+        for odd in ["", "+", "bounce", "é+", "xunce+v1.a"] {
+            assert_eq!(bounce_tokens(odd).count(), 0, "{odd}");
+        }
     }
 
     #[test]

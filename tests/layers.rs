@@ -84,7 +84,8 @@ const LAYERS: [(&str, &[&str]); 19] = [
 ];
 
 /// Crates that belong to one module only.
-const OWNED_CRATES: [(&str, &str); 3] = [
+const OWNED_CRATES: [(&str, &str); 4] = [
+    ("async_imap", "inbound"),
     ("rusqlite", "store"),
     ("lettre", "mail"),
     ("jpeg_encoder", "scaling"),

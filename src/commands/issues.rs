@@ -12,7 +12,9 @@ use super::{
 use crate::{
     config::Config,
     domain::{delivery::State, issue::IssueState, schedule::Slot},
-    store::{ChangeOutcome, EditionSummary, IssueChange, IssueKey, IssueSummary, Store},
+    store::{
+        ChangeOutcome, EditionSummary, IssueChange, IssueKey, IssueSummary, ReportCounts, Store,
+    },
 };
 
 /// List, show, pause, resume or cancel issues
@@ -76,6 +78,7 @@ struct Row<'a> {
     expires: chrono::DateTime<chrono::FixedOffset>,
     candidates: u64,
     counts: std::collections::BTreeMap<&'static str, u64>,
+    reports: &'a ReportCounts,
     exclusions: &'a std::collections::BTreeMap<String, u64>,
     articles: Vec<&'a str>,
 }
@@ -191,6 +194,7 @@ fn row<'a>(config: &Config, issue: &'a IssueSummary) -> Row<'a> {
             .iter()
             .map(|(state, number)| (state.as_str(), *number))
             .collect(),
+        reports: &issue.reports,
         exclusions: &issue.exclusions,
         articles: issue.articles.iter().map(|a| a.title.as_str()).collect(),
     }
@@ -211,6 +215,11 @@ fn text(shown: &Shown<'_>) -> String {
         row.counts
             .iter()
             .map(|(state, number)| format!("  {number:>8} {state}")),
+    );
+    lines.extend(
+        row.reports
+            .iter()
+            .map(|(kind, number)| format!("  {number:>8} came back: {}", kind.as_str())),
     );
     lines.extend(
         row.exclusions

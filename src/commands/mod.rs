@@ -3,6 +3,7 @@
 
 pub mod add;
 pub mod ahead;
+pub mod bounces;
 pub mod build;
 pub mod check;
 pub mod check_log;

@@ -1,5 +1,5 @@
-//! `run`: the cron verb. Build, freeze what is due, deliver what is queued or
-//! due again. Safe to overlap, silent when all is well.
+//! `run`: the cron verb. Read what came back, build, freeze what is due, deliver
+//! what is queued or due again. Safe to overlap, silent when all is well.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    Context,
+    Context, bounces,
     build::{self, Checked},
     deliver::{self, Delivering, Turn},
     doubt,
@@ -66,6 +66,7 @@ struct Done {
     built: Option<Built>,
     hub: Round,
     seeded: usize,
+    bounces: Option<bounces::Summary>,
     recovered_uncertain: u64,
     issues: Vec<FrozenIssue>,
     skipped: Vec<String>,
@@ -126,20 +127,34 @@ async fn steps(
     done.recovered_uncertain = doubt::recover(context, config, store, args.on_uncertain).await?;
     // 2. The first run of a publication brings its first readers.
     done.seeded = subscribers::seed(context, config, store).await?;
-    // 3. Feeds, then issues. While an article has an error, or the feeds cannot
-    //    be written, no issue is made; but what is frozen still goes out.
+    // 3. Who bounced, complained or left since the last run gets nothing new. A
+    //    mailbox that cannot be read holds nobody's mail.
     let mut exit = Exit::Done;
+    match bounces::in_run(context, config, store).await {
+        Ok(Some(summary)) => {
+            exit = summary.exit();
+            done.bounces = Some(summary);
+        }
+        Ok(None) => {}
+        Err(failure) if failure.is_unwritten() => return Err(failure),
+        Err(failure) => {
+            context.talk.must_say(&failure);
+            exit = failure.exit;
+        }
+    }
+    // 4. Feeds, then issues. While an article has an error, or the feeds cannot
+    //    be written, no issue is made; but what is frozen still goes out.
     if let Err(failure) = publish_and_freeze(context, config, store, done).await {
         if failure.is_unwritten() {
             return Err(failure);
         }
         context.talk.must_say(&failure);
-        exit = failure.exit;
+        exit = exit.worse(failure.exit);
     }
     if !done.held.is_empty() {
         exit = exit.worse(Exit::Paused);
     }
-    // 4. Deliver; the hub hears of the feeds meanwhile.
+    // 5. Deliver; the hub hears of the feeds meanwhile.
     let round = pings::start(context, config, store);
     if config.mail.is_some() {
         let delivering = Delivering {
@@ -152,7 +167,7 @@ async fn steps(
         exit = exit.worse(deliver::all(context, &delivering, lock, told).await?);
     }
     done.hub = pings::end(round).await?;
-    // 5. What a person should know.
+    // 6. What a person should know.
     if let Some(built) = &done.built {
         exit = exit.worse(built.tell_foreign(context));
     }

@@ -17,8 +17,10 @@ use crate::{
         delivery::State,
         digest::Digest,
         issue::{History, IssueState},
+        report::ReportKind,
+        text::grouped,
     },
-    store::{RelayMemory, Run, Store, WaitingPings},
+    store::{IssueSummary, RelayMemory, ReportCounts, Run, Store, WaitingPings},
 };
 
 /// Show where everything stands, in one screen
@@ -35,6 +37,7 @@ struct Standing {
     readers: BTreeMap<&'static str, u64>,
     digests: Vec<Next>,
     under_way: Vec<UnderWay>,
+    came_back: Vec<CameBack>,
     uncertain: usize,
     duplicates: usize,
     waiting_pings: Option<WaitingPings>,
@@ -59,6 +62,14 @@ struct UnderWay {
     counts: BTreeMap<&'static str, u64>,
 }
 
+/// What reports say of an issue.
+#[derive(Serialize)]
+struct CameBack {
+    issue: String,
+    sent: u64,
+    reports: ReportCounts,
+}
+
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
@@ -75,6 +86,7 @@ pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
                 .map(|digest| next(context, digest, &History::default()))
                 .collect(),
             under_way: Vec::new(),
+            came_back: Vec::new(),
             uncertain: 0,
             duplicates: 0,
             waiting_pings: None,
@@ -100,6 +112,7 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
         digests.push(next(context, digest, &history));
     }
     let issues = store.issues(100).await.map_err(failed)?;
+    let came_back = came_back(&issues);
     let under_way = issues
         .into_iter()
         .filter(|issue| matches!(issue.state, IssueState::Sending | IssueState::Paused))
@@ -122,12 +135,51 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
             .collect(),
         digests,
         under_way,
+        came_back,
         uncertain: store.uncertain().await.map_err(failed)?.len(),
         duplicates: store.duplicates().await.map_err(failed)?.len(),
         waiting_pings: store.waiting_pings().await.map_err(failed)?,
         relays: relays(config, store.relays().await.map_err(failed)?),
         last_run: store.runs(1).await.map_err(failed)?.into_iter().next(),
     })
+}
+
+/// So many of the newest issues are looked at for what came back.
+const NEWEST: usize = 10;
+
+fn came_back(issues: &[IssueSummary]) -> Vec<CameBack> {
+    let newest = issues.iter().take(NEWEST);
+    newest
+        .filter(|issue| issue.reports.keys().any(|kind| *kind > ReportKind::Delayed))
+        .map(|issue| CameBack {
+            issue: format!("{}/{}", issue.digest, issue.number),
+            sent: issue.counts.get(&State::Sent).copied().unwrap_or(0),
+            reports: issue.reports.clone(),
+        })
+        .collect()
+}
+
+/// One line: `3 hard bounces (0.15 %), 1 complaint (0.05 %) of 2,000 sent`.
+fn came_back_text(one: &CameBack) -> String {
+    let part = |(kind, number): (&ReportKind, &u64)| {
+        let per_myriad = number * 10_000 / one.sent.max(1);
+        let what = match kind {
+            ReportKind::Blocked => format!("{number} blocked"),
+            _ => super::talk::count(*number, kind.as_str()),
+        };
+        format!("{what} ({}.{:02} %)", per_myriad / 100, per_myriad % 100)
+    };
+    let grave = one
+        .reports
+        .iter()
+        .filter(|(kind, _)| **kind > ReportKind::Delayed);
+    let parts: Vec<String> = grave.rev().map(part).collect();
+    format!(
+        "{}: {} of {} sent",
+        one.issue,
+        parts.join(", "),
+        grouped(one.sent)
+    )
 }
 
 /// Of what is remembered, the relays that are still configured.
@@ -214,6 +266,9 @@ fn text(config: &Config, standing: &Standing) -> String {
         if let Some(reason) = &issue.reason {
             let _ = writeln!(text, "           {reason}");
         }
+    }
+    for one in &standing.came_back {
+        let _ = writeln!(text, "came back  {}", came_back_text(one));
     }
     if standing.uncertain > 0 {
         let _ = writeln!(

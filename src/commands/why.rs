@@ -166,6 +166,21 @@ fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
                 reply.into_iter().flatten().collect::<Vec<_>>().join(" ")
             );
         }
+        for report in &delivery.reports {
+            let words = [report.code.clone(), Some(report.reason.clone())];
+            let _ = writeln!(
+                text,
+                "  {}  came back: {} {}",
+                local(report.at),
+                report.kind.as_str(),
+                words
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join(" ")
+                    .trim_end()
+            );
+        }
     }
     text
 }

@@ -33,7 +33,6 @@ pub(super) fn check(
     root: &Path,
     findings: &mut Findings<'_>,
 ) -> Option<MailSettings> {
-    later_features(bounces, findings);
     let from = findings
         .required(raw.from.as_ref(), "mail.from")
         .and_then(|_| sender(raw.from.as_ref()?, findings));
@@ -89,17 +88,6 @@ pub(super) fn check(
         public_url: serve?.public_url.clone(),
         from,
     })
-}
-
-/// Settings of the contract that this version does not act on yet.
-fn later_features(bounces: &RawBounces, findings: &mut Findings<'_>) {
-    if let Some(source) = &bounces.source {
-        findings.warning(
-            source.span().start,
-            "this version does not read bounces",
-            "leave `bounces.source` out for now",
-        );
-    }
 }
 
 /// `Name <address>` or a bare address.

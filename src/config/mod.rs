@@ -1,6 +1,7 @@
 //! `letterpress.toml` as typed settings: every problem at once, each with its
 //! line; unknown keys are refused.
 
+mod bounces;
 mod digests;
 mod dkim;
 mod findings;
@@ -24,12 +25,13 @@ use toml::de::DeTable;
 use url::Url;
 
 pub use self::{
-    dkim::parse_selector, mailing::parse_domain, place::line_of, serving::parse_listen,
+    bounces::parse_source, dkim::parse_selector, mailing::parse_domain, place::line_of,
+    serving::parse_listen,
 };
 use self::{
     findings::Findings,
     raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore, RawTheme},
-    settings::{Compression, Durability, MailSettings, ServeSettings, StoreSettings},
+    settings::{BounceSource, Compression, Durability, MailSettings, ServeSettings, StoreSettings},
 };
 use crate::domain::{
     digest::Digest,
@@ -64,6 +66,9 @@ pub struct Config {
     pub digests: Vec<Digest>,
     /// `[mail]`; a publication without it has feeds only.
     pub mail: Option<MailSettings>,
+    /// `bounces.source`: where bounces, complaints and readers who leave by mail
+    /// come in.
+    pub bounces: Option<BounceSource>,
     /// `[serve]`.
     pub serve: ServeSettings,
     /// `[store]`.
@@ -151,6 +156,7 @@ impl Config {
         let compress = publishing::compressions(&raw.content, &mut findings);
         let feeds = feed_rules(&raw.feeds, &mut findings);
         let store = store(&raw.store, &root, &mut findings);
+        let bounces = bounces::check(&raw.bounces, &root, &mut findings);
         let serve = serving::check(&raw.serve, &mut findings);
         let mail = raw.mail.and_then(|mail| {
             mailing::check(mail, &raw.bounces, serve.as_ref(), &root, &mut findings)
@@ -171,6 +177,7 @@ impl Config {
             feeds,
             digests,
             mail,
+            bounces,
             serve,
             store,
             root,

@@ -160,6 +160,8 @@ pub(super) struct RawList {
 pub(super) struct RawBounces {
     pub(super) source: Text,
     pub(super) domain: Text,
+    pub(super) password_file: Option<String>,
+    pub(super) tls_ca_file: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -355,7 +357,10 @@ const KEYS: [(&str, &[&str]); 18] = [
         "mail.list",
         &["id", "postal_address", "unsubscribe_address"],
     ),
-    ("bounces", &["source", "domain"]),
+    (
+        "bounces",
+        &["source", "domain", "password_file", "tls_ca_file"],
+    ),
     ("store", &["url", "durability", "allow_network_file_system"]),
     ("serve", &["public_url", "listen", "trusted_proxies"]),
     (

@@ -147,7 +147,7 @@ fn smtp(text: &str, key: &str, files: &Files<'_>) -> Result<SmtpRelay, String> {
         }
         wanted = Some(value.into_owned());
     }
-    let is_loopback = host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+    let is_loopback = is_loopback(&host);
     let tls = match (url.scheme(), wanted.as_deref()) {
         ("smtps", None) => RelayTls::Implicit,
         ("smtp", None | Some("required")) => RelayTls::Required,
@@ -176,6 +176,11 @@ fn smtp(text: &str, key: &str, files: &Files<'_>) -> Result<SmtpRelay, String> {
         host,
         tls,
     })
+}
+
+/// Whether a host is this machine: nobody listens on the way there.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// `Some(None)` when absent, `None` when unusable.

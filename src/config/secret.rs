@@ -13,6 +13,10 @@ use secrecy::{SecretSlice, SecretString, zeroize::Zeroizing};
 pub const PASSWORD_VARIABLE: &str = "LETTERPRESS_SMTP_PASSWORD";
 /// The systemd credential that may hold it.
 pub const PASSWORD_CREDENTIAL: &str = "letterpress-smtp-password";
+/// The environment variable that may hold the password of the bounce mailbox.
+pub const MAILBOX_VARIABLE: &str = "LETTERPRESS_IMAP_PASSWORD";
+/// The systemd credential that may hold that one.
+pub const MAILBOX_CREDENTIAL: &str = "letterpress-imap-password";
 
 /// No private key is larger; what is read of a file that is.
 const LARGEST_SECRET: usize = 64 * 1024;
@@ -51,10 +55,19 @@ pub enum SecretError {
     },
     /// None of the three places has it.
     #[error(
-        "the relay wants a login, but there is no password: set `mail.password_file`, the variable \
-         {PASSWORD_VARIABLE}, or the systemd credential {PASSWORD_CREDENTIAL}"
+        "the {server} wants a login, but there is no password: set `{key}`, the variable {variable}, \
+         or the systemd credential {credential}"
     )]
-    Absent,
+    Absent {
+        /// Who wants it.
+        server: &'static str,
+        /// The key that names a file.
+        key: &'static str,
+        /// The environment variable.
+        variable: &'static str,
+        /// The systemd credential.
+        credential: &'static str,
+    },
 }
 
 /// The relay's password: from `file`, else the environment, else a credential.
@@ -63,25 +76,53 @@ pub enum SecretError {
 /// When the file is unreadable, empty or open to others (mode beyond 0640), or
 /// when there is no password anywhere.
 pub fn relay_password(file: Option<&Path>) -> Result<SecretString, SecretError> {
+    let absent = || SecretError::Absent {
+        server: "relay",
+        key: "mail.password_file",
+        variable: PASSWORD_VARIABLE,
+        credential: PASSWORD_CREDENTIAL,
+    };
+    password_from(file, PASSWORD_VARIABLE, PASSWORD_CREDENTIAL)?.ok_or_else(absent)
+}
+
+/// The password of the bounce mailbox: from `file`, else the environment, else a
+/// credential.
+///
+/// # Errors
+/// As [`relay_password`].
+pub fn mailbox_password(file: Option<&Path>) -> Result<SecretString, SecretError> {
+    let absent = || SecretError::Absent {
+        server: "bounce mailbox",
+        key: "bounces.password_file",
+        variable: MAILBOX_VARIABLE,
+        credential: MAILBOX_CREDENTIAL,
+    };
+    password_from(file, MAILBOX_VARIABLE, MAILBOX_CREDENTIAL)?.ok_or_else(absent)
+}
+
+/// `None` when none of the three places has it.
+fn password_from(
+    file: Option<&Path>,
+    variable: &str,
+    credential: &str,
+) -> Result<Option<SecretString>, SecretError> {
     if let Some(path) = file {
-        return password(path, &checked(path)?);
+        return password(path, &checked(path)?).map(Some);
     }
-    if let Ok(password) = std::env::var(PASSWORD_VARIABLE)
+    if let Ok(password) = std::env::var(variable)
         && !password.is_empty()
     {
-        return Ok(SecretString::from(password));
+        return Ok(Some(SecretString::from(password)));
     }
-    match std::env::var_os("CREDENTIALS_DIRECTORY") {
-        Some(dir) => {
-            let path = PathBuf::from(dir).join(PASSWORD_CREDENTIAL);
-            // systemd has seen to who may read it.
-            match File::open(&path) {
-                Ok(file) => password(&path, &contents(&path, file)?),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(SecretError::Absent),
-                Err(source) => Err(SecretError::Read { path, source }),
-            }
-        }
-        None => Err(SecretError::Absent),
+    let Some(dir) = std::env::var_os("CREDENTIALS_DIRECTORY") else {
+        return Ok(None);
+    };
+    let path = PathBuf::from(dir).join(credential);
+    // systemd has seen to who may read it.
+    match File::open(&path) {
+        Ok(file) => password(&path, &contents(&path, file)?).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SecretError::Read { path, source }),
     }
 }
 

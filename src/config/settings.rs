@@ -244,6 +244,48 @@ pub struct ListSettings {
     pub unsubscribe_address: Option<EmailAddress>,
 }
 
+/// `[bounces] source`: the mailbox to which bounces and complaints come, and
+/// readers who leave by mail.
+#[derive(Debug, Clone)]
+pub enum BounceSource {
+    /// A Maildir (absolute path).
+    Maildir(PathBuf),
+    /// An mbox file (absolute path).
+    Mbox(PathBuf),
+    /// A mailbox on a server.
+    Imap(ImapSource),
+}
+
+/// A mailbox on an IMAP server.
+#[derive(Debug, Clone)]
+pub struct ImapSource {
+    /// Host name or address literal.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// How the way there is protected.
+    pub tls: RelayTls,
+    /// Login name.
+    pub login: String,
+    /// Name of the mailbox, such as `INBOX`.
+    pub mailbox: String,
+    /// The file that holds the password, if one is configured.
+    pub password_file: Option<PathBuf>,
+    /// A CA certificate (PEM) to trust beside the machine's store.
+    pub tls_ca_file: Option<PathBuf>,
+}
+
+/// What to call a mailbox in reports: never with login data.
+impl fmt::Display for BounceSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Maildir(path) => write!(f, "maildir:{}", path.display()),
+            Self::Mbox(path) => write!(f, "mbox:{}", path.display()),
+            Self::Imap(imap) => write!(f, "{}:{}/{}", imap.host, imap.port, imap.mailbox),
+        }
+    }
+}
+
 /// A compressed copy beside each text file of the output folder, for web
 /// servers that hand out such copies (`gzip_static`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -146,10 +146,18 @@ fn a_sender_with_a_line_break_is_refused() {
 }
 
 #[test]
-fn settings_of_later_versions_are_said_out_loud() {
-    let text = format!("{GOOD}\n[bounces]\nsource = \"maildir:/var/mail/b\"\n");
-    let (_, warnings) = parse(&text).unwrap();
-    assert_eq!(warnings.len(), 1, "{warnings:?}");
+fn the_mailbox_of_bounces_is_known_without_a_word() {
+    let text = format!("{GOOD}\n[bounces]\nsource = \"maildir:bounces\"\n");
+    let (config, warnings) = parse(&text).unwrap();
+    assert_eq!(warnings.len(), 0, "{warnings:?}");
+    let source = config.bounces.unwrap().to_string();
+    assert!(source.ends_with("/bounces"), "{source}");
+    let text = text.replace("maildir:", "pop3://");
+    let found = problems(&text).join("\n");
+    assert!(
+        found.contains("bounces.source is `pop3://bounces`; use `maildir:"),
+        "{found}"
+    );
 }
 
 #[test]

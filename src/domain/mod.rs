@@ -17,6 +17,7 @@ pub mod network;
 pub mod podcast;
 pub mod problem;
 pub mod publication;
+pub mod report;
 pub mod schedule;
 pub mod subscriber;
 pub mod text;

@@ -15,6 +15,7 @@ use crate::domain::{
     choice::Choice,
     delivery::State,
     issue::IssueState,
+    report::ReportKind,
     subscriber::{Status, SubscriberId},
 };
 
@@ -52,6 +53,18 @@ pub(super) const fn of_issue_state(state: IssueState) -> i64 {
         IssueState::Paused => 1,
         IssueState::Done => 2,
         IssueState::Cancelled => 3,
+    }
+}
+
+/// Number of what a report says.
+pub(super) const fn of_report_kind(kind: ReportKind) -> i64 {
+    match kind {
+        ReportKind::Accepted => 0,
+        ReportKind::Delayed => 1,
+        ReportKind::Blocked => 2,
+        ReportKind::SoftBounce => 3,
+        ReportKind::HardBounce => 4,
+        ReportKind::Complaint => 5,
     }
 }
 
@@ -132,6 +145,11 @@ pub(super) fn issue_state(row: &Row<'_>, column: usize) -> rusqlite::Result<Issu
         IssueState::Cancelled,
     ];
     decode(row, column, &all, of_issue_state)
+}
+
+/// What a report says.
+pub(super) fn report_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<ReportKind> {
+    decode(row, column, &ReportKind::ALL, of_report_kind)
 }
 
 /// How an attempt ended; `None` while it is under way.

@@ -187,15 +187,25 @@ fn known(connection: &Connection, reader: SubscriberId) -> Result<Option<Known>,
 }
 
 fn leave(connection: &Connection, leaver: &Leaver) -> Result<UnsubscribeOutcome, Fault> {
-    let Some(known) = known(connection, leaver.reader)? else {
+    let through = (leaver.source.as_str(), leaver.now);
+    go(connection, leaver.reader, &leaver.departure, through)
+}
+
+/// Lets a reader go, within the transaction of the caller.
+pub(super) fn go(
+    connection: &Connection,
+    reader: SubscriberId,
+    departure: &Departure,
+    through: (&str, DateTime<Utc>),
+) -> Result<UnsubscribeOutcome, Fault> {
+    let Some(known) = known(connection, reader)? else {
         return Ok(UnsubscribeOutcome {
             was: None,
             cancelled_deliveries: 0,
             is_noted: false,
         });
     };
-    let through = (leaver.source.as_str(), leaver.now);
-    depart(connection, &known, &leaver.departure, through)
+    depart(connection, &known, departure, through)
 }
 
 fn depart(

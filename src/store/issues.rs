@@ -12,7 +12,12 @@ use crate::{
         delivery::{IssueId, State},
         issue::{IssueState, Occasion},
     },
-    store::{codes, error::Fault, freeze::FrozenArticle},
+    store::{
+        codes,
+        error::Fault,
+        freeze::FrozenArticle,
+        inbound::{self, ReportCounts},
+    },
 };
 
 /// So many earlier issues say what is usual.
@@ -66,6 +71,8 @@ pub struct IssueSummary {
     pub candidates: u64,
     /// Deliveries by state.
     pub counts: Counts,
+    /// What came back about its messages, by kind.
+    pub reports: ReportCounts,
     /// Who got no delivery, by reason.
     pub exclusions: BTreeMap<String, u64>,
     /// What it carries, in its order.
@@ -175,6 +182,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<IssueSummary> {
         finished: codes::time_if_any(row, 10)?,
         candidates: codes::count(row, 11)?,
         counts: Counts::new(),
+        reports: ReportCounts::new(),
         exclusions: BTreeMap::new(),
         articles: Vec::new(),
     })
@@ -183,6 +191,7 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<IssueSummary> {
 /// Adds what stands in other tables.
 fn complete(connection: &Connection, mut issue: IssueSummary) -> Result<IssueSummary, Fault> {
     issue.counts = counts(connection, issue.id)?;
+    issue.reports = inbound::counts(connection, issue.id)?;
     let mut exclusions =
         connection.prepare_cached("SELECT reason, count FROM exclusions WHERE issue_id = ?1")?;
     issue.exclusions = exclusions

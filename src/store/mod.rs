@@ -15,6 +15,7 @@ mod digests;
 mod error;
 mod freeze;
 mod guards;
+mod inbound;
 mod issues;
 mod lock;
 mod outputs;
@@ -58,6 +59,10 @@ pub use self::{
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
     guards::Guarded,
+    inbound::{
+        Alarm, Applied, DeliverySpan, Effect, Fate, InboundMail, Leave, MailboxPlace, ReportCounts,
+        ReportStory,
+    },
     issues::{
         ChangeOutcome, Counts, EditionSummary, FrozenEdition, IssueChange, IssueKey, IssueSummary,
     },

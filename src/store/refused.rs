@@ -1,11 +1,12 @@
 //! Readers whom no issue reaches although no single answer says that the
-//! address is bad: what several issues in a row say together.
+//! address is bad: what several issues in a row say together, to the relay or
+//! in reports that came back.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row, params};
 
 use crate::{
-    domain::delivery::{DeliveryId, Phase, State},
+    domain::delivery::{DeliveryId, IssueId, Phase, State},
     store::{
         codes::{self, End},
         error::Fault,
@@ -15,18 +16,18 @@ use crate::{
 
 /// So many issues in a row refused at RCPT with a bare 550.
 const BARE_REFUSALS: usize = 3;
-/// So many issues in a row that found the mailbox full,
-const FULL_MAILBOXES: usize = 5;
+/// So many issues in a row that found the mailbox full, or came back for now,
+const SOFT_FAILURES: usize = 5;
 /// over at least so long a time.
-const FULL_FOR: TimeDelta = TimeDelta::days(30);
+const SOFT_FOR: TimeDelta = TimeDelta::days(30);
 
 /// How the newest attempt at one issue ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
     /// 550 at RCPT without an enhanced code: "no such person" of old servers.
     Bare,
-    /// The mailbox is full.
-    Full,
+    /// The mailbox is full, or a report said that it did not arrive this time.
+    Soft,
     Otherwise,
 }
 
@@ -39,10 +40,10 @@ pub(super) fn suppress_unreachable(
 ) -> Result<u64, Fault> {
     let mut count = 0;
     for delivery in deliveries {
-        let subscriber: i64 = connection
-            .prepare_cached("SELECT subscriber_id FROM deliveries WHERE id = ?1")?
-            .query_row([delivery], |row| row.get(0))?;
-        if is_unreachable(&latest(connection, subscriber)?) {
+        let (subscriber, issue) = connection
+            .prepare_cached("SELECT subscriber_id, issue_id FROM deliveries WHERE id = ?1")?
+            .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if is_unreachable(&latest(connection, subscriber, issue)?) {
             let reason = SuppressionReason::Unreachable;
             subscribers::suppress_known(connection, subscriber, reason, now)?;
             count += 1;
@@ -51,17 +52,23 @@ pub(super) fn suppress_unreachable(
     Ok(count)
 }
 
-/// A reader's last issues, the newest first: how each ended, and when.
-fn latest(connection: &Connection, subscriber: i64) -> Result<Vec<(Ended, DateTime<Utc>)>, Fault> {
+/// A reader's issues up to this one, the newest first: how each ended, and when.
+/// What became of later ones may not be known yet.
+fn latest(
+    connection: &Connection,
+    subscriber: i64,
+    issue: IssueId,
+) -> Result<Vec<(Ended, DateTime<Utc>)>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT d.state, a.outcome, a.code, a.reply, a.phase, a.started_at
+        "SELECT d.state, a.outcome, a.code, a.reply, a.phase, a.started_at,
+                EXISTS (SELECT 1 FROM reports r WHERE r.delivery_id = d.id AND r.kind = 3)
            FROM deliveries d JOIN attempts a ON a.id = d.attempt_id
-          WHERE d.subscriber_id = ?1
-          ORDER BY d.issue_id DESC LIMIT ?2",
+          WHERE d.subscriber_id = ?1 AND d.issue_id <= ?2
+          ORDER BY d.issue_id DESC LIMIT ?3",
     )?;
     // Enough for the longer rule with an issue a day.
-    let most = FULL_FOR.num_days() + 2;
-    let rows = select.query_map(params![subscriber, most], |row| {
+    let most = SOFT_FOR.num_days() + 2;
+    let rows = select.query_map(params![subscriber, issue, most], |row| {
         Ok((ended(row)?, codes::time(row, 5)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -80,12 +87,13 @@ fn ended(row: &Row<'_>) -> rusqlite::Result<Ended> {
         && code == Some(550)
         && enhanced.is_none()
         && phase.as_deref() == Some(Phase::Rcpt.as_str());
+    let came_back: bool = row.get(6)?;
     let is_full = end == Some(End::Deferred)
         && (code == Some(552) || matches!(enhanced, Some((4 | 5, 2, 2))));
     Ok(if is_bare {
         Ended::Bare
-    } else if is_full {
-        Ended::Full
+    } else if is_full || came_back {
+        Ended::Soft
     } else {
         Ended::Otherwise
     })
@@ -96,10 +104,10 @@ fn is_unreachable(latest: &[(Ended, DateTime<Utc>)]) -> bool {
     if in_a_row(Ended::Bare).count() >= BARE_REFUSALS {
         return true;
     }
-    let full: Vec<_> = in_a_row(Ended::Full).map(|(_, at)| *at).collect();
-    match (full.first(), full.last()) {
+    let soft: Vec<_> = in_a_row(Ended::Soft).map(|(_, at)| *at).collect();
+    match (soft.first(), soft.last()) {
         (Some(newest), Some(oldest)) => {
-            full.len() >= FULL_MAILBOXES && *newest - *oldest >= FULL_FOR
+            soft.len() >= SOFT_FAILURES && *newest - *oldest >= SOFT_FOR
         }
         _ => false,
     }
@@ -127,11 +135,11 @@ mod tests {
 
     #[test]
     fn a_full_mailbox_counts_only_over_a_month() {
-        use Ended::{Full, Otherwise};
-        let over = |step: i64| -> Vec<_> { (0..5).map(|n| (Full, n * step)).collect() };
+        use Ended::{Otherwise, Soft};
+        let over = |step: i64| -> Vec<_> { (0..5).map(|n| (Soft, n * step)).collect() };
         assert!(is_unreachable(&days(&over(8))));
         assert!(!is_unreachable(&days(&over(7))), "28 days");
-        assert!(!is_unreachable(&days(&[(Full, 0), (Full, 20), (Full, 40)])));
+        assert!(!is_unreachable(&days(&[(Soft, 0), (Soft, 20), (Soft, 40)])));
         let mut broken = over(8);
         broken[2].0 = Otherwise;
         assert!(!is_unreachable(&days(&broken)));

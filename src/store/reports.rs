@@ -11,7 +11,7 @@ use crate::{
         delivery::{AttemptId, DeliveryId, IssueId, State},
         subscriber::Subscriber,
     },
-    store::{codes, error::Fault, subscribers},
+    store::{ReportStory, codes, error::Fault, inbound, subscribers},
 };
 
 /// Something that happened to a reader.
@@ -86,6 +86,8 @@ pub struct DeliveryStory {
     pub next_attempt_at: Option<DateTime<Utc>>,
     /// Every try, oldest first.
     pub attempts: Vec<Attempt>,
+    /// What came back about it, in that order.
+    pub reports: Vec<ReportStory>,
 }
 
 /// Everything the ledger knows of one address.
@@ -168,8 +170,9 @@ fn deliveries(
     while let Some(row) = rows.next()? {
         let state = codes::state(row, 4)?;
         let due = codes::time(row, 5)?;
+        let id = row.get(0)?;
         stories.push(DeliveryStory {
-            id: row.get(0)?,
+            id,
             issue: row.get(1)?,
             digest: row.get(2)?,
             edition: row.get(7)?,
@@ -177,6 +180,7 @@ fn deliveries(
             state,
             next_attempt_at: (state == State::Queued).then_some(due),
             attempts: attempts(connection, row.get(6)?)?,
+            reports: inbound::of_delivery(connection, id)?,
         });
     }
     Ok(stories)

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use letterpress::domain::subscriber::SubscriberId;
 use letterpress::links::Signer;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
@@ -59,11 +60,7 @@ impl Ledger {
     #[track_caller]
     pub(crate) fn rows(&self) -> Vec<LedgerRow> {
         self.sums_hold();
-        let key: [u8; 32] = self
-            .0
-            .query_row("SELECT install_key FROM installation", [], |row| row.get(0))
-            .unwrap();
-        let signer = Signer::new(&key);
+        let signer = self.signer();
         let mut statement = self
             .0
             .prepare(
@@ -94,6 +91,36 @@ impl Ledger {
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap()
+    }
+
+    /// What makes and checks the tokens of this ledger.
+    pub(crate) fn signer(&self) -> Signer {
+        let key: [u8; 32] = self
+            .0
+            .query_row("SELECT install_key FROM installation", [], |row| row.get(0))
+            .unwrap();
+        Signer::new(&key)
+    }
+
+    /// This reader's delivery of the newest issue.
+    #[track_caller]
+    pub(crate) fn row_of(&self, address: &str) -> LedgerRow {
+        let rows = self.rows();
+        let found = rows.into_iter().rev().find(|row| row.recipient == address);
+        found.unwrap_or_else(|| panic!("no delivery for {address} in {:?}", self.states()))
+    }
+
+    /// What tokens name this reader by.
+    #[track_caller]
+    pub(crate) fn subscriber_id(&self, address: &str) -> SubscriberId {
+        let select = "SELECT public_id FROM subscribers WHERE address = ?1";
+        let id = self.0.query_row(select, [address], |row| row.get(0));
+        SubscriberId(id.unwrap())
+    }
+
+    /// How many reports of what came back are on record.
+    pub(crate) fn reports(&self) -> u32 {
+        self.number("SELECT count(*) FROM reports WHERE ?1 = ''", "")
     }
 
     /// Brings the states of rows that were read before up to date; a cheap

@@ -14,6 +14,7 @@
 pub(crate) mod chaos;
 pub(crate) mod dialogue;
 pub(crate) mod dice;
+pub(crate) mod dovecot;
 pub(crate) mod greylist;
 pub(crate) mod ledger;
 pub(crate) mod line;

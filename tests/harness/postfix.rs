@@ -37,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) mailboxes: Mailboxes,
     /// An answer per recipient: `("anna@example.org", "450 4.2.1 busy")`.
     pub(crate) access: Vec<(String, String)>,
+    /// Where mail for an address goes instead: `("a@example.org", "error:5.1.1 gone")`.
+    pub(crate) transport: Vec<(String, String)>,
     /// `message_size_limit` in bytes.
     pub(crate) message_size_limit: Option<u64>,
     /// More lines for `main.cf`.
@@ -74,18 +76,30 @@ impl Postfix {
         );
         // Another process may take the port between the choice and the bind.
         for _ in 0..5 {
-            let postfix = Self {
-                world: tempfile::tempdir().unwrap(),
-                port: free_port(),
-            };
-            postfix.write_files(options);
-            postfix.launch();
-            if holds_within(Duration::from_secs(20), || answers(postfix.port)) {
+            if let Some(postfix) = Self::try_on(free_port(), options) {
                 return postfix;
             }
-            eprintln!("Postfix did not answer; its log:\n{}", postfix.log());
         }
         panic!("Postfix did not start; its logs are above");
+    }
+
+    /// The same on a port that others were told of before.
+    pub(crate) fn start_on(port: u16, options: &Options) -> Self {
+        Self::try_on(port, options).expect("Postfix did not start; its log is above")
+    }
+
+    fn try_on(port: u16, options: &Options) -> Option<Self> {
+        let postfix = Self {
+            world: tempfile::tempdir().unwrap(),
+            port,
+        };
+        postfix.write_files(options);
+        postfix.launch();
+        if holds_within(Duration::from_secs(20), || answers(postfix.port)) {
+            return Some(postfix);
+        }
+        eprintln!("Postfix did not answer; its log:\n{}", postfix.log());
+        None
     }
 
     /// The port on 127.0.0.1.
@@ -133,6 +147,13 @@ impl Postfix {
         self.launch();
         let up = holds_within(Duration::from_secs(20), || answers(self.port));
         assert!(up, "Postfix did not come back; its log:\n{}", self.log());
+    }
+
+    /// The Maildir of an address, or of a whole domain (`@example.org`), with
+    /// [`Mailboxes::Only`].
+    pub(crate) fn maildir(&self, address: &str) -> PathBuf {
+        let (local, domain) = address.rsplit_once('@').unwrap();
+        self.path("mail").join(domain).join(local)
     }
 
     /// Where new mail for everyone lies ([`Mailboxes::Everyone`]).
@@ -226,6 +247,11 @@ impl Postfix {
         }
         fs::write(self.path("conf/mailboxes"), boxes).unwrap();
         fs::write(self.path("conf/access"), access).unwrap();
+        let mut transport = String::new();
+        for (address, place) in &options.transport {
+            writeln!(transport, "{address} {place}").unwrap();
+        }
+        fs::write(self.path("conf/transport"), transport).unwrap();
         let master = MASTER_CF.replace("@port@", &self.port.to_string());
         fs::write(self.path("conf/master.cf"), master).unwrap();
         fs::write(self.path("conf/main.cf"), self.main_cf(options)).unwrap();
@@ -243,6 +269,7 @@ impl Postfix {
             writeln!(text, "message_size_limit = {bytes}").unwrap();
         }
         for line in &options.main_cf {
+            text = without(&text, line.split('=').next().unwrap_or_default());
             writeln!(text, "{line}").unwrap();
         }
         text.replace("@world@", &self.world.path().to_string_lossy())
@@ -348,6 +375,24 @@ impl Delivered {
     }
 }
 
+/// `main.cf` without a setting and the lines that go on with it. Each process of
+/// Postfix complains of a setting that is there twice; the one that writes the
+/// log does so to itself, and can wait for itself for ever.
+fn without(main_cf: &str, name: &str) -> String {
+    let mut kept = String::new();
+    let mut is_dropped = false;
+    for line in main_cf.lines() {
+        if !line.starts_with([' ', '\t', '#']) {
+            is_dropped = line.split('=').next() == Some(name);
+        }
+        if !is_dropped {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
+}
+
 /// The first `Received` of a message, in all its lines.
 fn trace(head: &str) -> String {
     let mut lines = head
@@ -438,6 +483,7 @@ smtpd_peername_lookup = no
 smtp_dns_support_level = disabled
 default_transport = error:no outbound mail
 relay_transport = error:no outbound mail
+transport_maps = texthash:@world@/conf/transport
 local_transport = error:no local mail
 virtual_mailbox_domains = example.org example.com example.net
 virtual_mailbox_base = @world@/mail
@@ -474,6 +520,7 @@ proxymap  unix  - - n -    - proxymap
 showq     unix  n - n -    - showq
 error     unix  - - n -    - error
 retry     unix  - - n -    - error
+smtp      unix  - - n -    - smtp
 discard   unix  - - n -    - discard
 virtual   unix  - n n -    - virtual
 anvil     unix  - - n -    1 anvil

@@ -16,10 +16,11 @@ mod harness;
 mod scenarios;
 
 use harness::{
-    chaos, dialogue, dice, greylist, ledger, line, mailbox, net, oracle, picture, postfix, press,
-    process, receipt, sink, tools,
+    chaos, dialogue, dice, dovecot, greylist, ledger, line, mailbox, net, oracle, picture, postfix,
+    press, process, receipt, sink, tools,
 };
 
+mod bounces;
 mod dkim;
 mod html;
 mod looks;

@@ -1,6 +1,12 @@
 //! From a relay's address to an open, protected, logged-in session.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use lettre::transport::smtp::{
     authentication::{Credentials, Mechanism},
@@ -40,7 +46,7 @@ pub struct Dialer {
 /// Why a relay cannot be dialled at all.
 #[derive(Debug, thiserror::Error)]
 pub enum DialerError {
-    /// `mail.tls_ca_file` is no certificate.
+    /// `tls_ca_file` is no certificate.
     #[error("the certificate file {} cannot be read", path.display())]
     Certificate {
         /// Which.
@@ -51,7 +57,7 @@ pub enum DialerError {
     },
     /// Neither the machine nor the configuration trusts anybody.
     #[error(
-        "this machine trusts no certificate authority; install `ca-certificates` or set `mail.tls_ca_file`"
+        "this machine trusts no certificate authority; install `ca-certificates` or set `tls_ca_file`"
     )]
     NoTrust,
     /// The TLS library refuses its own defaults.
@@ -73,7 +79,9 @@ impl Dialer {
     ) -> Result<Self, DialerError> {
         let tls = match relay.tls {
             RelayTls::None => None,
-            RelayTls::Implicit | RelayTls::Required => Some(connector(&relay)?),
+            RelayTls::Implicit | RelayTls::Required => {
+                Some(connector(relay.tls_ca_file.as_deref())?)
+            }
         };
         Ok(Self {
             hello: client_id(hello_name),
@@ -303,12 +311,16 @@ fn is_tls(error: &io::Error) -> bool {
         .is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
-fn connector(relay: &SmtpRelay) -> Result<TlsConnector, DialerError> {
+/// TLS that trusts the machine's authorities, and the one in `tls_ca_file`.
+///
+/// # Errors
+/// When the file is no certificate, or nobody is trusted.
+pub fn connector(tls_ca_file: Option<&Path>) -> Result<TlsConnector, DialerError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = &relay.tls_ca_file {
+    if let Some(path) = tls_ca_file {
         let broken = |source| DialerError::Certificate {
-            path: path.clone(),
+            path: path.to_owned(),
             source,
         };
         for certificate in CertificateDer::pem_file_iter(path).map_err(broken)? {

@@ -18,7 +18,7 @@ mod text;
 mod trouble;
 
 pub use self::{
-    dial::{Dialer, DialerError},
+    dial::{Dialer, DialerError, connector},
     envelope::Envelope,
     session::Session,
     trouble::Trouble,

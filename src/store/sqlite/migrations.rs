@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 9] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
@@ -22,6 +22,7 @@ const SCRIPTS: [&str; 9] = [
     include_str!("../migrations/0007_editions.sql"),
     include_str!("../migrations/0008_chosen.sql"),
     include_str!("../migrations/0009_serve.sql"),
+    include_str!("../migrations/0010_inbound.sql"),
 ];
 
 /// Version this program works with.
