@@ -1,7 +1,7 @@
 //! The templates inside the binary.
 
 /// Name and source of each.
-pub(super) const TEMPLATES: [(&str, &str); 58] = [
+pub(super) const TEMPLATES: [(&str, &str); 59] = [
     (
         "announcement/issue.html",
         include_str!("default/announcement/issue.html"),
@@ -180,6 +180,10 @@ pub(super) const TEMPLATES: [(&str, &str); 58] = [
     (
         "readers/left.html",
         include_str!("default/readers/left.html"),
+    ),
+    (
+        "readers/preferences.html",
+        include_str!("default/readers/preferences.html"),
     ),
     (
         "readers/style.css",

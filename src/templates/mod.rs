@@ -107,6 +107,13 @@ impl Templates {
         self.words.words(language)
     }
 
+    /// The languages that have a catalogue, by tag, with the names that they
+    /// give themselves.
+    #[must_use]
+    pub fn languages(&self) -> Vec<(String, String)> {
+        self.words.languages()
+    }
+
     /// The kinds a digest can name as its `template`, in order: folders with
     /// an `issue.html` and an `issue.txt`.
     #[must_use]

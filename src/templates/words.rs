@@ -93,6 +93,29 @@ const WORDS: &[(&str, &[&str])] = &[
     ("page-busy-text", &[]),
     ("page-dead-link-heading", &[]),
     ("page-dead-link-text", &[]),
+    ("page-leave-everything", &[]),
+    ("page-preferences-heading", &[]),
+    ("page-preferences-for", &["address"]),
+    ("page-saved", &[]),
+    ("page-no-digest", &[]),
+    ("page-inactive", &[]),
+    ("page-digests", &[]),
+    ("page-sections", &[]),
+    ("page-tags", &[]),
+    ("page-topics-hint", &[]),
+    ("page-content", &[]),
+    ("page-content-usual", &[]),
+    ("page-content-full", &[]),
+    ("page-content-summary", &[]),
+    ("page-language", &[]),
+    ("page-language-any", &[]),
+    ("page-language-name", &[]),
+    ("page-pause", &[]),
+    ("page-pause-none", &[]),
+    ("page-pause-weeks", &["count"]),
+    ("page-pause-until", &["date"]),
+    ("page-name", &[]),
+    ("page-save", &[]),
 ];
 
 /// Of what is put into words, these are numbers.
@@ -172,6 +195,16 @@ impl Catalogues {
     /// Whether any catalogue has such a word.
     pub(super) fn has(&self, key: &str) -> bool {
         self.bundles.values().any(|bundle| bundle.has_message(key))
+    }
+
+    /// Every language, by tag, and what it calls itself; one whose catalogue
+    /// does not say goes by its tag.
+    pub(super) fn languages(&self) -> Vec<(String, String)> {
+        let named = self.bundles.iter().map(|(tag, bundle)| {
+            let name = said(bundle, "page-language-name", &FluentArgs::new());
+            (tag.clone(), name.unwrap_or_else(|_| tag.clone()))
+        });
+        named.collect()
     }
 
     /// The words of the language, else of its primary language, else English.

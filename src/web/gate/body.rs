@@ -51,6 +51,12 @@ impl Form {
         let named = self.0.iter().find(|(known, _)| known == name)?;
         Some(named.1.as_str())
     }
+
+    /// Every value of this name.
+    pub(in crate::web) fn values<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        let named = self.0.iter().filter(move |(known, _)| known == name);
+        named.map(|(_, value)| value.as_str())
+    }
 }
 
 /// The whole body, if it is small and comes in time.

@@ -6,7 +6,9 @@ mod leave;
 mod metrics;
 mod negotiation;
 pub(in crate::web) mod page;
+mod preferences;
 pub(in crate::web) mod rehearsal;
+mod topics;
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +24,7 @@ use std::{
 
 use axum::{
     extract::Request,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use chrono::{DateTime, Utc};
@@ -103,6 +105,7 @@ pub(in crate::web) fn prefix(url: &Url) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route<'p> {
     Unsubscribe(&'p str),
+    Preferences(&'p str),
     Health,
     Metrics,
     File(&'p str),
@@ -114,6 +117,7 @@ impl<'p> Route<'p> {
         let below = path.strip_prefix('/').unwrap_or(path);
         match below.split_once('/') {
             Some(("unsubscribe", token)) => Self::Unsubscribe(token),
+            Some(("preferences", token)) => Self::Preferences(token),
             None if below == "healthz" => Self::Health,
             None if below == "metrics" => Self::Metrics,
             _ => Self::File(path),
@@ -124,6 +128,7 @@ impl<'p> Route<'p> {
     fn name(self) -> &'static str {
         match self {
             Self::Unsubscribe(_) => "unsubscribe",
+            Self::Preferences(_) => "preferences",
             Self::Health => "health",
             Self::Metrics => "metrics",
             Self::File(_) => "file",
@@ -134,6 +139,7 @@ impl<'p> Route<'p> {
     fn token(self) -> Option<(Purpose, &'p str)> {
         match self {
             Self::Unsubscribe(token) => Some((Purpose::Unsubscribe, token)),
+            Self::Preferences(token) => Some((Purpose::Manage, token)),
             Self::Health | Self::Metrics | Self::File(_) => None,
         }
     }
@@ -142,14 +148,14 @@ impl<'p> Route<'p> {
     fn is_for_machines(self) -> bool {
         match self {
             Self::Health | Self::Metrics => true,
-            Self::Unsubscribe(_) | Self::File(_) => false,
+            Self::Unsubscribe(_) | Self::Preferences(_) | Self::File(_) => false,
         }
     }
 
     fn allows(self, method: &Method) -> bool {
         let is_question = matches!(*method, Method::GET | Method::HEAD);
         match self {
-            Self::Unsubscribe(_) => is_question || *method == Method::POST,
+            Self::Unsubscribe(_) | Self::Preferences(_) => is_question || *method == Method::POST,
             Self::Health | Self::Metrics | Self::File(_) => is_question,
         }
     }
@@ -260,6 +266,7 @@ impl Site {
     ) -> Response {
         match route {
             Route::Unsubscribe(_) => leave::answer(self, holder, request).await,
+            Route::Preferences(_) => preferences::answer(self, holder, request).await,
             Route::Health => metrics::health(self).await,
             Route::Metrics => metrics::answer(self, asker).await,
             Route::File(path) => {
@@ -284,6 +291,17 @@ impl Site {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
         response
+    }
+
+    /// The page for a link that leads to nobody, whatever the reason.
+    fn dead_link(&self, headers: &HeaderMap) -> Response {
+        let language = self.pages.language(headers);
+        let page = self
+            .pages
+            .page("trouble.html", language, "page-dead-link-heading");
+        page.with("is_busy", false)
+            .status(StatusCode::NOT_FOUND)
+            .answer()
     }
 
     /// The page for what did not work and may work later.
@@ -345,6 +363,7 @@ mod tests {
             ("/unsubscribe/v1.a.b.c", Route::Unsubscribe("v1.a.b.c")),
             ("/unsubscribe/", Route::Unsubscribe("")),
             ("/unsubscribe", Route::File("/unsubscribe")),
+            ("/preferences/v1.a.b.c", Route::Preferences("v1.a.b.c")),
             ("/healthz", Route::Health),
             ("/metrics", Route::Metrics),
             ("/metrics/", Route::File("/metrics/")),

@@ -90,6 +90,11 @@ impl Pages {
         self.templates.words(language)
     }
 
+    /// The languages that have words, by tag, with their own names.
+    pub(super) fn languages(&self) -> Vec<(String, String)> {
+        self.templates.languages()
+    }
+
     /// The language to answer in: the publication's, unless the browser asks for
     /// others and we have the words of one.
     pub(super) fn language(&self, headers: &HeaderMap) -> String {

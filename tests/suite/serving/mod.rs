@@ -4,6 +4,7 @@
 mod client;
 mod leaving;
 mod limits;
+mod preferences;
 mod published;
 
 use client::Served;

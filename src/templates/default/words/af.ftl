@@ -100,3 +100,29 @@ page-busy-heading = Probeer asseblief weer
 page-busy-text = Dit het nie nou gewerk nie. Probeer oor ’n minuut weer; niks is verlore nie.
 page-dead-link-heading = Hierdie skakel werk nie
 page-dead-link-text = Dit is dalk op pad na jou afgesny, of dit is te oud. Gebruik die skakel aan die voet van die nuutste brief.
+page-leave-everything = Teken uit alles uit
+page-preferences-heading = Wat jy kry
+page-preferences-for = Vir { $address }
+page-saved = Gestoor. Van die volgende brief af kry jy wat jy gekies het.
+page-no-digest = Kies ten minste een brief, of teken hieronder uit.
+page-inactive = Op die oomblik word geen briewe aan jou gestuur nie.
+page-digests = Briewe
+page-sections = Afdelings
+page-tags = Onderwerpe
+page-topics-hint = Kies enkeles om net artikels daaroor te kry. Kies geen om almal te kry.
+page-content = Hoeveel van elke artikel
+page-content-usual = Soos die brief dit het
+page-content-full = Die hele artikel
+page-content-summary = ’n Opsomming
+page-language = Taal
+page-language-any = Alle tale
+page-language-name = Afrikaans
+page-pause = Pouse
+page-pause-none = Geen pouse
+page-pause-weeks = { $count ->
+    [one] Een week sonder briewe
+   *[other] { $count } weke sonder briewe
+}
+page-pause-until = Sonder briewe tot { $date }
+page-name = Jou naam, as jy wil
+page-save = Stoor

@@ -109,3 +109,31 @@ page-busy-heading = حاول مرة أخرى من فضلك
 page-busy-text = لم ينجح هذا الآن. حاول بعد دقيقة؛ لم يضع شيء.
 page-dead-link-heading = هذا الرابط لا يعمل
 page-dead-link-text = ربما انقطع في طريقه إليك، أو صار قديمًا. استعمل الرابط في أسفل أحدث رسالة.
+page-leave-everything = إلغاء الاشتراك في كل شيء
+page-preferences-heading = ما يصلك
+page-preferences-for = للعنوان { $address }
+page-saved = حُفظ. من الرسالة القادمة يصلك ما اخترته.
+page-no-digest = اختر رسالة واحدة على الأقل، أو ألغِ الاشتراك في الأسفل.
+page-inactive = لا تُرسل إليك رسائل في الوقت الحالي.
+page-digests = الرسائل
+page-sections = الأقسام
+page-tags = المواضيع
+page-topics-hint = اختر بعضها لتصلك مقالاتها وحدها. إن لم تختر شيئًا تصلك كلها.
+page-content = كم من كل مقالة
+page-content-usual = كما هي في الرسالة
+page-content-full = المقالة كاملة
+page-content-summary = ملخّص
+page-language = اللغة
+page-language-any = كل اللغات
+page-language-name = العربية
+page-pause = توقّف
+page-pause-none = بلا توقّف
+page-pause-weeks = { $count ->
+    [one] أسبوع واحد بلا رسائل
+    [two] أسبوعان بلا رسائل
+    [few] { $count } أسابيع بلا رسائل
+   *[other] { $count } أسبوعًا بلا رسائل
+}
+page-pause-until = بلا رسائل حتى { $date }
+page-name = اسمك، إن شئت
+page-save = حفظ

@@ -101,3 +101,29 @@ page-busy-heading = Bitte versuchen Sie es noch einmal
 page-busy-text = Das hat gerade nicht geklappt. Versuchen Sie es in einer Minute noch einmal; nichts ist verloren.
 page-dead-link-heading = Dieser Link geht nicht
 page-dead-link-text = Vielleicht wurde er unterwegs abgeschnitten, oder er ist zu alt. Nehmen Sie den Link am Fuß des neuesten Briefes.
+page-leave-everything = Alles abbestellen
+page-preferences-heading = Was Sie bekommen
+page-preferences-for = Für { $address }
+page-saved = Gespeichert. Ab dem nächsten Brief bekommen Sie, was Sie gewählt haben.
+page-no-digest = Wählen Sie mindestens einen Brief, oder bestellen Sie unten ab.
+page-inactive = Zurzeit werden Ihnen keine Briefe geschickt.
+page-digests = Briefe
+page-sections = Rubriken
+page-tags = Themen
+page-topics-hint = Wählen Sie einige, um nur Artikel darüber zu bekommen. Ohne Auswahl bekommen Sie alle.
+page-content = Wie viel von jedem Artikel
+page-content-usual = Wie der Brief ihn bringt
+page-content-full = Den ganzen Artikel
+page-content-summary = Eine Zusammenfassung
+page-language = Sprache
+page-language-any = Alle Sprachen
+page-language-name = Deutsch
+page-pause = Pause
+page-pause-none = Keine Pause
+page-pause-weeks = { $count ->
+    [one] Eine Woche ohne Briefe
+   *[other] { $count } Wochen ohne Briefe
+}
+page-pause-until = Ohne Briefe bis { $date }
+page-name = Ihr Name, wenn Sie mögen
+page-save = Speichern

@@ -108,3 +108,29 @@ page-busy-heading = Please try again
 page-busy-text = This did not work just now. Try again in a minute; nothing is lost.
 page-dead-link-heading = This link does not work
 page-dead-link-text = It may have been cut off on its way to you, or it is too old. Use the link at the foot of the newest letter.
+page-leave-everything = Unsubscribe from everything
+page-preferences-heading = What you get
+page-preferences-for = For { $address }
+page-saved = Saved. From the next letter on you get what you chose.
+page-no-digest = Choose at least one letter, or unsubscribe below.
+page-inactive = No letters are sent to you at the moment.
+page-digests = Letters
+page-sections = Sections
+page-tags = Topics
+page-topics-hint = Choose some to get only articles about these. Choose none to get them all.
+page-content = How much of each article
+page-content-usual = As the letter has it
+page-content-full = The whole article
+page-content-summary = A summary
+page-language = Language
+page-language-any = Every language
+page-language-name = English
+page-pause = Pause
+page-pause-none = No pause
+page-pause-weeks = { $count ->
+    [one] One week without letters
+   *[other] { $count } weeks without letters
+}
+page-pause-until = Without letters until { $date }
+page-name = Your name, if you like
+page-save = Save

@@ -105,3 +105,29 @@ page-busy-heading = Veuillez réessayer
 page-busy-text = Cela n’a pas marché à l’instant. Réessayez dans une minute ; rien n’est perdu.
 page-dead-link-heading = Ce lien ne fonctionne pas
 page-dead-link-text = Il a peut-être été coupé en chemin, ou il est trop ancien. Utilisez le lien au pied de la lettre la plus récente.
+page-leave-everything = Se désabonner de tout
+page-preferences-heading = Ce que vous recevez
+page-preferences-for = Pour { $address }
+page-saved = Enregistré. Dès la prochaine lettre, vous recevez ce que vous avez choisi.
+page-no-digest = Choisissez au moins une lettre, ou désabonnez-vous plus bas.
+page-inactive = Aucune lettre ne vous est envoyée en ce moment.
+page-digests = Lettres
+page-sections = Rubriques
+page-tags = Sujets
+page-topics-hint = Choisissez-en pour ne recevoir que les articles à leur propos. Sans choix, vous les recevez tous.
+page-content = Quelle part de chaque article
+page-content-usual = Comme dans la lettre
+page-content-full = L’article entier
+page-content-summary = Un résumé
+page-language = Langue
+page-language-any = Toutes les langues
+page-language-name = Français
+page-pause = Pause
+page-pause-none = Pas de pause
+page-pause-weeks = { $count ->
+    [one] Une semaine sans lettres
+   *[other] { $count } semaines sans lettres
+}
+page-pause-until = Sans lettres jusqu’au { $date }
+page-name = Votre nom, si vous voulez
+page-save = Enregistrer
