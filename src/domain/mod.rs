@@ -7,6 +7,7 @@ pub mod article;
 pub mod choice;
 pub mod chronicle;
 pub mod collection;
+pub mod consent;
 pub mod delivery;
 pub mod digest;
 pub mod fingerprint;

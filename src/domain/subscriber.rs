@@ -108,6 +108,8 @@ pub struct Subscriber {
     pub changed: DateTime<Utc>,
     /// What they chose to get.
     pub choice: Choice,
+    /// They asked for no issues before then.
+    pub paused_until: Option<DateTime<Utc>>,
 }
 
 /// A reader about to be added.

@@ -6,10 +6,15 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use crate::{
-    domain::subscriber::SubscriberId,
+    domain::{
+        article::Slug,
+        consent::{Evidence, SignUp, Who},
+        subscriber::SubscriberId,
+    },
     store::{
-        Counts, Departure, Receipt, Store, StoreError, UnsubscribeOutcome, Wisher, Wishes,
-        departures::Leaver, issues, sqlite::writer::Request, wishes,
+        Confirmed, Counts, Departure, Erased, PersonalData, Receipt, Store, StoreError,
+        UnsubscribeOutcome, Wisher, Wishes, departures::Leaver, erasing, issues, personal, signups,
+        sqlite::writer::Request, wishes,
     },
 };
 
@@ -25,14 +30,14 @@ impl Store {
         &self,
         reader: SubscriberId,
         departure: Departure,
-        source: &str,
+        evidence: impl Into<Evidence>,
         now: DateTime<Utc>,
     ) -> Result<UnsubscribeOutcome, StoreError> {
         let (answer, receipt) = oneshot::channel();
         self.send(Request::Leave(Leaver {
             reader,
             departure,
-            source: source.to_owned(),
+            evidence: evidence.into(),
             now,
             answer,
         }));
@@ -60,12 +65,102 @@ impl Store {
         &self,
         reader: SubscriberId,
         wishes: Wishes,
-        source: &str,
+        evidence: impl Into<Evidence>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let source = source.to_owned();
-        self.write(move |tx| wishes::keep(tx, reader, &wishes, &source, now))
+        let evidence = evidence.into();
+        self.write(move |tx| wishes::keep(tx, reader, &wishes, &evidence, now))
             .await
+    }
+
+    /// Somebody asks to join, in a reader's name. Whatever is known of the
+    /// address, the answer is the same: only its owner hears more, by one mail
+    /// at most in a day, and three in all until they say yes.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn sign_up(
+        &self,
+        ask: SignUp,
+        evidence: Evidence,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let key = *self.install_key();
+        self.write(move |tx| signups::sign_up(tx, &key, &ask, &evidence, now))
+            .await
+    }
+
+    /// Which digest a reader is asked about, while a yes would still count: for
+    /// the page that asks. Changes nothing.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn asked_about(
+        &self,
+        reader: SubscriberId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Slug>, StoreError> {
+        self.read(move |tx| signups::asked_about(tx, reader, now))
+            .await
+    }
+
+    /// The reader says yes: makes them active, whatever their status was.
+    /// `None` when nothing waits for that: it was said before, too late, or
+    /// they reported our mail, or asked that nobody writes again.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn confirm(
+        &self,
+        reader: SubscriberId,
+        evidence: Evidence,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Confirmed>, StoreError> {
+        let key = *self.install_key();
+        self.write(move |tx| signups::confirm(tx, &key, reader, &evidence, now))
+            .await
+    }
+
+    /// Forgets who did not confirm within a week; says how many.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn forget_unconfirmed(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.write(move |tx| signups::forget(tx, now)).await
+    }
+
+    /// Everything that the ledger holds about one person; `None` when that is
+    /// nothing.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn personal_data(&self, who: Who) -> Result<Option<PersonalData>, StoreError> {
+        let key = *self.install_key();
+        self.read(move |tx| personal::of(tx, &key, &who)).await
+    }
+
+    /// Removes everything of one person from the ledger and the files beside
+    /// it but a keyed hash of the address. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn erase(
+        &self,
+        who: Who,
+        evidence: impl Into<Evidence>,
+        now: DateTime<Utc>,
+    ) -> Result<Erased, StoreError> {
+        let (key, evidence) = (*self.install_key(), evidence.into());
+        self.session(move |session| erasing::erase(session, &key, &who, &evidence, now))
+            .await
+    }
+
+    /// Wipes the files after an erasure that could not do it.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn finish_erasing(&self) -> Result<bool, StoreError> {
+        self.session(erasing::finish).await
     }
 
     /// Deliveries of all issues by state, at a cost that does not grow with the

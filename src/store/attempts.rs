@@ -6,7 +6,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
 use crate::{
-    domain::delivery::{AttemptId, DeliveryId, Intent, Outcome, Reply, State},
+    domain::{
+        consent::Evidence,
+        delivery::{AttemptId, DeliveryId, Intent, Outcome, Reply, State},
+    },
     store::{
         codes::{self, End},
         deliveries,
@@ -77,6 +80,8 @@ struct Standing {
     newest: Option<AttemptId>,
     /// How the attempt ended as far as the ledger knew.
     end: Option<End>,
+    /// The reader is erased: replies quote addresses.
+    is_erased: bool,
 }
 
 /// Records how an attempt ended, and what that makes of its delivery.
@@ -93,7 +98,7 @@ pub(super) fn outcome(
         return Ok(Recorded::Noted);
     };
     if matches!(standing.end, None | Some(End::Uncertain)) {
-        write_end(connection, attempt, outcome, now)?;
+        write_end(connection, attempt, outcome, standing.is_erased, now)?;
     }
     if standing.newest != Some(attempt) {
         return Ok(match outcome {
@@ -110,7 +115,7 @@ pub(super) fn outcome(
 
 fn standing(connection: &Connection, attempt: AttemptId) -> Result<Option<Standing>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT d.id, d.subscriber_id, d.state, d.attempt_id, a.outcome
+        "SELECT d.id, d.subscriber_id, d.state, d.attempt_id, a.outcome, d.address IS NULL
            FROM attempts a JOIN deliveries d ON d.id = a.delivery_id
           WHERE a.id = ?1",
     )?;
@@ -121,6 +126,7 @@ fn standing(connection: &Connection, attempt: AttemptId) -> Result<Option<Standi
             state: codes::state(row, 2)?,
             newest: row.get(3)?,
             end: codes::end(row, 4)?,
+            is_erased: row.get(5)?,
         })
     });
     Ok(found.optional()?)
@@ -142,6 +148,7 @@ fn write_end(
     connection: &Connection,
     attempt: AttemptId,
     outcome: &Outcome,
+    is_erased: bool,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     let phase = match outcome {
@@ -166,7 +173,7 @@ fn write_end(
             now.timestamp(),
             end.code(),
             code,
-            text,
+            (!is_erased).then_some(text),
             phase
         ])?;
     Ok(())
@@ -193,7 +200,9 @@ fn settle(
             finish(connection, delivery, State::Rejected, counted)?;
             if *is_hard {
                 let reason = SuppressionReason::HardBounce;
-                subscribers::suppress_known(connection, standing.subscriber, reason, now)?;
+                let evidence = Evidence::of(reason.as_str());
+                let subscriber = standing.subscriber;
+                subscribers::suppress_known(connection, subscriber, reason, &evidence, now)?;
             }
             Ok(())
         }
@@ -229,6 +238,7 @@ fn requeue(
                     state = CASE WHEN EXISTS (
                         SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
                          WHERE s.id = d.subscriber_id AND s.status = 0 AND i.state <> 3
+                           AND d.is_unwanted = 0
                            AND NOT EXISTS (SELECT 1 FROM suppressions x
                                             WHERE x.address_hash = s.address_hash)
                     ) THEN 0 ELSE 8 END

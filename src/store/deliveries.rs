@@ -305,6 +305,7 @@ pub(super) fn withdraw_rejections(
                 state = CASE WHEN EXISTS (
                     SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
                      WHERE s.id = d.subscriber_id AND s.status = 0 AND i.state <> 3
+                       AND d.is_unwanted = 0
                        AND NOT EXISTS (SELECT 1 FROM suppressions x
                                         WHERE x.address_hash = s.address_hash)
                 ) THEN 0 ELSE 8 END
@@ -341,6 +342,7 @@ pub(super) fn resend(
             AND EXISTS (
                 SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
                  WHERE s.id = d.subscriber_id AND s.status = 0 AND i.state <> 3
+                       AND d.is_unwanted = 0
                    AND NOT EXISTS (SELECT 1 FROM suppressions x
                                     WHERE x.address_hash = s.address_hash))",
     )?;

@@ -12,13 +12,15 @@ use crate::{
     domain::{
         address::EmailAddress,
         choice::Choice,
+        consent::{Answer as Mail, Evidence, Happening},
         subscriber::{Status, SubscriberId},
     },
     store::{
         SuppressionReason,
         beside::leaving::Note,
-        codes,
+        choices, codes, consent,
         error::{Fault, StoreError},
+        signups,
         sqlite::writer::{Answer, Session},
         subscribers::{self, UnsubscribeOutcome},
     },
@@ -52,7 +54,7 @@ pub enum Departure {
 pub(super) struct Leaver {
     pub(super) reader: SubscriberId,
     pub(super) departure: Departure,
-    pub(super) source: String,
+    pub(super) evidence: Evidence,
     pub(super) now: DateTime<Utc>,
     pub(super) answer: Answer<UnsubscribeOutcome>,
 }
@@ -62,12 +64,12 @@ pub(super) struct Leaver {
 pub(super) fn unsubscribe(
     session: &mut Session,
     address: &EmailAddress,
-    source: &str,
+    evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<UnsubscribeOutcome, StoreError> {
     let done = session.within(PATIENCE, |session| {
         session.transact(TransactionBehavior::Immediate, |tx| {
-            subscribers::unsubscribe(tx, address, source, now)
+            subscribers::unsubscribe(tx, address, evidence, now)
         })
     });
     let Err(StoreError::Unavailable { .. }) = done else {
@@ -79,7 +81,7 @@ pub(super) fn unsubscribe(
     })?;
     let was = known.map(|(_, reader)| reader.status);
     if was.is_some() {
-        let note = Note::new(address, Departure::List, source, now);
+        let note = Note::new(address, Departure::List, evidence, now);
         session.leaving().append(&[note])?;
     }
     Ok(noted(was))
@@ -145,7 +147,7 @@ fn note(session: &mut Session, leavers: &[Leaver]) -> Result<Vec<UnsubscribeOutc
         .filter_map(|(leaver, known)| {
             let address = &known.as_ref()?.address;
             let departure = leaver.departure.clone();
-            Some(Note::new(address, departure, &leaver.source, leaver.now))
+            Some(Note::new(address, departure, &leaver.evidence, leaver.now))
         })
         .collect();
     session.leaving().append(&notes)?;
@@ -187,7 +189,7 @@ fn known(connection: &Connection, reader: SubscriberId) -> Result<Option<Known>,
 }
 
 fn leave(connection: &Connection, leaver: &Leaver) -> Result<UnsubscribeOutcome, Fault> {
-    let through = (leaver.source.as_str(), leaver.now);
+    let through = (&leaver.evidence, leaver.now);
     go(connection, leaver.reader, &leaver.departure, through)
 }
 
@@ -196,7 +198,7 @@ pub(super) fn go(
     connection: &Connection,
     reader: SubscriberId,
     departure: &Departure,
-    through: (&str, DateTime<Utc>),
+    through: (&Evidence, DateTime<Utc>),
 ) -> Result<UnsubscribeOutcome, Fault> {
     let Some(known) = known(connection, reader)? else {
         return Ok(UnsubscribeOutcome {
@@ -212,16 +214,17 @@ fn depart(
     connection: &Connection,
     known: &Known,
     departure: &Departure,
-    (source, now): (&str, DateTime<Utc>),
+    through: (&Evidence, DateTime<Utc>),
 ) -> Result<UnsubscribeOutcome, Fault> {
+    let (evidence, now) = through;
     match departure {
-        Departure::List => subscribers::unsubscribe(connection, &known.address, source, now),
+        Departure::List => leave_list(connection, known, None, through),
         Departure::ForGood => {
             let reason = SuppressionReason::Request;
             Ok(UnsubscribeOutcome {
                 was: Some(known.status),
                 cancelled_deliveries: subscribers::suppress_known(
-                    connection, known.id, reason, now,
+                    connection, known.id, reason, evidence, now,
                 )?,
                 is_noted: false,
             })
@@ -233,10 +236,13 @@ fn depart(
                 .filter(|other| other != name && takes(&known.choice, other))
                 .collect();
             if others.is_empty() {
-                return subscribers::unsubscribe(connection, &known.address, source, now);
+                return leave_list(connection, known, Some(name), through);
             }
             let choice = only(&known.choice, &others);
-            subscribers::choose(connection, &known.address, &choice, source, now)?;
+            if choices::choose(connection, known.id, &choice)? {
+                let what = format!("left {name}; gets {}", choice.in_words());
+                consent::record(connection, known.id, Happening::Left, &what, evidence, now)?;
+            }
             Ok(UnsubscribeOutcome {
                 was: Some(known.status),
                 cancelled_deliveries: cancel_open(connection, known.id, name)?,
@@ -244,6 +250,21 @@ fn depart(
             })
         }
     }
+}
+
+/// Takes a reader off the list. Who got issues until now may get a last mail.
+fn leave_list(
+    connection: &Connection,
+    known: &Known,
+    digest: Option<&String>,
+    (evidence, now): (&Evidence, DateTime<Utc>),
+) -> Result<UnsubscribeOutcome, Fault> {
+    let outcome = subscribers::unsubscribe(connection, &known.address, evidence, now)?;
+    if known.status == Status::Active {
+        let digest = digest.map_or("", String::as_str);
+        signups::want(connection, known.id, Mail::Goodbye, digest, now)?;
+    }
+    Ok(outcome)
 }
 
 fn takes(choice: &Choice, digest: &str) -> bool {
@@ -262,8 +283,16 @@ fn only(choice: &Choice, digests: &[&str]) -> Choice {
     }
 }
 
-/// Cancels what is queued of one digest for a reader.
+/// Cancels what is queued of one digest for a reader; what is under way is not
+/// tried again.
 fn cancel_open(connection: &Connection, reader: i64, digest: &str) -> Result<u64, Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET is_unwanted = 1
+              WHERE subscriber_id = ?1 AND state IN (2, 4)
+                AND issue_id IN (SELECT id FROM issues WHERE digest = ?2)",
+        )?
+        .execute(params![reader, digest])?;
     let cancelled = connection
         .prepare_cached(
             "UPDATE deliveries SET state = 8
@@ -297,7 +326,12 @@ pub(super) fn take_up(connection: &Connection, note: &Note) -> Result<(), Fault>
         )?
         .exists(params![known.id, note.at.timestamp()])?;
     if !came_back || note.departure == Departure::ForGood {
-        depart(connection, &known, &note.departure, (&note.source, note.at))?;
+        depart(
+            connection,
+            &known,
+            &note.departure,
+            (&note.evidence(), note.at),
+        )?;
     }
     Ok(())
 }

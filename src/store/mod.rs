@@ -9,9 +9,11 @@ mod attempts;
 mod beside;
 mod choices;
 mod codes;
+mod consent;
 mod deliveries;
 mod departures;
 mod digests;
+mod erasing;
 mod error;
 mod freeze;
 mod guards;
@@ -19,6 +21,7 @@ mod inbound;
 mod issues;
 mod lock;
 mod outputs;
+mod personal;
 mod pings;
 mod published;
 mod publishing;
@@ -28,6 +31,7 @@ mod reports;
 mod requests;
 mod runs;
 mod sending;
+mod signups;
 mod sqlite;
 mod subscribers;
 #[cfg(test)]
@@ -56,6 +60,7 @@ pub use self::{
     deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
     departures::Departure,
     digests::SlotFate,
+    erasing::Erased,
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
     guards::Guarded,
@@ -68,10 +73,12 @@ pub use self::{
     },
     lock::{BuildLock, Held, LockError, RunLock},
     outputs::{Manifest, Output},
+    personal::{PersonalData, Waiting},
     pings::{News, Ping, PingFate, WaitingPings},
     relays::RelayMemory,
-    reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression},
+    reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression, Wording},
     runs::{Begun, Restored, Run},
+    signups::Confirmed,
     sqlite::backup::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
     wishes::{Wisher, Wishes},

@@ -6,7 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row, params};
 
 use crate::{
-    domain::delivery::{DeliveryId, IssueId, Phase, State},
+    domain::{
+        consent::Evidence,
+        delivery::{DeliveryId, IssueId, Phase, State},
+    },
     store::{
         codes::{self, End},
         error::Fault,
@@ -45,7 +48,8 @@ pub(super) fn suppress_unreachable(
             .query_row([delivery], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if is_unreachable(&latest(connection, subscriber, issue)?) {
             let reason = SuppressionReason::Unreachable;
-            subscribers::suppress_known(connection, subscriber, reason, now)?;
+            let evidence = Evidence::of(reason.as_str());
+            subscribers::suppress_known(connection, subscriber, reason, &evidence, now)?;
             count += 1;
         }
     }

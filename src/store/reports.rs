@@ -2,6 +2,7 @@
 //! a message twice.
 
 use chrono::{DateTime, Utc};
+use data_encoding::HEXLOWER;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
@@ -21,8 +22,25 @@ pub struct Event {
     pub at: DateTime<Utc>,
     /// What, in a few words.
     pub what: String,
+    /// The kind of what happened: `asked`, `confirmed`, `imported`, `left`.
+    pub kind: String,
     /// Through what: `import list.csv`, `command line`, a reason.
     pub source: String,
+    /// Where the request came from, cut to a network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<String>,
+    /// The words that the reader agreed to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wording: Option<Wording>,
+}
+
+/// One version of the words that readers agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Wording {
+    /// SHA-256 of the words, in hexadecimal.
+    pub sha256: String,
+    /// The words.
+    pub words: String,
 }
 
 /// That an address must never be written to.
@@ -111,18 +129,7 @@ pub(super) fn why(
     issue: Option<IssueId>,
 ) -> Result<Story, Fault> {
     let hash = subscribers::hash(install_key, address);
-    let suppression = connection
-        .query_row(
-            "SELECT since, reason FROM suppressions WHERE address_hash = ?1",
-            [&hash[..]],
-            |row| {
-                Ok(Suppression {
-                    since: codes::time(row, 0)?,
-                    reason: row.get(1)?,
-                })
-            },
-        )
-        .optional()?;
+    let suppression = suppression(connection, &hash)?;
     let Some((id, subscriber)) = subscribers::find(connection, address)? else {
         return Ok(Story {
             subscriber: None,
@@ -139,21 +146,49 @@ pub(super) fn why(
     })
 }
 
-fn events(connection: &Connection, subscriber: i64) -> Result<Vec<Event>, Fault> {
+/// That an address must never be written to, if it must not.
+pub(super) fn suppression(
+    connection: &Connection,
+    hash: &[u8; 32],
+) -> Result<Option<Suppression>, Fault> {
+    let found = connection.query_row(
+        "SELECT since, reason FROM suppressions WHERE address_hash = ?1",
+        [&hash[..]],
+        |row| {
+            Ok(Suppression {
+                since: codes::time(row, 0)?,
+                reason: row.get(1)?,
+            })
+        },
+    );
+    Ok(found.optional()?)
+}
+
+pub(super) fn events(connection: &Connection, subscriber: i64) -> Result<Vec<Event>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT at, what, source FROM events WHERE subscriber_id = ?1 ORDER BY id",
+        "SELECT e.at, e.what, e.kind, e.source, e.network, w.sha256, w.words
+           FROM events e LEFT JOIN wordings w ON w.id = e.wording_id
+          WHERE e.subscriber_id = ?1 ORDER BY e.id",
     )?;
     let rows = select.query_map([subscriber], |row| {
+        let hash: Option<[u8; 32]> = row.get(5)?;
+        let words: Option<String> = row.get(6)?;
         Ok(Event {
             at: codes::time(row, 0)?,
             what: row.get(1)?,
-            source: row.get(2)?,
+            kind: row.get(2)?,
+            source: row.get(3)?,
+            network: row.get(4)?,
+            wording: hash.zip(words).map(|(hash, words)| Wording {
+                sha256: HEXLOWER.encode(&hash),
+                words,
+            }),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn deliveries(
+pub(super) fn deliveries(
     connection: &Connection,
     subscriber: i64,
     issue: Option<IssueId>,

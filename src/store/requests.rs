@@ -13,6 +13,7 @@ use crate::{
         address::EmailAddress,
         article::Slug,
         choice::Choice,
+        consent::Evidence,
         delivery::{DeliveryId, IssueId},
         issue::History,
         schedule::Slot,
@@ -148,7 +149,7 @@ impl Store {
     }
 
     /// Takes a reader off the list and cancels what is queued for them. Doing
-    /// it again changes nothing. `source` says through what it came. While the
+    /// it again changes nothing. While the
     /// database stays busy for longer than a moment, it is noted beside it.
     ///
     /// # Errors
@@ -156,11 +157,11 @@ impl Store {
     pub async fn unsubscribe(
         &self,
         address: &EmailAddress,
-        source: &str,
+        evidence: impl Into<Evidence>,
         now: DateTime<Utc>,
     ) -> Result<UnsubscribeOutcome, StoreError> {
-        let (address, source) = (address.clone(), source.to_owned());
-        self.session(move |session| departures::unsubscribe(session, &address, &source, now))
+        let (address, evidence) = (address.clone(), evidence.into());
+        self.session(move |session| departures::unsubscribe(session, &address, &evidence, now))
             .await
     }
 
@@ -287,11 +288,11 @@ impl Store {
         &self,
         address: &EmailAddress,
         choice: Choice,
-        source: &str,
+        evidence: impl Into<Evidence>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let (address, source) = (address.clone(), source.to_owned());
-        self.write(move |tx| subscribers::choose(tx, &address, &choice, &source, now))
+        let (address, evidence) = (address.clone(), evidence.into());
+        self.write(move |tx| subscribers::choose(tx, &address, &choice, &evidence, now))
             .await
     }
 

@@ -15,9 +15,10 @@ use crate::{
     domain::{
         address::EmailAddress,
         choice::Choice,
+        consent::{Evidence, Happening, Who},
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
     },
-    store::{choices, codes, error::Fault, sqlite},
+    store::{choices, codes, consent, error::Fault, sqlite},
 };
 
 /// Why an address must never be written to.
@@ -32,9 +33,19 @@ pub enum SuppressionReason {
     Complaint,
     /// Its owner or the publisher asked for it.
     Request,
+    /// Its owner, or the publisher, had everything removed.
+    Erased,
 }
 
 impl SuppressionReason {
+    const ALL: [Self; 5] = [
+        Self::HardBounce,
+        Self::Unreachable,
+        Self::Complaint,
+        Self::Request,
+        Self::Erased,
+    ];
+
     /// The word for tables and the ledger.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -43,7 +54,14 @@ impl SuppressionReason {
             Self::Unreachable => "unreachable for several issues",
             Self::Complaint => "complaint",
             Self::Request => "request",
+            Self::Erased => "erased",
         }
+    }
+
+    /// Whether not even the reader's own yes ends it.
+    #[must_use]
+    pub fn is_for_good(self) -> bool {
+        matches!(self, Self::Complaint | Self::Request)
     }
 
     /// Where it moves a subscriber, if that means less mail.
@@ -52,6 +70,8 @@ impl SuppressionReason {
             Self::HardBounce | Self::Unreachable => Status::Bounced,
             Self::Complaint => Status::Complained,
             Self::Request => Status::Unsubscribed,
+            // The erasure itself moves it.
+            Self::Erased => Status::Active,
         }
     }
 }
@@ -90,12 +110,15 @@ pub(super) fn hash(install_key: &[u8; 32], address: &EmailAddress) -> [u8; 32] {
 }
 
 /// What the list holds of an address.
-struct Known {
-    id: i64,
-    status: Status,
+pub(super) struct Known {
+    pub(super) id: i64,
+    pub(super) status: Status,
 }
 
-fn known(connection: &Connection, address: &EmailAddress) -> Result<Option<Known>, Fault> {
+pub(super) fn known(
+    connection: &Connection,
+    address: &EmailAddress,
+) -> Result<Option<Known>, Fault> {
     let mut select =
         connection.prepare_cached("SELECT id, status FROM subscribers WHERE address_key = ?1")?;
     let found = select.query_row([address.key()], |row| {
@@ -105,6 +128,24 @@ fn known(connection: &Connection, address: &EmailAddress) -> Result<Option<Known
         })
     });
     Ok(found.optional()?)
+}
+
+/// Why an address must not be written to, if it must not.
+pub(super) fn suppression(
+    connection: &Connection,
+    hash: &[u8; 32],
+) -> Result<Option<SuppressionReason>, Fault> {
+    let reason: Option<String> = connection
+        .prepare_cached("SELECT reason FROM suppressions WHERE address_hash = ?1")?
+        .query_row([&hash[..]], |row| row.get(0))
+        .optional()?;
+    // A reason that this version does not know is taken as the strictest.
+    Ok(reason.map(|word| {
+        SuppressionReason::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == word)
+            .unwrap_or(SuppressionReason::Request)
+    }))
 }
 
 fn is_suppressed(connection: &Connection, hash: &[u8; 32]) -> Result<bool, Fault> {
@@ -143,27 +184,62 @@ fn add_one(
     let suppressed = is_suppressed(connection, &hash)?;
     match known(connection, &reader.address)? {
         Some(known) if known.status.may_become(asked) => {
-            set_status(connection, known.id, asked, source, now)?;
+            let (happening, what) = lessening(asked, source);
+            let evidence = Evidence::of(source);
+            set_status(connection, known.id, asked, now)?;
+            consent::record(connection, known.id, happening, what, &evidence, now)?;
             Ok(AddOutcome::Lessened)
         }
         _ if suppressed => Ok(AddOutcome::Suppressed),
         Some(known) if known.status == asked => Ok(AddOutcome::Unchanged),
         Some(known) => Ok(AddOutcome::Kept(known.status)),
         None => {
-            insert(connection, reader, asked, &hash, source, now)?;
+            let id = insert(connection, reader, asked, &hash, source, now)?;
+            let what = match asked {
+                Status::Active => "added",
+                Status::Pending => "added as pending",
+                Status::Bounced => "added as bounced",
+                Status::Unsubscribed | Status::Erased => "added as unsubscribed",
+                Status::Complained => "added as complained",
+            };
+            let evidence = Evidence::of(source);
+            consent::record(connection, id, joining(source), what, &evidence, now)?;
             Ok(AddOutcome::Added)
         }
     }
 }
 
-fn insert(
+/// What the sources of files begin with.
+const IMPORT: &str = "import ";
+
+fn joining(source: &str) -> Happening {
+    match source.starts_with(IMPORT) {
+        true => Happening::Imported,
+        false => Happening::Added,
+    }
+}
+
+/// What moved a reader toward less mail through a list.
+fn lessening(to: Status, source: &str) -> (Happening, &'static str) {
+    let happening = match to {
+        Status::Active | Status::Pending => joining(source),
+        Status::Bounced => Happening::Bounced,
+        Status::Unsubscribed => Happening::Left,
+        Status::Complained => Happening::Complained,
+        Status::Erased => Happening::Erased,
+    };
+    (happening, to.as_str())
+}
+
+/// Puts a reader on the list who is not there.
+pub(super) fn insert(
     connection: &Connection,
     reader: &NewSubscriber,
     status: Status,
     hash: &[u8; 32],
     source: &str,
     now: DateTime<Utc>,
-) -> Result<(), Fault> {
+) -> Result<i64, Fault> {
     let mut public_id = [0; 16];
     sqlite::fill_random(&mut public_id)?;
     connection
@@ -183,39 +259,14 @@ fn insert(
             now.timestamp(),
             choices::intern(connection, &reader.choice)?,
         ])?;
-    let id = connection.last_insert_rowid();
-    let what = match status {
-        Status::Active => "added",
-        Status::Pending => "added as pending",
-        Status::Bounced => "added as bounced",
-        Status::Unsubscribed | Status::Erased => "added as unsubscribed",
-        Status::Complained => "added as complained",
-    };
-    record(connection, id, what, source, now)
-}
-
-/// Appends to what is known of a reader's history.
-pub(super) fn record(
-    connection: &Connection,
-    subscriber: i64,
-    what: &str,
-    source: &str,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
-    connection
-        .prepare_cached(
-            "INSERT INTO events (subscriber_id, at, what, source) VALUES (?1, ?2, ?3, ?4)",
-        )?
-        .execute(params![subscriber, now.timestamp(), what, source])?;
-    Ok(())
+    Ok(connection.last_insert_rowid())
 }
 
 /// Moves a reader toward less mail; returns how many deliveries that cancels.
-fn set_status(
+pub(super) fn set_status(
     connection: &Connection,
     subscriber: i64,
     status: Status,
-    source: &str,
     now: DateTime<Utc>,
 ) -> Result<u64, Fault> {
     connection
@@ -225,12 +276,11 @@ fn set_status(
             codes::of_status(status),
             now.timestamp()
         ])?;
-    record(connection, subscriber, status.as_str(), source, now)?;
     cancel_open(connection, subscriber)
 }
 
 /// Cancels what is queued for a reader; what is under way stays under way.
-fn cancel_open(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
+pub(super) fn cancel_open(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
     let cancelled = connection
         .prepare_cached(
             "UPDATE deliveries SET state = 8 WHERE subscriber_id = ?1 AND state IN (0, 1)",
@@ -239,12 +289,23 @@ fn cancel_open(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
     Ok(cancelled as u64)
 }
 
+/// Cancels what is queued for a reader who stays; what is under way is not tried
+/// again.
+pub(super) fn withdraw(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET is_unwanted = 1 WHERE subscriber_id = ?1 AND state IN (2, 4)",
+        )?
+        .execute([subscriber])?;
+    cancel_open(connection, subscriber)
+}
+
 /// Sets what a reader gets from the next issue on.
 pub(super) fn choose(
     connection: &Connection,
     address: &EmailAddress,
     choice: &Choice,
-    source: &str,
+    evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     let Some(known) = known(connection, address)? else {
@@ -253,7 +314,8 @@ pub(super) fn choose(
     let is_new = choices::choose(connection, known.id, choice)?;
     if is_new {
         let what = format!("chose {}", choice.in_words());
-        record(connection, known.id, &what, source, now)?;
+        let happening = Happening::Chose;
+        consent::record(connection, known.id, happening, &what, evidence, now)?;
     }
     Ok(is_new)
 }
@@ -262,7 +324,7 @@ pub(super) fn choose(
 pub(super) fn unsubscribe(
     connection: &Connection,
     address: &EmailAddress,
-    source: &str,
+    evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<UnsubscribeOutcome, Fault> {
     let Some(known) = known(connection, address)? else {
@@ -272,16 +334,39 @@ pub(super) fn unsubscribe(
             is_noted: false,
         });
     };
-    let cancelled_deliveries = if known.status.may_become(Status::Unsubscribed) {
-        set_status(connection, known.id, Status::Unsubscribed, source, now)?
-    } else {
-        cancel_open(connection, known.id)?
-    };
     Ok(UnsubscribeOutcome {
         was: Some(known.status),
-        cancelled_deliveries,
+        cancelled_deliveries: leave(connection, &known, evidence, now)?,
         is_noted: false,
     })
+}
+
+/// Takes a reader off the list; returns how many deliveries that cancels.
+pub(super) fn leave(
+    connection: &Connection,
+    known: &Known,
+    evidence: &Evidence,
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
+    let to = Status::Unsubscribed;
+    forget_wishes(connection, known.id)?;
+    if !known.status.may_become(to) {
+        return cancel_open(connection, known.id);
+    }
+    let happening = Happening::Left;
+    consent::record(connection, known.id, happening, to.as_str(), evidence, now)?;
+    set_status(connection, known.id, to, now)
+}
+
+/// What waits for a reader's yes, and single mails not made yet, are called off.
+pub(super) fn forget_wishes(connection: &Connection, subscriber: i64) -> Result<(), Fault> {
+    connection
+        .prepare_cached("DELETE FROM signups WHERE subscriber_id = ?1")?
+        .execute([subscriber])?;
+    connection
+        .prepare_cached("DELETE FROM answers WHERE subscriber_id = ?1")?
+        .execute([subscriber])?;
+    Ok(())
 }
 
 /// Puts an address on the suppression list, whether or not it is known.
@@ -295,7 +380,10 @@ pub(super) fn suppress(
     let known = known(connection, address)?;
     let was = known.as_ref().map(|known| known.status);
     let cancelled_deliveries = match known {
-        Some(known) => suppress_known(connection, known.id, reason, now)?,
+        Some(known) => {
+            let evidence = Evidence::of(reason.as_str());
+            suppress_known(connection, known.id, reason, &evidence, now)?
+        }
         None => {
             insert_suppression(connection, &hash(install_key, address), reason, now)?;
             0
@@ -313,6 +401,7 @@ pub(super) fn suppress_known(
     connection: &Connection,
     subscriber: i64,
     reason: SuppressionReason,
+    evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<u64, Fault> {
     let mut select =
@@ -323,22 +412,26 @@ pub(super) fn suppress_known(
     if let Some(hash) = hash {
         insert_suppression(connection, &hash, reason, now)?;
     }
+    forget_wishes(connection, subscriber)?;
+    let (happening, what) = match reason {
+        _ if !status.may_become(reason.status()) => (Happening::Suppressed, "suppressed"),
+        SuppressionReason::HardBounce | SuppressionReason::Unreachable => {
+            (Happening::Bounced, reason.status().as_str())
+        }
+        SuppressionReason::Complaint => (Happening::Complained, reason.status().as_str()),
+        SuppressionReason::Request => (Happening::Suppressed, reason.status().as_str()),
+        SuppressionReason::Erased => (Happening::Erased, "erased"),
+    };
+    consent::record(connection, subscriber, happening, what, evidence, now)?;
     if status.may_become(reason.status()) {
-        set_status(
-            connection,
-            subscriber,
-            reason.status(),
-            reason.as_str(),
-            now,
-        )
+        set_status(connection, subscriber, reason.status(), now)
     } else {
-        record(connection, subscriber, "suppressed", reason.as_str(), now)?;
         cancel_open(connection, subscriber)
     }
 }
 
-/// The first reason for a suppression stays.
-fn insert_suppression(
+/// The first reason for a suppression stays, unless only the new one is for good.
+pub(super) fn insert_suppression(
     connection: &Connection,
     hash: &[u8; 32],
     reason: SuppressionReason,
@@ -346,14 +439,21 @@ fn insert_suppression(
 ) -> Result<(), Fault> {
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO suppressions (address_hash, reason, since) VALUES (?1, ?2, ?3)",
+            "INSERT INTO suppressions (address_hash, reason, since) VALUES (?1, ?2, ?3)
+             ON CONFLICT (address_hash) DO UPDATE SET reason = ?2, since = ?3
+              WHERE ?4 AND reason NOT IN ('complaint', 'request')",
         )?
-        .execute(params![&hash[..], reason.as_str(), now.timestamp()])?;
+        .execute(params![
+            &hash[..],
+            reason.as_str(),
+            now.timestamp(),
+            reason.is_for_good()
+        ])?;
     Ok(())
 }
 
 const COLUMNS: &str = "public_id, address, name, status, source, created_at, changed_at, id,
-    (SELECT choice FROM choices c WHERE c.id = choice_id)";
+    (SELECT choice FROM choices c WHERE c.id = choice_id), paused_until";
 
 fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
     Ok(Subscriber {
@@ -365,6 +465,7 @@ fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
         created: codes::time(row, 5)?,
         changed: codes::time(row, 6)?,
         choice: codes::choice_if_any(row, 8)?,
+        paused_until: codes::time_if_any(row, 9)?,
     })
 }
 
@@ -377,6 +478,23 @@ pub(super) fn find(
     let found = connection
         .prepare_cached(&sql)?
         .query_row([address.key()], |row| Ok((row.get(7)?, subscriber(row)?)));
+    Ok(found.optional()?)
+}
+
+/// The reader that is meant, and the number the ledger knows them by. An erased
+/// one is nobody.
+pub(super) fn find_who(
+    connection: &Connection,
+    who: &Who,
+) -> Result<Option<(i64, Subscriber)>, Fault> {
+    let id = match who {
+        Who::Address(address) => return find(connection, address),
+        Who::Reader(id) => id,
+    };
+    let sql = format!("SELECT {COLUMNS} FROM subscribers WHERE public_id = ?1 AND status <> 5");
+    let found = connection
+        .prepare_cached(&sql)?
+        .query_row([&id.0[..]], |row| Ok((row.get(7)?, subscriber(row)?)));
     Ok(found.optional()?)
 }
 

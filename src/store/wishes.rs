@@ -6,9 +6,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::{
     domain::{
         choice::Choice,
+        consent::{Evidence, Happening},
         subscriber::{Subscriber, SubscriberId},
     },
-    store::{codes, error::Fault, subscribers},
+    store::{codes, consent, error::Fault, subscribers},
 };
 
 /// Why a reader who paused gets no delivery, as the ledger keeps it.
@@ -68,7 +69,7 @@ pub(super) fn keep(
     connection: &Connection,
     id: SubscriberId,
     wishes: &Wishes,
-    source: &str,
+    evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     let Some(known) = find(connection, id, now)? else {
@@ -78,12 +79,20 @@ pub(super) fn keep(
     let Some((row, _)) = subscribers::find(connection, address)? else {
         return Ok(false);
     };
-    let mut is_new = subscribers::choose(connection, address, &wishes.choice, source, now)?;
+    let mut is_new = subscribers::choose(connection, address, &wishes.choice, evidence, now)?;
     if known.reader.name != wishes.name {
         connection
             .prepare_cached("UPDATE subscribers SET name = ?2 WHERE id = ?1")?
             .execute(params![row, wishes.name])?;
-        subscribers::record(connection, row, "changed the name", source, now)?;
+        let happening = Happening::Renamed;
+        consent::record(
+            connection,
+            row,
+            happening,
+            "changed the name",
+            evidence,
+            now,
+        )?;
         is_new = true;
     }
     if known.paused_until != wishes.paused_until {
@@ -94,7 +103,10 @@ pub(super) fn keep(
             Some(until) => format!("paused until {}", until.format("%Y-%m-%d")),
             None => "ended the pause".to_owned(),
         };
-        subscribers::record(connection, row, &what, source, now)?;
+        consent::record(connection, row, Happening::Paused, &what, evidence, now)?;
+        if wishes.paused_until.is_some() {
+            subscribers::withdraw(connection, row)?;
+        }
         is_new = true;
     }
     Ok(is_new)

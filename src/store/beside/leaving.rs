@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{companion, open, sync_folder};
 use crate::{
-    domain::address::EmailAddress,
+    domain::{address::EmailAddress, consent::Evidence},
     store::{
         departures::{self, Departure},
         error::{Fault, StoreError},
@@ -27,7 +27,9 @@ const END: &str = ".leaving";
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::store) struct Note {
     address: String,
-    pub(in crate::store) source: String,
+    source: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
     pub(in crate::store) at: DateTime<Utc>,
     /// Earlier versions knew no other than that of the whole list.
     #[serde(default)]
@@ -39,14 +41,24 @@ impl Note {
     pub(in crate::store) fn new(
         address: &EmailAddress,
         departure: Departure,
-        source: &str,
+        evidence: &Evidence,
         at: DateTime<Utc>,
     ) -> Self {
         Self {
             address: address.expose().to_owned(),
-            source: source.to_owned(),
+            source: evidence.source.clone(),
+            network: evidence.network.map(|network| network.to_string()),
             at,
             departure,
+        }
+    }
+
+    /// How we know.
+    pub(in crate::store) fn evidence(&self) -> Evidence {
+        let network = self.network.as_ref();
+        Evidence {
+            network: network.and_then(|network| network.parse().ok()),
+            ..Evidence::of(&*self.source)
         }
     }
 

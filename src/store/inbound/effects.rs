@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{Fate, Leave, alarms::News};
 use crate::{
     domain::{
+        consent::Evidence,
         delivery::{DeliveryId, IssueId, State},
         report::{Report, ReportKind},
     },
@@ -78,7 +79,8 @@ pub(super) fn report(
             return Ok(Fate::Noted(kind));
         }
     };
-    subscribers::suppress_known(connection, known.subscriber, reason, now)?;
+    let evidence = Evidence::of(format!("report: {}", reason.as_str()));
+    subscribers::suppress_known(connection, known.subscriber, reason, &evidence, now)?;
     Ok(Fate::Suppressed(kind))
 }
 
@@ -120,7 +122,8 @@ pub(super) fn leave(
     now: DateTime<Utc>,
 ) -> Result<Fate, Fault> {
     let before = standing(connection, leave)?;
-    let through = (SOURCE, now);
+    let evidence = Evidence::of(SOURCE);
+    let through = (&evidence, now);
     let outcome = departures::go(connection, leave.subscriber, &leave.departure, through)?;
     Ok(match outcome.was {
         None => Fate::Unknown,

@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 10] = [
+const SCRIPTS: [&str; 11] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
@@ -23,6 +23,7 @@ const SCRIPTS: [&str; 10] = [
     include_str!("../migrations/0008_chosen.sql"),
     include_str!("../migrations/0009_serve.sql"),
     include_str!("../migrations/0010_inbound.sql"),
+    include_str!("../migrations/0011_consent.sql"),
 ];
 
 /// Version this program works with.

@@ -4,6 +4,7 @@
 pub(super) mod backup;
 mod file_system;
 mod migrations;
+mod wiping;
 pub(super) mod writer;
 
 use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};

@@ -19,7 +19,7 @@ use crate::{
         beside::{ballast, leaving::Leaving, mark::Keeper},
         departures::{self, Leaver},
         error::{Fault, StoreError, Trouble},
-        sqlite::BUSY_TIMEOUT,
+        sqlite::{BUSY_TIMEOUT, wiping},
     },
 };
 
@@ -202,6 +202,12 @@ impl Session {
         let done = work(self);
         set(self, BUSY_TIMEOUT)?;
         done
+    }
+
+    /// Wipes the files of what is erased; false while somebody else reads.
+    pub(in crate::store) fn wipe(&mut self, trace: Option<&str>) -> Result<bool, StoreError> {
+        let done = wiping::wipe(&self.connection, &self.path, trace);
+        done.map_err(|fault| self.told(fault))
     }
 
     /// A run has begun: its mark is kept up to date from now on.

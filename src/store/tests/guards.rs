@@ -374,7 +374,7 @@ async fn a_torn_line_harms_no_other_and_a_freeze_leaves_the_noted_out() {
     fs::write(&path, "{\"address\":\"reader0@exam").unwrap();
     let reader = address("reader1@example.org");
     let leaving = Leaving::of(&world.settings.path);
-    let note = Note::new(&reader, Departure::List, "link", now());
+    let note = Note::new(&reader, Departure::List, &"link".into(), now());
     leaving.append(&[note]).unwrap();
     let frozen = world.freeze(&issue(1, "2026-11-27T07:00")).await;
     assert_eq!((frozen.queued, frozen.candidates), (1, 2));

@@ -1,5 +1,6 @@
 //! The contract of the store, promise by promise.
 
+mod consent;
 mod deciding;
 mod freezing;
 mod guards;
