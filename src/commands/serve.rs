@@ -98,6 +98,7 @@ fn serving(
         templates,
         settings: config.serve.clone(),
         folder: config.root.join(workspace::PUBLIC),
+        can_subscribe: config.mail.is_some() && config.serve.public_url.is_some(),
         exit,
         store,
         now: Box::new(move || clock.now()),
