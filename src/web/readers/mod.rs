@@ -9,6 +9,7 @@ mod negotiation;
 pub(in crate::web) mod page;
 mod preferences;
 pub(in crate::web) mod rehearsal;
+mod snippet;
 mod subscribe;
 mod topics;
 
@@ -31,6 +32,8 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use url::Url;
+
+pub use self::snippet::snippet;
 
 use self::page::Pages;
 use super::gate::{
