@@ -2,6 +2,7 @@
 //! published.
 
 mod client;
+mod joining;
 mod leaving;
 mod limits;
 mod preferences;
@@ -35,7 +36,13 @@ fn everything(press: &Press) -> String {
         let mut rows = select.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             for column in 0..columns {
-                all.push_str(&format!("{:?} ", row.get_ref(column).unwrap()));
+                match row.get_ref(column).unwrap() {
+                    rusqlite::types::ValueRef::Text(text) => {
+                        all.push_str(&String::from_utf8_lossy(text));
+                    }
+                    other => all.push_str(&format!("{other:?}")),
+                }
+                all.push(' ');
             }
             all.push('\n');
         }
