@@ -151,8 +151,9 @@ fn without_login(mut url: Url) -> String {
     url.into()
 }
 
-/// The machine's certificate store, as for mail.
-fn trust() -> TlsConfig {
+/// The machine's certificate store, as for mail: for any small request by https.
+#[must_use]
+pub fn trust() -> TlsConfig {
     let certificates: Vec<_> = rustls_native_certs::load_native_certs()
         .certs
         .into_iter()
