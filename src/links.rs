@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest as _, Sha256};
@@ -147,6 +148,7 @@ pub struct Signer {
     purposes: [HmacSha256; 4],
     message_ids: HmacSha256,
     slots: HmacSha256,
+    forms: HmacSha256,
 }
 
 impl Signer {
@@ -161,6 +163,7 @@ impl Signer {
             purposes: Purpose::ALL.map(|purpose| derive(purpose.label())),
             message_ids: derive("message-id"),
             slots: derive("slot"),
+            forms: derive("form"),
         }
     }
 
@@ -245,6 +248,34 @@ impl Signer {
     #[must_use]
     pub fn slot_key(&self) -> String {
         lower32(&mac(&self.slots, &[])[..16])
+    }
+
+    /// What a form takes along to tell when it was shown.
+    #[must_use]
+    pub fn stamp(&self, shown: DateTime<Utc>) -> String {
+        let at = shown.timestamp_millis().to_be_bytes();
+        let mac = mac(&self.forms, &[&at]);
+        let encoding = BASE64URL_NOPAD;
+        format!(
+            "{}.{}",
+            encoding.encode(&at),
+            encoding.encode(&mac[..MAC_BYTES])
+        )
+    }
+
+    /// When a form was shown, if it was one of ours.
+    #[must_use]
+    pub fn stamped(&self, stamp: &str) -> Option<DateTime<Utc>> {
+        let (at, given) = stamp.split_once('.').filter(|_| stamp.len() <= 64)?;
+        let at = BASE64URL_NOPAD.decode(at.as_bytes()).ok()?;
+        let given = BASE64URL_NOPAD.decode(given.as_bytes()).ok()?;
+        let mut expected = self.forms.clone();
+        expected.update(&at);
+        let is_whole = at.len() == 8 && given.len() == MAC_BYTES;
+        is_whole
+            .then(|| expected.verify_truncated_left(&given).ok())
+            .flatten()?;
+        DateTime::from_timestamp_millis(i64::from_be_bytes(first(&at)))
     }
 
     fn key(&self, purpose: Purpose) -> &HmacSha256 {
@@ -368,6 +399,29 @@ mod tests {
         assert_eq!(payload, Some(Payload::Delivery(42)));
         for odd in ["", "+", "bounce", "é+", "xunce+v1.a"] {
             assert_eq!(bounce_tokens(odd).count(), 0, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_tells_when_a_form_was_shown_and_cannot_be_made_by_others() {
+        let signer = Signer::new(&[1; 32]);
+        let shown = DateTime::from_timestamp_millis(1_790_000_000_123).unwrap();
+        let stamp = signer.stamp(shown);
+        assert_eq!(signer.stamped(&stamp), Some(shown));
+        assert_eq!(Signer::new(&[2; 32]).stamped(&stamp), None);
+        let later = signer.stamp(shown + chrono::TimeDelta::hours(1));
+        let (mac, at) = (
+            stamp.split_once('.').unwrap().1,
+            later.split_once('.').unwrap().0,
+        );
+        for forged in [
+            "",
+            ".",
+            &format!("{at}.{mac}"),
+            &stamp[..stamp.len() - 1],
+            &"a.".repeat(60),
+        ] {
+            assert_eq!(signer.stamped(forged), None, "{forged}");
         }
     }
 

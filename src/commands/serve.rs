@@ -18,8 +18,10 @@ use super::{
 };
 use crate::{
     config::{self, Config},
+    domain::digest::Digest,
     outbox::Stop,
     store::Store,
+    templates::Templates,
     web::{self, Serving},
 };
 
@@ -30,12 +32,13 @@ Examples:
   letterpress serve
   letterpress serve --listen 127.0.0.1:9000
   letterpress serve --listen 127.0.0.1:0        any free port; the address is printed
+  letterpress serve --form weekly > form.html   a form to put into a page of yours
 
 For a proxy that does TLS (docs/serving.md has one for Caddy and one for nginx):
 readers reach it at `serve.public_url`. Runs beside `run`, for as long as the
 machine does; ends on SIGTERM or Ctrl-C when what is under way is answered.
 
-Serves /unsubscribe/TOKEN (one click as in RFC 8058, or a page with a button), the files
+Serves /subscribe with its confirmation by mail, /preferences/TOKEN, /unsubscribe/TOKEN (one click as in RFC 8058, or a page with a button), the files
 of public/, /healthz, and /metrics for this machine and private networks. Who leaves
 has left when the answer comes, also while another command holds the ledger. Nothing
 that a link says of its reader is ever written to a log.
@@ -46,6 +49,10 @@ pub struct Serve {
     /// Listen here instead of `serve.listen`
     #[arg(long, value_name = "ADDR", value_parser = config::parse_listen)]
     listen: Option<SocketAddr>,
+    /// Print a form that signs up for this digest (for the first, without a
+    /// name), to be put into any page; serve nothing
+    #[arg(long, value_name = "DIGEST", num_args = 0..=1, conflicts_with = "listen")]
+    form: Option<Option<String>>,
 }
 
 /// Where it is, for `--format json`.
@@ -65,6 +72,9 @@ pub async fn run(context: &Context, args: &Serve) -> Result<Exit, Failure> {
     }
     let (templates, problems) = workspace::templates(&config);
     workspace::refuse_errors(context, &problems)?;
+    if let Some(digest) = &args.form {
+        return form(context, &config, &templates, digest.as_deref());
+    }
     let exit = workspace::ledger(context, &config).await?;
     let store = workspace::ledger(context, &config).await?;
     // 2. Where.
@@ -97,7 +107,7 @@ pub async fn run(context: &Context, args: &Serve) -> Result<Exit, Failure> {
 fn serving(
     context: &Context,
     config: &Config,
-    templates: crate::templates::Templates,
+    templates: Templates,
     exit: Store,
     store: Store,
 ) -> Serving {
@@ -108,11 +118,58 @@ fn serving(
         templates,
         settings: config.serve.clone(),
         folder: config.root.join(workspace::PUBLIC),
+        can_subscribe: config.mail.is_some() && config.serve.public_url.is_some(),
         exit,
         store,
         now: Box::new(move || clock.now()),
         tell: Box::new(move |what| talk.must_say(what)),
     }
+}
+
+/// The form as `--format json` prints it.
+#[derive(Serialize)]
+struct Snippet {
+    html: String,
+}
+
+/// Prints a form for a page of the publication's own. What it sends is shown
+/// once more on ours, which knows when that was.
+fn form(
+    context: &Context,
+    config: &Config,
+    templates: &Templates,
+    digest: Option<&str>,
+) -> Result<Exit, Failure> {
+    let Some(url) = &config.serve.public_url else {
+        let failure = Failure::new(Exit::Config, "a form has nowhere to lead");
+        return Err(failure.hint("set `serve.public_url` to the https address of the proxy"));
+    };
+    let digest = chosen(config, digest)?;
+    let html = web::snippet(&config.publication, digest, templates, url);
+    let snippet = Snippet { html };
+    context
+        .talk
+        .data(&snippet, || snippet.html.trim_end().to_owned())?;
+    Ok(Exit::Done)
+}
+
+fn chosen<'c>(config: &'c Config, name: Option<&str>) -> Result<&'c Digest, Failure> {
+    let found = match name {
+        Some(name) => config.digest(name),
+        None => config.digests.first(),
+    };
+    found.ok_or_else(|| {
+        let names: Vec<&str> = config.digests.iter().map(|one| one.name.as_str()).collect();
+        let what = match name {
+            Some(name) => format!("there is no digest `{name}`"),
+            None => "there is no digest to sign up for".to_owned(),
+        };
+        let hint = match names.is_empty() {
+            true => "add a [[digest]] to letterpress.toml".to_owned(),
+            false => format!("there are: {}", names.join(", ")),
+        };
+        Failure::new(Exit::Config, what).hint(hint)
+    })
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -1,7 +1,7 @@
 //! The templates inside the binary.
 
 /// Name and source of each.
-pub(super) const TEMPLATES: [(&str, &str); 59] = [
+pub(super) const TEMPLATES: [(&str, &str); 61] = [
     (
         "announcement/issue.html",
         include_str!("default/announcement/issue.html"),
@@ -174,6 +174,10 @@ pub(super) const TEMPLATES: [(&str, &str); 59] = [
         include_str!("default/readers/base.html"),
     ),
     (
+        "readers/confirm.html",
+        include_str!("default/readers/confirm.html"),
+    ),
+    (
         "readers/leave.html",
         include_str!("default/readers/leave.html"),
     ),
@@ -190,7 +194,11 @@ pub(super) const TEMPLATES: [(&str, &str); 59] = [
         include_str!("default/readers/style.css"),
     ),
     (
-        "readers/trouble.html",
-        include_str!("default/readers/trouble.html"),
+        "readers/subscribe.html",
+        include_str!("default/readers/subscribe.html"),
+    ),
+    (
+        "readers/told.html",
+        include_str!("default/readers/told.html"),
     ),
 ];

@@ -34,6 +34,8 @@ pub struct Serving {
     pub exit: Store,
     /// Another handle, for all else.
     pub store: Store,
+    /// Whether a mail that asks for a yes could be sent, and lead here.
+    pub can_subscribe: bool,
     /// What time it is.
     pub now: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// Hears what the publisher must know, without an address or a token.
@@ -66,6 +68,8 @@ pub async fn serve_readers(
         now: serving.now,
         tell: serving.tell,
         rates: readers::rates(),
+        can_subscribe: serving.can_subscribe,
+        window: readers::window(),
         counts: readers::Counts::default(),
         has_told_of_proxy: false.into(),
     });

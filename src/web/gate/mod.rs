@@ -7,3 +7,4 @@ pub(super) mod rates;
 pub(super) mod server;
 mod stall;
 pub(super) mod tally;
+pub(super) mod window;

@@ -25,6 +25,13 @@ pub(in crate::web) struct Asker {
     pub(in crate::web) is_hidden: bool,
 }
 
+impl Asker {
+    /// What the record of a reader may know of where a request came from.
+    pub(in crate::web) fn network(&self) -> Option<Network> {
+        (!self.is_hidden).then(|| Network::of_many(self.address))
+    }
+}
+
 /// Finds out who asks through a connection from `peer`.
 pub(in crate::web) fn asker(peer: IpAddr, headers: &HeaderMap, proxies: &[Network]) -> Asker {
     let peer = peer.to_canonical();

@@ -5,7 +5,11 @@
 use axum::{extract::Request, http::Method, http::StatusCode, response::Response};
 
 use super::{Holder, Site};
-use crate::{store::Departure, web::gate::body};
+use crate::{
+    domain::consent::Evidence,
+    store::Departure,
+    web::gate::{body, peer::Asker},
+};
 
 /// What a mailbox provider sends (RFC 8058, 3.1).
 const ONE_CLICK: (&str, &str) = ("List-Unsubscribe", "One-Click");
@@ -46,7 +50,12 @@ impl Wish {
     }
 }
 
-pub(super) async fn answer(site: &Site, holder: Option<Holder>, request: Request) -> Response {
+pub(super) async fn answer(
+    site: &Site,
+    asker: &Asker,
+    holder: Option<Holder>,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let language = site.pages.language(&head.headers);
     if head.method != Method::POST {
@@ -60,7 +69,7 @@ pub(super) async fn answer(site: &Site, holder: Option<Holder>, request: Request
         return page(site, language, StatusCode::BAD_REQUEST);
     };
     let result = match holder {
-        Some(holder) => match leave(site, holder, wish).await {
+        Some(holder) => match leave(site, asker, holder, wish).await {
             Ok(result) => result,
             Err(response) => return response,
         },
@@ -82,12 +91,22 @@ fn page(site: &Site, language: String, status: StatusCode) -> Response {
         .answer()
 }
 
-async fn leave(site: &Site, holder: Holder, wish: Wish) -> Result<&'static str, Response> {
-    let source = format!("web ({})", wish.name());
+async fn leave(
+    site: &Site,
+    asker: &Asker,
+    holder: Holder,
+    wish: Wish,
+) -> Result<&'static str, Response> {
+    // One click comes from the mailbox provider, whose network says nothing.
+    let evidence = Evidence {
+        source: format!("web ({})", wish.name()),
+        wording: None,
+        network: asker.network().filter(|_| wish != Wish::OneClick),
+    };
     let departure = departure(site, holder, wish);
     let left = site
         .exit
-        .leave(holder.reader, departure, &source, (site.now)())
+        .leave(holder.reader, departure, evidence, (site.now)())
         .await;
     match left {
         Ok(outcome) if outcome.is_noted => Ok("noted"),

@@ -96,6 +96,20 @@ fn counters(site: &Site, text: &mut Text) {
             count,
         );
     }
+    text.family(
+        "signups_total",
+        "counter",
+        "Sign-ups, by what came of them.",
+    );
+    for (outcome, count) in counts.signups.all() {
+        text.value("signups_total", &[("outcome", outcome)], count);
+    }
+    text.family(
+        "form_closed",
+        "gauge",
+        "Whether the form to sign up closed itself.",
+    );
+    text.value("form_closed", &[], u64::from(site.window.is_closed()));
     text.family("limits_total", "counter", "Limits that were hit.");
     for (limit, count) in counts.limits.all() {
         text.value("limits_total", &[("limit", limit)], count);

@@ -1,6 +1,7 @@
 //! The pages of readers and the files of the publication: who asks for what,
 //! and who answers.
 
+mod confirm;
 mod files;
 mod leave;
 mod metrics;
@@ -8,6 +9,8 @@ mod negotiation;
 pub(in crate::web) mod page;
 mod preferences;
 pub(in crate::web) mod rehearsal;
+mod snippet;
+mod subscribe;
 mod topics;
 
 use std::{
@@ -30,12 +33,15 @@ use axum::{
 use chrono::{DateTime, Utc};
 use url::Url;
 
+pub use self::snippet::snippet;
+
 use self::page::Pages;
 use super::gate::{
     body::Refused,
     peer::{self, Asker},
     rates::{Crowd, Rate, Rates},
     tally::Tally,
+    window::Window,
 };
 use crate::{
     domain::{digest::Digest, network::Network, subscriber::SubscriberId},
@@ -75,6 +81,9 @@ pub(in crate::web) struct Site {
     /// the publication's, without the slash at their ends.
     pub(in crate::web) prefixes: Vec<String>,
     pub(in crate::web) rates: Rates,
+    /// Whether a mail that asks for a yes could be sent, and lead here.
+    pub(in crate::web) can_subscribe: bool,
+    pub(in crate::web) window: Window,
     pub(in crate::web) counts: Counts,
     /// Whether a proxy that is not listed was told of.
     pub(in crate::web) has_told_of_proxy: AtomicBool,
@@ -87,8 +96,20 @@ pub(in crate::web) struct Counts {
     requests: Tally<(&'static str, u16)>,
     /// Readers who left, by what they did and what came of it.
     departures: Tally<(&'static str, &'static str)>,
+    /// Sign-ups by what came of them.
+    signups: Tally<&'static str>,
     /// Limits that were hit.
     pub(in crate::web) limits: Tally<&'static str>,
+}
+
+/// So many of one network may sign up in an hour,
+const MOST_OF_NETWORK: usize = 5;
+/// and so many in all; then the form closes itself.
+const MOST_SIGNUPS: usize = 60;
+
+/// The limits on those who sign up.
+pub(in crate::web) fn window() -> Window {
+    Window::new(MOST_OF_NETWORK, MOST_SIGNUPS)
 }
 
 /// The limits on requests of this kind.
@@ -106,6 +127,8 @@ pub(in crate::web) fn prefix(url: &Url) -> String {
 enum Route<'p> {
     Unsubscribe(&'p str),
     Preferences(&'p str),
+    Confirm(&'p str),
+    Subscribe,
     Health,
     Metrics,
     File(&'p str),
@@ -118,6 +141,8 @@ impl<'p> Route<'p> {
         match below.split_once('/') {
             Some(("unsubscribe", token)) => Self::Unsubscribe(token),
             Some(("preferences", token)) => Self::Preferences(token),
+            Some(("confirm", token)) => Self::Confirm(token),
+            None if below == "subscribe" => Self::Subscribe,
             None if below == "healthz" => Self::Health,
             None if below == "metrics" => Self::Metrics,
             _ => Self::File(path),
@@ -129,6 +154,8 @@ impl<'p> Route<'p> {
         match self {
             Self::Unsubscribe(_) => "unsubscribe",
             Self::Preferences(_) => "preferences",
+            Self::Confirm(_) => "confirm",
+            Self::Subscribe => "subscribe",
             Self::Health => "health",
             Self::Metrics => "metrics",
             Self::File(_) => "file",
@@ -140,7 +167,8 @@ impl<'p> Route<'p> {
         match self {
             Self::Unsubscribe(token) => Some((Purpose::Unsubscribe, token)),
             Self::Preferences(token) => Some((Purpose::Manage, token)),
-            Self::Health | Self::Metrics | Self::File(_) => None,
+            Self::Confirm(token) => Some((Purpose::Confirm, token)),
+            Self::Subscribe | Self::Health | Self::Metrics | Self::File(_) => None,
         }
     }
 
@@ -148,14 +176,21 @@ impl<'p> Route<'p> {
     fn is_for_machines(self) -> bool {
         match self {
             Self::Health | Self::Metrics => true,
-            Self::Unsubscribe(_) | Self::Preferences(_) | Self::File(_) => false,
+            Self::Unsubscribe(_)
+            | Self::Preferences(_)
+            | Self::Confirm(_)
+            | Self::Subscribe
+            | Self::File(_) => false,
         }
     }
 
     fn allows(self, method: &Method) -> bool {
         let is_question = matches!(*method, Method::GET | Method::HEAD);
         match self {
-            Self::Unsubscribe(_) | Self::Preferences(_) => is_question || *method == Method::POST,
+            Self::Unsubscribe(_) | Self::Preferences(_) | Self::Confirm(_) => {
+                is_question || *method == Method::POST
+            }
+            Self::Subscribe => is_question || matches!(*method, Method::POST | Method::OPTIONS),
             Self::Health | Self::Metrics | Self::File(_) => is_question,
         }
     }
@@ -190,7 +225,7 @@ impl Site {
                     Ok(response) => response,
                     Err(_) => {
                         self.counts.limits.count("time");
-                        self.busy(StatusCode::SERVICE_UNAVAILABLE)
+                        self.busy()
                     }
                 }
             }
@@ -265,8 +300,10 @@ impl Site {
         request: Request,
     ) -> Response {
         match route {
-            Route::Unsubscribe(_) => leave::answer(self, holder, request).await,
-            Route::Preferences(_) => preferences::answer(self, holder, request).await,
+            Route::Unsubscribe(_) => leave::answer(self, asker, holder, request).await,
+            Route::Preferences(_) => preferences::answer(self, asker, holder, request).await,
+            Route::Confirm(_) => confirm::answer(self, asker, holder, request).await,
+            Route::Subscribe => subscribe::answer(self, asker, request).await,
             Route::Health => metrics::health(self).await,
             Route::Metrics => metrics::answer(self, asker).await,
             Route::File(path) => {
@@ -293,24 +330,25 @@ impl Site {
         response
     }
 
-    /// The page for a link that leads to nobody, whatever the reason.
-    fn dead_link(&self, headers: &HeaderMap) -> Response {
+    /// A page of a few words, `<key>-heading` and `<key>-text`.
+    fn told(&self, headers: &HeaderMap, key: &str, status: StatusCode) -> Response {
         let language = self.pages.language(headers);
+        let text = self.pages.words(&language).say(&format!("{key}-text"), &[]);
         let page = self
             .pages
-            .page("trouble.html", language, "page-dead-link-heading");
-        page.with("is_busy", false)
-            .status(StatusCode::NOT_FOUND)
-            .answer()
+            .page("told.html", language, &format!("{key}-heading"));
+        page.with("text", text).status(status).answer()
+    }
+
+    /// The page for a link that leads to nobody, whatever the reason.
+    fn dead_link(&self, headers: &HeaderMap) -> Response {
+        self.told(headers, "page-dead-link", StatusCode::NOT_FOUND)
     }
 
     /// The page for what did not work and may work later.
-    fn busy(&self, status: StatusCode) -> Response {
-        let language = self.pages.publication().language.clone();
-        let page = self
-            .pages
-            .page("trouble.html", language, "page-busy-heading");
-        let mut response = page.with("is_busy", true).status(status).answer();
+    fn busy(&self) -> Response {
+        let headers = HeaderMap::new();
+        let mut response = self.told(&headers, "page-busy", StatusCode::SERVICE_UNAVAILABLE);
         let later = HeaderValue::from_static("30");
         response.headers_mut().insert(header::RETRY_AFTER, later);
         response
@@ -318,6 +356,11 @@ impl Site {
 
     /// The ledger failed: the reader may try again, the publisher hears why.
     fn failed(&self, error: &StoreError) -> Response {
+        self.tell_failure(error);
+        self.busy()
+    }
+
+    fn tell_failure(&self, error: &StoreError) {
         let mut why = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
@@ -325,7 +368,6 @@ impl Site {
             source = cause.source();
         }
         (self.tell)(&format!("a reader was sent away: {why}"));
-        self.busy(StatusCode::SERVICE_UNAVAILABLE)
     }
 
     /// The names of all digests.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, Method, StatusCode},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -20,12 +20,16 @@ use crate::{
     domain::{
         article::Slug,
         choice::Choice,
+        consent::Evidence,
         digest::Shown,
         subscriber::Status,
         text::{cut, one_line},
     },
     store::{Departure, Wisher, Wishes},
-    web::gate::body::{self, Form},
+    web::gate::{
+        body::{self, Form},
+        peer::Asker,
+    },
 };
 
 /// Where a change comes from, for the record.
@@ -55,7 +59,12 @@ impl Note {
     }
 }
 
-pub(super) async fn answer(site: &Site, holder: Option<Holder>, request: Request) -> Response {
+pub(super) async fn answer(
+    site: &Site,
+    asker: &Asker,
+    holder: Option<Holder>,
+    request: Request,
+) -> Response {
     let (head, body) = request.into_parts();
     let known = match holder {
         Some(holder) => site.store.wishes(holder.reader, (site.now)()).await,
@@ -78,10 +87,17 @@ pub(super) async fn answer(site: &Site, holder: Option<Holder>, request: Request
         site,
         holder,
         headers: &head.headers,
+        evidence: Evidence {
+            source: SOURCE.to_owned(),
+            wording: None,
+            network: asker.network(),
+        },
     };
     match form.value("act") {
         Some("save") => asked.save(&form, wisher, &topics).await,
         Some("leave") => asked.leave().await,
+        Some("export") => asked.export().await,
+        Some("erase") if form.value("sure") == Some("yes") => asked.erase().await,
         _ => show(site, &head.headers, &wisher, &topics, Note::None)
             .status(StatusCode::BAD_REQUEST)
             .answer(),
@@ -93,10 +109,11 @@ struct Asked<'a> {
     site: &'a Site,
     holder: Holder,
     headers: &'a HeaderMap,
+    evidence: Evidence,
 }
 
 impl Asked<'_> {
-    async fn save(&self, form: &Form, mut wisher: Wisher, topics: &Topics) -> Response {
+    async fn save(self, form: &Form, mut wisher: Wisher, topics: &Topics) -> Response {
         let Some(wishes) = wishes(self.site, form, &wisher, topics) else {
             return show(self.site, self.headers, &wisher, topics, Note::NoDigest)
                 .status(StatusCode::BAD_REQUEST)
@@ -106,7 +123,7 @@ impl Asked<'_> {
         let kept = self
             .site
             .store
-            .wish(reader, wishes.clone(), SOURCE, now)
+            .wish(reader, wishes.clone(), self.evidence, now)
             .await;
         if let Err(error) = kept {
             return self.site.failed(&error);
@@ -117,12 +134,12 @@ impl Asked<'_> {
         show(self.site, self.headers, &wisher, topics, Note::Saved).answer()
     }
 
-    async fn leave(&self) -> Response {
+    async fn leave(self) -> Response {
         let (now, reader) = ((self.site.now)(), self.holder.reader);
         let left = self
             .site
             .exit
-            .leave(reader, Departure::List, SOURCE, now)
+            .leave(reader, Departure::List, self.evidence, now)
             .await;
         match left {
             Ok(_) => {
@@ -133,6 +150,50 @@ impl Asked<'_> {
                     .pages
                     .page("left.html", language, "page-left-heading");
                 page.answer()
+            }
+            Err(error) => self.site.failed(&error),
+        }
+    }
+}
+
+impl Asked<'_> {
+    /// All that is kept about the reader, as a file.
+    async fn export(self) -> Response {
+        let found = self
+            .site
+            .store
+            .personal_data(self.holder.reader.into())
+            .await;
+        let data = match found {
+            Ok(Some(data)) => data,
+            Ok(None) => return self.site.dead_link(self.headers),
+            Err(error) => return self.site.failed(&error),
+        };
+        let mut text = serde_json::to_string_pretty(&data).unwrap_or_default();
+        text.push('\n');
+        let mut response = self.site.pages.data("application/json", text);
+        let name = HeaderValue::from_static("attachment; filename=\"my-data.json\"");
+        response
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, name);
+        response
+    }
+
+    /// Removes all of it.
+    async fn erase(self) -> Response {
+        let (now, reader) = ((self.site.now)(), self.holder.reader);
+        let erased = self
+            .site
+            .store
+            .erase(reader.into(), self.evidence, now)
+            .await;
+        match erased {
+            Ok(_) => {
+                self.site
+                    .counts
+                    .departures
+                    .count(("preferences, erased", "done"));
+                self.site.told(self.headers, "page-erased", StatusCode::OK)
             }
             Err(error) => self.site.failed(&error),
         }

@@ -25,10 +25,21 @@ fn all(pages: &Pages) -> Vec<Page<'_>> {
         ("title", "One".into()),
         ("is_chosen", true.into()),
     ]);
-    let mut all = vec![page("left.html", "page-left-heading")];
+    let mut all = vec![
+        page("left.html", "page-left-heading"),
+        page("confirm.html", "confirm-heading"),
+        page("told.html", "page-busy-heading").with("text", "A few words"),
+    ];
     for yes in [true, false] {
         all.push(page("leave.html", "page-leave-heading").with("has_several", yes));
-        all.push(page("trouble.html", "page-busy-heading").with("is_busy", yes));
+        let wrong = if yes { "no-address" } else { "again" };
+        let form = page("subscribe.html", "page-subscribe-heading")
+            .with("wrong", wrong)
+            .with("email", "")
+            .with("name", "")
+            .with("form", "");
+        let digests = vec![some.clone(); if yes { 2 } else { 0 }];
+        all.push(form.with("digests", digests));
         let options = || vec![some.clone(); if yes { 2 } else { 0 }];
         let page = page("preferences.html", "page-preferences-heading")
             .with("note", if yes { "saved" } else { "no-digest" })

@@ -177,3 +177,57 @@ fn a_link_that_leads_to_nobody_is_answered_alike_and_leaving_works_here_too() {
     assert!(page.contains("No letters are sent to you"), "{page}");
     served.end().succeeds();
 }
+
+#[test]
+fn a_reader_takes_their_data_along_and_has_them_removed_with_a_second_thought() {
+    let press = sent(2);
+    let mails = mails(&press);
+    let (address, mail) = &mails[0];
+    let path = path_to("preferences", mail);
+    let served = Served::of(&press);
+    let file = served.post(&path, "act=export");
+    assert_eq!(
+        file.is(200).header("content-type"),
+        Some("application/json")
+    );
+    let disposition = file.header("content-disposition").unwrap();
+    assert!(disposition.starts_with("attachment"), "{disposition}");
+    let data: serde_json::Value = serde_json::from_slice(&file.body).unwrap();
+    assert_eq!(data["email"], address.as_str());
+    assert!(
+        data["consent"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|event| event["what"] == "added"),
+        "{data}"
+    );
+    assert_eq!(data["deliveries"][0]["state"], "sent", "{data}");
+    // Without the tick nothing happens.
+    let before = everything(&press);
+    assert!(before.contains(address.as_str()));
+    served.post(&path, "act=erase").is(400);
+    assert!(everything(&press) == before, "something changed");
+    let page = served.get(&path).text();
+    let erased = served.post(&path, "act=erase&sure=yes");
+    assert!(
+        erased
+            .is(200)
+            .text()
+            .contains("Everything about you is removed")
+    );
+    assert!(!everything(&press).contains(address.as_str()));
+    assert!(page.contains("Remove my data"));
+    // The link leads to nobody now; leaving is answered as ever.
+    served.get(&path).is(404);
+    served.one_click(&unsubscribe_path(mail)).is(200);
+    served.end().succeeds();
+    for file in press.files(".") {
+        let is_ours = file.contains("letterpress.db");
+        let bytes = press.read_bytes(&file);
+        let has = bytes
+            .windows(address.len())
+            .any(|part| part == address.as_bytes());
+        assert!(!(is_ours && has), "{file} still names the reader");
+    }
+}
