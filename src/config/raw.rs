@@ -112,6 +112,12 @@ pub(super) struct RawMail {
     pub(super) text_links: Text,
     pub(super) size_budget: Text,
     #[serde(default)]
+    pub(super) welcome: bool,
+    #[serde(default)]
+    pub(super) goodbye: bool,
+    #[serde(default)]
+    pub(super) latest_issue: bool,
+    #[serde(default)]
     pub(super) link_params: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub(super) list: RawList,
@@ -162,6 +168,7 @@ pub(super) struct RawBounces {
     pub(super) domain: Text,
     pub(super) password_file: Option<String>,
     pub(super) tls_ca_file: Option<String>,
+    pub(super) ses_topic: Text,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -322,6 +329,9 @@ const KEYS: [(&str, &[&str]); 18] = [
             "text_links",
             "link_params",
             "size_budget",
+            "welcome",
+            "goodbye",
+            "latest_issue",
             "list",
         ],
     ),
@@ -359,7 +369,13 @@ const KEYS: [(&str, &[&str]); 18] = [
     ),
     (
         "bounces",
-        &["source", "domain", "password_file", "tls_ca_file"],
+        &[
+            "source",
+            "domain",
+            "password_file",
+            "tls_ca_file",
+            "ses_topic",
+        ],
     ),
     ("store", &["url", "durability", "allow_network_file_system"]),
     ("serve", &["public_url", "listen", "trusted_proxies"]),
