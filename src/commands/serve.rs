@@ -8,17 +8,18 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     Context, bounces,
     deliver::Signals,
     exit::{Exit, Failure},
-    workspace,
+    notices, workspace,
 };
 use crate::{
     config::{self, Config},
     domain::digest::Digest,
+    outbox::Stop,
     store::Store,
     templates::Templates,
     web::{self, Serving},
@@ -87,8 +88,17 @@ pub async fn run(context: &Context, args: &Serve) -> Result<Exit, Failure> {
     context.talk.data(&open, || open.url.clone())?;
     advise(context, &config, address.ip());
     // 3. Until a signal.
+    let post = workspace::ledger(context, &config).await?;
     let serving = serving(context, &config, templates, exit, store);
-    let served = web::serve_readers(listener, serving, signals.next()).await;
+    let (say_stop, stop) = watch::channel(Stop::No);
+    let serve = async {
+        let served = web::serve_readers(listener, serving, signals.next()).await;
+        say_stop.send_replace(Stop::Gracefully);
+        served
+    };
+    // Mails to readers leave meanwhile; one under way is finished.
+    let posting = notices::keep_posting(context, &config, &post, stop);
+    let (served, ()) = tokio::join!(serve, posting);
     served.map_err(|error| Failure::of(Exit::Data, &error))?;
     context.talk.say("ended");
     Ok(Exit::Done)
