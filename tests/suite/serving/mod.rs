@@ -3,6 +3,7 @@
 
 mod client;
 mod joining;
+mod journey;
 mod leaving;
 mod limits;
 mod preferences;
