@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{ArgAction, CommandFactory, Parser, Subcommand};
 
 use crate::commands::{
-    Clock, Context, add, bounces, build, check, dkim,
+    Clock, Context, add, bounces, build, check, dkim, doctor,
     exit::{Exit, Failure},
     init, issues, plan, preview, render, run, send, serve, shell, status, store, subscribers,
     talk::{Format, Talk, Volume},
@@ -76,6 +76,7 @@ enum Command {
     Subscribers(subscribers::Subscribers),
     Bounces(bounces::Bounces),
     Dkim(dkim::Dkim),
+    Doctor(doctor::Doctor),
     Store(store::Store),
     Completions(shell::Completions),
     Man(shell::Man),
@@ -127,6 +128,7 @@ impl Cli {
             Command::Subscribers(args) => subscribers::run(context, args).await,
             Command::Bounces(args) => bounces::run(context, args).await,
             Command::Dkim(args) => dkim::run(context, args),
+            Command::Doctor(args) => doctor::run(context, args).await,
             Command::Store(args) => store::run(context, args).await,
             Command::Completions(args) => shell::completions(context, args, Self::command()),
             Command::Man(_) => shell::man(context, Self::command()),

@@ -8,9 +8,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cli;
+pub mod client;
 pub mod commands;
 pub mod config;
 pub mod content;
+pub mod doctor;
 pub mod domain;
 pub mod feed;
 pub mod files;

@@ -19,7 +19,7 @@ use source::{Source, Token};
 
 /// Each module of the crate with the modules it may import, lowest first.
 /// A module that is not here has no place yet: give it one deliberately.
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("links", &["domain"]),
@@ -34,8 +34,12 @@ const LAYERS: [(&str, &[&str]); 19] = [
     // Bytes in, bytes out.
     ("scaling", &["domain"]),
     ("store", &["domain", "config"]),
+    // Asks a web server, whatever for.
+    ("client", &[]),
     // Tells a hub; what is to be told stands in the ledger.
-    ("websub", &[]),
+    ("websub", &["client"]),
+    // Asks the DNS; what to do about it is said by commands.
+    ("doctor", &["domain", "mail"]),
     ("inbound", &["domain", "links"]),
     ("import", &["domain"]),
     (
@@ -76,7 +80,9 @@ const LAYERS: [(&str, &[&str]); 19] = [
             "import",
             "outbox",
             "web",
+            "client",
             "websub",
+            "doctor",
         ],
     ),
     ("cli", &["commands"]),
@@ -84,7 +90,8 @@ const LAYERS: [(&str, &[&str]); 19] = [
 ];
 
 /// Crates that belong to one module only.
-const OWNED_CRATES: [(&str, &str); 4] = [
+const OWNED_CRATES: [(&str, &str); 5] = [
+    ("hickory_resolver", "doctor"),
     ("async_imap", "inbound"),
     ("rusqlite", "store"),
     ("lettre", "mail"),

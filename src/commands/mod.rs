@@ -9,6 +9,7 @@ pub mod check;
 pub mod check_log;
 pub mod deliver;
 pub mod dkim;
+pub mod doctor;
 pub mod doubt;
 pub mod editions;
 pub mod ending;

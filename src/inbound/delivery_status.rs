@@ -47,16 +47,28 @@ pub(super) fn read(part: &[u8]) -> Status {
 
 /// What a group says of its recipient; nothing, where no action is named.
 fn finding(fields: &Fields) -> Option<Finding> {
-    let action = action(fields.first("Action")?)?;
-    let status = fields.first("Status").and_then(code_at_front);
-    let said = fields.first("Diagnostic-Code").map(diagnostic);
+    weigh(
+        fields.first("Action")?,
+        fields.first("Status"),
+        fields.first("Diagnostic-Code"),
+    )
+}
+
+/// What the three say together; nothing, where the action is none.
+pub(super) fn weigh(
+    action_text: &str,
+    status_text: Option<&str>,
+    said: Option<&str>,
+) -> Option<Finding> {
+    let action = action(action_text)?;
+    let status = status_text.and_then(code_at_front);
+    let said = said.map(diagnostic);
     let of_server = said.as_ref().and_then(|(code, _)| *code);
     let code = weighed(status, of_server);
     let words = said.map(|(_, words)| words);
-    let reason = words.filter(|words| !words.is_empty()).unwrap_or_else(|| {
-        let status = fields.first("Status").unwrap_or("no status");
-        format!("{} {status}", fields.first("Action").unwrap_or_default())
-    });
+    let reason = words
+        .filter(|words| !words.is_empty())
+        .unwrap_or_else(|| format!("{action_text} {}", status_text.unwrap_or("no status")));
     Some(Finding {
         kind: kind_of(action, code),
         code,

@@ -9,7 +9,7 @@ use crate::domain::{
 /// Reports of these types complain about nobody: they tell of signatures
 /// (RFC 6591), of harmful attachments, or that a complaint was a mistake
 /// (RFC 6430).
-const NO_COMPLAINTS: [&str; 3] = ["auth-failure", "virus", "not-spam"];
+pub(super) const NO_COMPLAINTS: [&str; 3] = ["auth-failure", "virus", "not-spam"];
 
 /// What a `message/feedback-report` part says.
 pub(super) struct Feedback {

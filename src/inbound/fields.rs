@@ -12,21 +12,27 @@ const LONGEST_VALUE: usize = 4096;
 /// The first fields of a header, in their order.
 pub(super) struct Fields(Vec<(String, String)>);
 
+fn field(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), cut(&one_line(value), LONGEST_VALUE))
+}
+
 impl Fields {
     /// Those of a message or of one inside it.
     pub(super) fn of(message: &Message<'_>) -> Self {
         let fields = message.headers_raw().take(MOST_FIELDS);
-        Self(
-            fields
-                .map(|(name, value)| (name.to_owned(), cut(&one_line(value), LONGEST_VALUE)))
-                .collect(),
-        )
+        Self(fields.map(|(name, value)| field(name, value)).collect())
     }
 
     /// Those of a text that is nothing but fields.
     pub(super) fn parse(text: &[u8]) -> Self {
         let parsed = MessageParser::default().parse_headers(text);
         parsed.map_or(Self(Vec::new()), |message| Self::of(&message))
+    }
+
+    /// Names and values as a program tells them.
+    pub(super) fn named<'n>(fields: impl Iterator<Item = (&'n str, &'n str)>) -> Self {
+        let fields = fields.take(MOST_FIELDS);
+        Self(fields.map(|(name, value)| field(name, value)).collect())
     }
 
     /// Every value of a field.

@@ -1,5 +1,6 @@
 //! One mail of the bounce mailbox, read within bounds: a report about a message
-//! of ours (RFC 6522), a reader who leaves, or nothing that concerns us.
+//! of ours (RFC 6522, or a notification of Amazon SES), a reader who leaves, or
+//! nothing that concerns us.
 
 use std::panic::catch_unwind;
 
@@ -9,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::{
     delivery_status, feedback,
     fields::Fields,
-    leaving,
-    whose::{self, Nobody, Whose},
+    leaving, ses,
+    whose::{self, Whose},
 };
 use crate::{
     domain::{report::Finding, subscriber::SubscriberId},
@@ -87,6 +88,15 @@ impl Nothing {
     }
 }
 
+impl From<whose::Nobody> for Nothing {
+    fn from(nobody: whose::Nobody) -> Self {
+        match nobody {
+            whose::Nobody::NoToken => Self::NotOurs,
+            whose::Nobody::Several => Self::SeveralMessages,
+        }
+    }
+}
+
 /// Reads one mail. Whatever it holds, this ends soon, with little memory.
 #[must_use]
 pub fn read(raw: &[u8], signer: &Signer) -> Incoming {
@@ -120,6 +130,12 @@ fn bounded(raw: &[u8]) -> &[u8] {
 }
 
 fn content(raw: &[u8], signer: &Signer) -> Content {
+    if raw.trim_ascii_start().starts_with(b"{") {
+        return match ses::read(raw, signer) {
+            Ok((whose, finding)) => Content::Report { whose, finding },
+            Err(nothing) => Content::Nothing(nothing),
+        };
+    }
     let Some(message) = MessageParser::default().parse(raw) else {
         return Content::Nothing(Nothing::Unreadable);
     };
@@ -188,12 +204,8 @@ fn report(
     };
     let finding = finding.ok_or(Nothing::NoFinding)?;
     let returned = parts.iter().find_map(|part| returned(part));
-    let whose = whose::find(&Fields::of(message), &senders, returned.as_ref(), signer);
-    match whose {
-        Ok(whose) => Ok((whose, finding)),
-        Err(Nobody::NoToken) => Err(Nothing::NotOurs),
-        Err(Nobody::Several) => Err(Nothing::SeveralMessages),
-    }
+    let whose = whose::find(&Fields::of(message), &senders, returned.as_ref(), signer)?;
+    Ok((whose, finding))
 }
 
 /// The header of the message that a report returns, whole or in part.

@@ -11,6 +11,7 @@ mod leaving;
 pub mod mail;
 pub mod mailbox;
 pub mod postfix_log;
+mod ses;
 mod whose;
 
 pub use self::{

@@ -6,14 +6,15 @@
 
 mod patience;
 
-use std::{io, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use ureq::{
     Agent,
     http::{StatusCode, header::LOCATION},
-    tls::{Certificate, RootCerts, TlsConfig},
 };
 use url::{Url, form_urlencoded};
+
+use crate::client;
 
 pub use patience::{GIVE_UP_AFTER, Verdict, after_failure};
 
@@ -64,23 +65,10 @@ impl Hub {
     /// the environment are not used.
     #[must_use]
     pub fn new(address: &Url, limits: Limits) -> Self {
-        let config = Agent::config_builder()
-            .timeout_global(Some(limits.request))
-            .timeout_resolve(Some(limits.connect))
-            .timeout_connect(Some(limits.connect))
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .proxy(None)
-            .user_agent(concat!("Letterpress/", env!("CARGO_PKG_VERSION")))
-            .tls_config(match address.scheme() {
-                "https" => trust(),
-                _ => TlsConfig::default(),
-            })
-            .build();
+        let agent = client::agent(address.scheme(), limits.connect, limits.request);
         Self {
             address: address.clone(),
-            agent: config.into(),
+            agent,
         }
     }
 
@@ -113,7 +101,7 @@ impl Hub {
             .post(to.as_str())
             .content_type("application/x-www-form-urlencoded")
             .send(form)
-            .map_err(|error| PingError::Away(phrase(&error)))?;
+            .map_err(|error| PingError::Away(client::phrase(&error)))?;
         let status = response.status();
         if status.is_success() {
             return Ok(Answer::Accepted);
@@ -149,32 +137,6 @@ fn without_login(mut url: Url) -> String {
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url.into()
-}
-
-/// The machine's certificate store, as for mail.
-fn trust() -> TlsConfig {
-    let certificates: Vec<_> = rustls_native_certs::load_native_certs()
-        .certs
-        .into_iter()
-        .map(|certificate| Certificate::from_der(&certificate).to_owned())
-        .collect();
-    TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&certificates))
-        .build()
-}
-
-/// What went wrong, in the words of the system where it has any.
-fn phrase(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            "connection refused".to_owned()
-        }
-        ureq::Error::Io(error) => error.to_string(),
-        ureq::Error::Timeout(_) => "it takes too long".to_owned(),
-        ureq::Error::HostNotFound => "its name is not known".to_owned(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

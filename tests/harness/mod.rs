@@ -14,6 +14,7 @@
 pub(crate) mod chaos;
 pub(crate) mod dialogue;
 pub(crate) mod dice;
+pub(crate) mod dns;
 pub(crate) mod dovecot;
 pub(crate) mod greylist;
 pub(crate) mod ledger;
@@ -28,4 +29,5 @@ pub(crate) mod process;
 pub(crate) mod receipt;
 pub(crate) mod sink;
 pub(crate) mod small_disk;
+pub(crate) mod tls_front;
 pub(crate) mod tools;

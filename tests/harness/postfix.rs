@@ -43,6 +43,8 @@ pub(crate) struct Options {
     pub(crate) message_size_limit: Option<u64>,
     /// More lines for `main.cf`.
     pub(crate) main_cf: Vec<String>,
+    /// More lines for `master.cf`.
+    pub(crate) master_cf: Vec<String>,
 }
 
 /// A running Postfix; stopped when dropped.
@@ -252,7 +254,10 @@ impl Postfix {
             writeln!(transport, "{address} {place}").unwrap();
         }
         fs::write(self.path("conf/transport"), transport).unwrap();
-        let master = MASTER_CF.replace("@port@", &self.port.to_string());
+        let mut master = MASTER_CF.replace("@port@", &self.port.to_string());
+        for line in &options.master_cf {
+            writeln!(master, "{line}").unwrap();
+        }
         fs::write(self.path("conf/master.cf"), master).unwrap();
         fs::write(self.path("conf/main.cf"), self.main_cf(options)).unwrap();
     }

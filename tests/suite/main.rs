@@ -16,8 +16,8 @@ mod harness;
 mod scenarios;
 
 use harness::{
-    chaos, dialogue, dice, dovecot, greylist, ledger, line, mailbox, net, oracle, picture, postfix,
-    press, process, receipt, sink, tools,
+    chaos, dialogue, dice, dns, dovecot, greylist, ledger, line, mailbox, net, oracle, picture,
+    postfix, press, process, receipt, sink, tls_front, tools,
 };
 
 mod bounces;
@@ -32,6 +32,7 @@ mod campaigns;
 mod commands;
 mod crash;
 mod disk;
+mod doctor;
 mod first_run;
 mod guards;
 mod harness_selftest;

@@ -22,16 +22,16 @@ pub(crate) enum Identity {
 }
 
 /// A fresh authority and a server that shows a certificate signed by it.
-pub(super) struct Keys {
+pub(crate) struct Keys {
     /// The authority's certificate in PEM.
-    pub(super) authority_pem: String,
+    pub(crate) authority_pem: String,
     /// The server's side of TLS.
-    pub(super) server: Arc<ServerConfig>,
+    pub(crate) server: Arc<ServerConfig>,
 }
 
 impl Keys {
     /// Makes both; the authority is new, so nobody trusts it by accident.
-    pub(super) fn make(identity: Identity) -> Self {
+    pub(crate) fn make(identity: Identity) -> Self {
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];

@@ -41,7 +41,7 @@ macro_rules! samples {
     };
 }
 
-const SAMPLES: [(&str, &str, Comes); 25] = samples! {
+const SAMPLES: [(&str, &str, Comes); 26] = samples! {
     "postfix-unknown" => to("hard_bounce", "5.1.1", "User unknown in virtual mailbox table", "bounced"),
     "postfix-delayed" => to("delayed", "4.4.1", "Connection timed out", "active"),
     "postfix-full" => to("soft_bounce", "5.2.2", "Quota exceeded", "active"),
@@ -59,6 +59,7 @@ const SAMPLES: [(&str, &str, Comes); 25] = samples! {
     "outlook-complaint" => to("complaint", "", "abuse, told by Feedback-Loop/1.0", "complained"),
     "amazon-bounce" => to("hard_bounce", "5.1.1", "user unknown", "bounced"),
     "amazon-complaint" => to("complaint", "", "abuse, told by SES/1.0", "complained"),
+    "amazon-sns" => to("hard_bounce", "5.1.1", "user unknown", "bounced"),
     "auth-failure" => NOBODY,
     "not-spam" => NOBODY,
     "out-of-office" => NO_REPORT,
@@ -156,19 +157,19 @@ fn a_person_sees_what_came_back_and_why() {
     press
         .run(&["bounces", "read"])
         .succeeds()
-        .says("bounces: 25 mails read from maildir:")
-        .says("3 complaints, 9 hard bounces, 4 soft bounces, 2 blocked, 1 delayed, 1 accepted")
-        .says("12 readers will not be written to again")
+        .says("bounces: 26 mails read from maildir:")
+        .says("3 complaints, 10 hard bounces, 4 soft bounces, 2 blocked, 1 delayed, 1 accepted")
+        .says("13 readers will not be written to again")
         .says("3 ignored (no report)");
     press
         .run(&["status"])
         .succeeds()
-        .prints("came back  weekly/1: 3 complaints (12.00 %), 9 hard bounces (36.00 %)")
-        .prints("of 25 sent");
+        .prints("came back  weekly/1: 3 complaints (11.53 %), 10 hard bounces (38.46 %)")
+        .prints("of 26 sent");
     press
         .run(&["issues", "show", "weekly/1"])
         .succeeds()
-        .prints("9 came back: hard bounce");
+        .prints("10 came back: hard bounce");
     press
         .run(&["why", &reader_address(1)])
         .succeeds()

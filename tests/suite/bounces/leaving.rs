@@ -140,7 +140,7 @@ fn leaving_one_digest_keeps_the_others_and_leaving_the_last_one_leaves_all() {
     assert_eq!(told["choice"], "digests=daily");
     press
         .run(&["why", &reader])
-        .prints("chose digests=daily (mail)");
+        .prints("left weekly; gets digests=daily (mail)");
     leave("weekly", "1 ignored (of a reader who had left)");
     leave("daily", "1 reader left");
     assert_eq!(status(&press, &reader), "unsubscribed");

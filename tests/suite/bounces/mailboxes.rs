@@ -97,6 +97,24 @@ fn a_mail_whose_effect_is_committed_but_which_was_not_moved_is_moved_by_the_next
 }
 
 #[test]
+fn readings_at_the_same_time_share_a_mailbox() {
+    const READERS: usize = 60;
+    let press = sent_to(READERS);
+    for number in 1..=READERS {
+        let mail = bounce(&press, number);
+        put(&press, &format!("{number:03}"), &mail);
+    }
+    let readings: Vec<_> = (0..4).map(|_| press.spawn(&["bounces", "read"])).collect();
+    for reading in readings {
+        reading.wait().succeeds();
+    }
+    assert_eq!(bounced(&press, READERS), READERS);
+    assert_eq!(press.ledger().reports() as usize, READERS);
+    assert_eq!(press.files("bounces/cur").len(), READERS);
+    press.ledger().sums_hold();
+}
+
+#[test]
 fn an_mbox_is_read_on_from_where_it_was_left_and_waits_for_who_writes_it() {
     let press = sent_to(3);
     let add = |number: usize| {

@@ -1,6 +1,7 @@
 //! Real mail servers that refuse: at once, later, and behind one another.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::time::Duration;
 
 use crate::net::holds_within;
@@ -239,4 +240,84 @@ fn a_server_behind_the_relay_that_takes_a_message_and_returns_it_is_heard() {
     press
         .run(&["why", "gone@example.net"])
         .prints("came back: hard bounce 5.1.1 nobody lives here");
+}
+
+/// Gives the press, and all that is in it, to the account that pipes run as.
+fn give_to_nobody(press: &Press) {
+    const NOBODY: u32 = 65_534;
+    fs::set_permissions(press.dir(), fs::Permissions::from_mode(0o755)).unwrap();
+    for entry in walkdir::WalkDir::new(press.dir()) {
+        chown(entry.unwrap().path(), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+}
+
+#[test]
+fn a_pipe_of_postfix_takes_each_report_and_keeps_it_while_it_cannot_be_applied() {
+    let press = Press::new();
+    // Where that account reaches it, wherever the sources lie.
+    fs::copy(env!("CARGO_BIN_EXE_letterpress"), press.path("letterpress")).unwrap();
+    let place = |name: &str| press.path(name).to_string_lossy().into_owned();
+    let argv = [
+        &place("letterpress"),
+        "--at",
+        crate::press::FRIDAY,
+        "--config",
+        &place("of-pipe.toml"),
+        "bounces",
+        "read",
+        "-",
+    ]
+    .join(" ");
+    let postfix = Postfix::start(&Options {
+        transport: pairs(&[
+            ("one@example.org", "error:5.1.1 the account was closed"),
+            ("two@example.org", "error:5.1.1 the account was closed"),
+            ("bounces.example.org", "magazine:"),
+        ]),
+        master_cf: vec![format!(
+            "magazine unix - n n - 1 pipe user=nobody argv={argv}"
+        )],
+        main_cf: lenient("example.org"),
+        ..Options::default()
+    });
+    press.set("content.pages", false).relay(&postfix.url());
+    press.subscribe(["one@example.org", "well@example.org"]);
+    let settings = press.read("letterpress.toml");
+    press.write("of-pipe.toml", &settings);
+    give_to_nobody(&press);
+    press.run(&["run"]).succeeds();
+    give_to_nobody(&press);
+    let is_bounced = |address: &str| press.ledger().is_suppressed(address);
+    let came = || is_bounced("one@example.org");
+    assert!(
+        holds_within(Duration::from_secs(30), came),
+        "{}",
+        postfix.log()
+    );
+    assert!(!is_bounced("well@example.org"));
+
+    // What cannot be applied stays with Postfix until it can.
+    press.subscribe(["two@example.org"]);
+    press.article(
+        "garden/later.md",
+        "+++\ntitle = \"Later\"\ndate = 2026-11-26\n+++\n\nDig.\n",
+    );
+    press.write("of-pipe.toml", "[publication");
+    press.run(&["send", "weekly"]).succeeds();
+    let deferred = || postfix.log().contains("status=deferred (temporary failure");
+    assert!(
+        holds_within(Duration::from_secs(30), deferred),
+        "{}",
+        postfix.log()
+    );
+    assert!(!is_bounced("two@example.org"));
+    press.write("of-pipe.toml", &settings);
+    give_to_nobody(&press);
+    let came = || is_bounced("two@example.org");
+    assert!(
+        holds_within(Duration::from_secs(60), came),
+        "{}",
+        postfix.log()
+    );
+    assert_eq!(press.ledger().reports(), 2);
 }

@@ -1,7 +1,7 @@
 //! The hub hears of exactly the feeds that changed; when it does not listen,
 //! nothing else suffers.
 
-mod http;
+pub(crate) mod http;
 mod hub;
 
 use std::{

@@ -1,0 +1,73 @@
+//! Whether each relay lets us in, over a way that nobody else can read.
+
+use crate::{
+    config::settings::{MailSettings, Relay, RelaySettings, RelayTls, SmtpRelay},
+    doctor::{Finding, Topic::Relay as TOPIC},
+    mail::smtp::{Dialer, Trouble},
+};
+
+pub(super) async fn all(settings: &MailSettings) -> Vec<Finding> {
+    let mut settings = settings.clone();
+    let password = settings.read_password();
+    if let Err(error) = password {
+        let remedy = "docs/configuration.md says where a password may stand";
+        return vec![Finding::error(TOPIC, error.to_string(), remedy)];
+    }
+    let mut found = Vec::new();
+    for one in &settings.relays {
+        found.push(relay(one, &settings).await);
+    }
+    found
+}
+
+async fn relay(one: &RelaySettings, settings: &MailSettings) -> Finding {
+    match &one.relay {
+        Relay::Folder(_) => Finding::warning(
+            TOPIC,
+            format!("{} keeps messages as files: nobody gets mail", one.relay),
+            "name an SMTP server in `mail.relay` when you want to send",
+        ),
+        Relay::Smtp(smtp) => session(&one.relay.to_string(), smtp, settings).await,
+    }
+}
+
+async fn session(name: &str, relay: &SmtpRelay, settings: &MailSettings) -> Finding {
+    let dialer = match Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts) {
+        Ok(dialer) => dialer,
+        Err(error) => {
+            return Finding::error(TOPIC, error.to_string(), "`letterpress check` says more");
+        }
+    };
+    match dialer.open().await {
+        Ok(session) => {
+            session.quit().await;
+            let way = match relay.tls {
+                RelayTls::None => "in plain text, on this machine",
+                RelayTls::Implicit | RelayTls::Required => {
+                    "over TLS, with a certificate of its name"
+                }
+            };
+            let login = match &relay.login {
+                Some(_) => ", and the login works",
+                None => "",
+            };
+            Finding::ok(TOPIC, format!("{name} answers {way}{login}"))
+        }
+        Err(trouble) => Finding::error(TOPIC, format!("{name}: {trouble}"), remedy(&trouble)),
+    }
+}
+
+fn remedy(trouble: &Trouble) -> &'static str {
+    match trouble {
+        Trouble::Identity(_) => {
+            "write the host as its certificate has it; `mail.tls_ca_file` trusts a certificate of your own"
+        }
+        Trouble::NoLogin(_) => {
+            "ask its operator how to log in; only PLAIN and LOGIN over TLS are used"
+        }
+        Trouble::Refused { .. } => {
+            "its words say why; the login and password are as its operator gave them?"
+        }
+        _ => "see that it runs and that the firewall lets this machine through",
+    }
+}

@@ -1,0 +1,192 @@
+//! `doctor`, with a real DNS server, a real relay and a real page behind TLS.
+
+use crate::chaos::tls::Identity;
+use crate::dns::Dns;
+use crate::press::Press;
+use crate::process::Running;
+use crate::sink::SmtpSink;
+use crate::tls_front::TlsFront;
+use crate::websub::http::{Response, Server};
+
+const FROM: &str = "garden.example.org";
+const ENVELOPE: &str = "bounces.example.org";
+
+/// A publication about which there is nothing to mend.
+struct World {
+    press: Press,
+    dns: Dns,
+    relay: SmtpSink,
+    pages: Option<Running>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with(Identity::Good)
+    }
+
+    fn with(identity: Identity) -> Self {
+        let mut press = Press::new();
+        press.real_clock();
+        press.set("mail.dkim.key_file", "keys/rsa.pem");
+        press.set("mail.dkim.selector", "lp1");
+        press.set("mail.dkim.second_key_file", "keys/ed25519.pem");
+        press.set("mail.dkim.second_selector", "lp2");
+        for algorithm in ["rsa", "ed25519"] {
+            press
+                .run(&["dkim", "generate", "--algorithm", algorithm])
+                .succeeds();
+        }
+        press.subscribers(1);
+        press.run(&["build"]).succeeds();
+        let relay = SmtpSink::start(&[]);
+        press.relay(&relay.url());
+        let mut pages = press.spawn(&["serve", "--listen", "127.0.0.1:0"]);
+        let line = pages.first_line();
+        let port = line.trim_end_matches('/').rsplit(':').next().unwrap();
+        let front = TlsFront::before(port.parse().unwrap(), identity);
+        press.set("serve.public_url", front.url());
+        press.write("authority.pem", front.authority_pem());
+        let authority = press.path("authority.pem").display().to_string();
+        press.env("SSL_CERT_FILE", &authority);
+        let dns = Dns::start();
+        dns.exchange(FROM, 10, "mx.example.org")
+            .exchange(ENVELOPE, 10, "mx.example.org")
+            .address_of("mx.example.org", "203.0.113.25")
+            .text(ENVELOPE, "v=spf1 mx ~all")
+            .text("_dmarc.garden.example.org", "v=DMARC1; p=none");
+        let world = Self {
+            press,
+            dns,
+            relay,
+            pages: Some(pages),
+        };
+        for (name, value) in world.keys() {
+            world.dns.text(&name, &value);
+        }
+        world
+    }
+
+    /// The records that `dkim record` says to publish.
+    fn keys(&self) -> Vec<(String, String)> {
+        let told = self.press.run(&["--format", "json", "dkim", "record"]);
+        let told = told.json();
+        let word = |record: &serde_json::Value, key: &str| record[key].as_str().unwrap().to_owned();
+        let records = told.as_array().unwrap().iter();
+        records
+            .map(|record| (word(record, "name"), word(record, "value")))
+            .collect()
+    }
+
+    fn doctor(&self, more: &[&str]) -> crate::process::Finished {
+        let resolver = self.dns.address().to_string();
+        let mut arguments = vec!["doctor", "--resolver", resolver.as_str()];
+        arguments.extend(more);
+        self.press.run(&arguments)
+    }
+}
+
+#[test]
+fn nothing_is_to_mend_where_everything_is_right_and_nothing_is_changed() {
+    let world = World::new();
+    let before = world.press.ledger().count("queued");
+    let found = world.doctor(&["-v"]);
+    found
+        .succeeds()
+        .says("12 as it should be, 0 warnings, 0 errors")
+        .prints("DKIM       lp1._domainkey.garden.example.org has the rsa key of `lp1`, 2048 bits")
+        .prints("DKIM       lp2._domainkey.garden.example.org has the ed25519 key of `lp2`")
+        .prints("SPF        bounces.example.org has one record, which takes 1 of 10 look-ups")
+        .prints("one-click  https://localhost:")
+        .prints("lets readers leave with one click")
+        .prints("ledger     ");
+    // Silent but for the sum where nobody asks for more.
+    assert_eq!(world.doctor(&[]).stdout, "");
+    assert_eq!(world.press.ledger().count("queued"), before);
+    assert!(world.relay.messages().is_empty());
+    let readers = world.press.run(&["subscribers", "export"]);
+    readers.succeeds().prints("active");
+}
+
+#[test]
+fn each_record_that_is_missing_or_wrong_is_told_with_the_one_to_publish() {
+    let world = World::new();
+    let keys = world.keys();
+    let (name, value) = &keys[0];
+    for (records, level, says) in [
+        (vec![], "error", "the rsa key `lp1` is not published"),
+        (
+            vec![keys[1].1.as_str()],
+            "error",
+            "has another key than the file of `lp1`",
+        ),
+        (
+            vec!["v=DKIM1; k=rsa; p="],
+            "error",
+            "says that its key was revoked",
+        ),
+        (vec!["hello"], "error", "is no DKIM record"),
+        (vec![value, value], "error", "has 2 TXT records"),
+    ] {
+        world.dns.without(name);
+        for record in records {
+            world.dns.text(name, record);
+        }
+        let found = world.doctor(&[]);
+        found.exits(78).prints(says).prints(level);
+        // Strings of at most 255 bytes, as zone files want them.
+        let line = format!("publish: {name}. IN TXT \"{}\" \"", &value[..255]);
+        found.prints(&line);
+    }
+    world.dns.without(name).text(name, &format!("{value}; t=y"));
+    world
+        .doctor(&[])
+        .succeeds()
+        .prints("warning  DKIM")
+        .says("1 warning, 0 errors");
+    world.dns.without(name).text(name, value);
+    world.dns.without("_dmarc.garden.example.org");
+    let found = world.doctor(&["--format", "json"]);
+    let found = found.exits(78).json();
+    assert_eq!(found["errors"], 1);
+    let all = found["findings"].as_array().unwrap();
+    let dmarc = all.iter().find(|one| one["level"] == "error").unwrap();
+    assert_eq!(dmarc["topic"], "dmarc");
+    assert_eq!(dmarc["record"]["name"], "_dmarc.garden.example.org");
+    assert_eq!(
+        dmarc["record"]["value"],
+        "v=DMARC1; p=none; rua=mailto:postmaster@garden.example.org"
+    );
+}
+
+#[test]
+fn a_relay_and_a_page_that_are_away_are_told_with_what_to_do() {
+    let mut world = World::new();
+    world.relay.kill();
+    world
+        .doctor(&[])
+        .exits(78)
+        .prints("error    relay")
+        .prints("connection refused");
+    world.relay.restart(None);
+    drop(world.pages.take().unwrap().kill());
+    world
+        .doctor(&[])
+        .exits(78)
+        .prints("error    one-click")
+        .prints("start `letterpress serve` and the proxy");
+    // A proxy that sends everybody elsewhere breaks one click (RFC 8058 3.2).
+    let elsewhere = Server::start(|_| Response::status(302));
+    let front = TlsFront::before(elsewhere.port(), Identity::Good);
+    world.press.write("authority.pem", front.authority_pem());
+    world.press.set("serve.public_url", front.url());
+    world
+        .doctor(&[])
+        .exits(78)
+        .prints("answers the link to leave with 302");
+}
+
+#[test]
+fn a_page_with_a_certificate_of_another_name_is_an_error() {
+    let world = World::with(Identity::WrongName);
+    world.doctor(&[]).exits(78).prints("error    one-click");
+}
