@@ -12,20 +12,20 @@ use tokio::{
 use super::{
     Context, ending,
     exit::{Exit, Failure},
-    freezing,
+    freezing, notices,
     talk::count,
     turn,
     watch::Watch,
     workspace,
 };
 use crate::{
-    config::Config,
+    config::{Config, settings::MailSettings},
     domain::text::grouped,
     links::Signer,
     outbox::{
         Chance, Drain, Ending, Monitor, Now, Outbox, OutboxError, Report, Stop, Waiting, Why,
     },
-    store::{LockError, RunLock, Store},
+    store::{LockError, RunLock, Scope, Store},
 };
 
 /// The right to send, or the end of the command.
@@ -75,6 +75,8 @@ pub struct Delivering<'a> {
     pub store: &'a Store,
     /// The run's number.
     pub number: i64,
+    /// What is delivered.
+    pub scope: Scope,
     /// How long a stopped run waits for the messages under way.
     pub grace: Duration,
 }
@@ -92,14 +94,23 @@ pub async fn all(
 ) -> Result<Exit, Failure> {
     let Delivering { config, store, .. } = *delivering;
     let mut exit = expire(context, store).await?;
+    // A template of theirs must not keep the issues back.
+    if let Err(failure) = notices::press(context, config, store).await {
+        if failure.is_unwritten() {
+            return Err(failure);
+        }
+        context.talk.must_say(&failure);
+        exit = exit.worse(failure.exit);
+    }
     exit = exit.worse(turn::set_out(context, store, delivering.number).await?);
-    let report = drain(context, config, store, lock, delivering.grace).await?;
+    let report = drain(context, delivering, lock).await?;
     told(&report);
     exit = exit.worse(ending::conclude(context, config, &report));
-    store
-        .finish_issues(context.clock.now())
-        .await
-        .map_err(workspace::store_failure)?;
+    let now = context.clock.now();
+    let finished = store.finish_issues(now).await;
+    finished.map_err(workspace::store_failure)?;
+    let tidied = store.tidy_notices(now).await;
+    tidied.map_err(workspace::store_failure)?;
     Ok(exit.worse(ending::uncertain_held(context, store).await?))
 }
 
@@ -133,20 +144,26 @@ async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
 ///
 /// # Errors
 /// When the ledger cannot be written.
-async fn drain(
+pub(super) async fn drain(
     context: &Context,
-    config: &Config,
-    store: &Store,
+    delivering: &Delivering<'_>,
     lock: &mut RunLock,
-    grace: Duration,
 ) -> Result<Report, Failure> {
+    let Delivering {
+        config,
+        store,
+        scope,
+        grace,
+        ..
+    } = *delivering;
     let (say_stop, stop) = watch::channel(Stop::No);
     let clock = context.clock;
     let now: Now = Arc::new(move || clock.now());
     let chance: Chance = Arc::new(random_fraction);
     let drain = Drain::new(Outbox {
         store: store.clone(),
-        settings: freezing::mail_settings(config)?,
+        settings: settings(config, scope)?,
+        scope,
         signer: Signer::new(store.install_key()),
         keys: freezing::signing_keys(config)?,
         now,
@@ -158,15 +175,17 @@ async fn drain(
     .map_err(outbox_failure)?;
     let monitor = drain.monitor();
     let total = store
-        .count_due(context.clock.now())
+        .count_due(scope, context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
     let mut running = Box::pin(drain.run());
     let mut watching = std::pin::pin!(watch_progress(context, store, &monitor, lock, total));
+    let mut pressing = std::pin::pin!(notices::keep_pressing(context, config, store));
     let mut signals = Signals::listen();
     let finished = tokio::select! {
         report = &mut running => report,
         () = &mut watching => unreachable!("progress is watched until the drain ends"),
+        () = &mut pressing => unreachable!("mails are made until the drain ends"),
         () = signals.next() => {
             say_stop.send_replace(Stop::Gracefully);
             let tally = monitor.tally();
@@ -195,6 +214,18 @@ async fn drain(
     };
     finished.map_err(outbox_failure)
 }
+
+/// Who only sends single mails keeps the turn from issues while a relay is
+/// away: not for long.
+fn settings(config: &Config, scope: Scope) -> Result<MailSettings, Failure> {
+    let mut settings = freezing::mail_settings(config)?;
+    if scope == Scope::Notices {
+        settings.relay_patience = settings.relay_patience.min(LITTLE_PATIENCE);
+    }
+    Ok(settings)
+}
+
+const LITTLE_PATIENCE: Duration = Duration::from_secs(20);
 
 /// A second signal, or the end of our patience: what is under way is uncertain.
 async fn stopped_at_once(

@@ -21,6 +21,7 @@ pub mod illustrations;
 pub mod init;
 pub mod issues;
 pub mod linting;
+pub mod notices;
 pub mod pings;
 pub mod plan;
 pub mod preview;

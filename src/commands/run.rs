@@ -28,7 +28,7 @@ use crate::{
         issue::{IssuePlan, Occasion},
     },
     outbox::Report,
-    store::{RunLock, SlotFate, Store},
+    store::{RunLock, Scope, SlotFate, Store},
 };
 
 /// Build, freeze what is due, deliver what is queued or due again
@@ -125,6 +125,7 @@ async fn steps(
 ) -> Result<Exit, Failure> {
     // 1. What an earlier run left behind.
     done.recovered_uncertain = doubt::recover(context, config, store, args.on_uncertain).await?;
+    readers(context, store).await?;
     // 2. The first run of a publication brings its first readers.
     done.seeded = subscribers::seed(context, config, store).await?;
     // 3. Who bounced, complained or left since the last run gets nothing new. A
@@ -161,6 +162,7 @@ async fn steps(
             config,
             store,
             number: done.number,
+            scope: Scope::Everything,
             grace: args.grace,
         };
         let told = |report: &Report| take_over(done, report);
@@ -175,6 +177,27 @@ async fn steps(
         idle(context, config, store, done).await?;
     }
     Ok(exit)
+}
+
+/// What readers are owed by every run: that those who never confirmed are
+/// forgotten, and those who were erased leave no trace.
+async fn readers(context: &Context, store: &Store) -> Result<(), Failure> {
+    let forgotten = store.forget_unconfirmed(context.clock.start()).await;
+    let forgotten = forgotten.map_err(workspace::store_failure)?;
+    if forgotten > 0 {
+        context.talk.say(format!(
+            "{} forgotten: nobody confirmed within a week",
+            count(forgotten, "request")
+        ));
+    }
+    let wiped = store.finish_erasing().await;
+    if !wiped.map_err(workspace::store_failure)? {
+        context.talk.must_say(
+            "somebody was erased, but the ledger's files cannot be wiped while another process \
+             reads them; the next run tries again",
+        );
+    }
+    Ok(())
 }
 
 async fn publish_and_freeze(

@@ -39,7 +39,7 @@ use crate::{
         smtp::{Dialer, Envelope, Trouble},
     },
     outbox,
-    store::{RunLock, Store},
+    store::{RunLock, Scope, Store},
 };
 
 /// Freeze the next issue now and deliver it
@@ -117,6 +117,7 @@ async fn sending(
         config,
         store: &store,
         number,
+        scope: Scope::Everything,
         grace: args.grace,
     };
     let result = steps(context, &delivering, digest, args.on_uncertain, &mut lock).await;

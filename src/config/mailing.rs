@@ -16,8 +16,8 @@ use super::{
     raw::{RawBounces, RawList, RawMail, RawTimeouts},
     relays,
     settings::{
-        Idempotency, ListSettings, MailSettings, OnUncertain, Relay, Sender, ServeSettings,
-        Timeouts,
+        AnswerSettings, Idempotency, ListSettings, MailSettings, OnUncertain, Relay, Sender,
+        ServeSettings, Timeouts,
     },
 };
 use crate::domain::{
@@ -83,6 +83,11 @@ pub(super) fn check(
         text_links: text_links?,
         link_params: link_params?,
         size_budget: size_budget?,
+        answers: AnswerSettings {
+            welcome: raw.welcome,
+            goodbye: raw.goodbye,
+            latest_issue: raw.latest_issue,
+        },
         list: list?,
         bounce_domain: bounce_domain?,
         public_url: serve?.public_url.clone(),

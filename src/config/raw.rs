@@ -112,6 +112,12 @@ pub(super) struct RawMail {
     pub(super) text_links: Text,
     pub(super) size_budget: Text,
     #[serde(default)]
+    pub(super) welcome: bool,
+    #[serde(default)]
+    pub(super) goodbye: bool,
+    #[serde(default)]
+    pub(super) latest_issue: bool,
+    #[serde(default)]
     pub(super) link_params: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     pub(super) list: RawList,
@@ -322,6 +328,9 @@ const KEYS: [(&str, &[&str]); 18] = [
             "text_links",
             "link_params",
             "size_budget",
+            "welcome",
+            "goodbye",
+            "latest_issue",
             "list",
         ],
     ),

@@ -190,12 +190,25 @@ pub struct MailSettings {
     pub link_params: Vec<(String, String)>,
     /// Most bytes of a letter's HTML, with the slots filled.
     pub size_budget: usize,
+    /// Which single mails answer readers, besides the confirmation.
+    pub answers: AnswerSettings,
     /// `[mail.list]`.
     pub list: ListSettings,
     /// Domain of the envelope sender `bounce+TOKEN@…`: `bounces.domain`.
     pub bounce_domain: Option<String>,
     /// Base of the links that readers follow: `serve.public_url`, ends in `/`.
     pub public_url: Option<Url>,
+}
+
+/// Which single mails answer what one reader did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AnswerSettings {
+    /// Who has confirmed is welcomed.
+    pub welcome: bool,
+    /// Who leaves gets a last mail.
+    pub goodbye: bool,
+    /// Who has confirmed gets the newest issue.
+    pub latest_issue: bool,
 }
 
 /// `[serve]`: the web part.

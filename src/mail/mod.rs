@@ -4,6 +4,7 @@
 //! is an [`Edition`] of fixed pieces and slots, and filling the slots is all
 //! that happens per message. [`smtp`] takes them to a relay.
 
+mod anew;
 mod budget;
 mod context;
 pub mod dkim;

@@ -179,7 +179,10 @@ pub(super) async fn tell_queued(
     if !any.into_iter().any(is_about_relays) {
         return Ok(());
     }
-    let due = shared.store.count_due((shared.now)()).await?;
+    let due = shared
+        .store
+        .count_due(shared.feed.scope(), (shared.now)())
+        .await?;
     let queued = shared.store.count_queued().await?;
     report
         .dropped

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{Now, locked};
 use crate::{
     domain::delivery::{DeliveryId, DueDelivery},
-    store::{Store, StoreError},
+    store::{Scope, Store, StoreError},
 };
 
 /// So many rows are read from the ledger at once.
@@ -21,6 +21,7 @@ const MOST_REQUEUES: u32 = 3;
 /// The queue of one drain.
 pub(super) struct Feed {
     store: Store,
+    scope: Scope,
     now: Now,
     state: Mutex<State>,
     /// One at a time reads from the ledger.
@@ -62,14 +63,20 @@ impl State {
 }
 
 impl Feed {
-    pub(super) fn new(store: Store, now: Now) -> Self {
+    pub(super) fn new(store: Store, scope: Scope, now: Now) -> Self {
         Self {
             store,
+            scope,
             now,
             state: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             released: Notify::new(),
         }
+    }
+
+    /// What is sent.
+    pub(super) fn scope(&self) -> Scope {
+        self.scope
     }
 
     /// The next delivery for session `worker`; `None` when nothing is due and
@@ -104,7 +111,10 @@ impl Feed {
             state.hands.values().flatten().copied().collect()
         };
         let is_held = !held.is_empty();
-        let due = self.store.due(BATCH, (self.now)(), held).await?;
+        let due = self
+            .store
+            .due(self.scope, BATCH, (self.now)(), held)
+            .await?;
         if due.is_empty() {
             return Ok(if is_held {
                 Due::WhatIsHeld

@@ -57,7 +57,7 @@ use crate::{
         dkim::{CryptoError, Keys, Mismatch},
         smtp::{Dialer, DialerError, Trouble},
     },
-    store::{Store, StoreError},
+    store::{Scope, Store, StoreError},
 };
 
 /// What a session's trouble would end a run with.
@@ -89,6 +89,8 @@ pub struct Outbox {
     pub settings: MailSettings,
     /// Tokens and Message-IDs.
     pub signer: Signer,
+    /// What is sent.
+    pub scope: Scope,
     /// The keys of `[mail.dkim]`.
     pub keys: Option<Keys>,
     /// The clock.
@@ -216,7 +218,11 @@ impl Drain {
         let settings = Arc::new(outbox.settings);
         let fleet = Arc::new(Fleet::new(settings.relays.iter().map(|relay| relay.weight)));
         let memories = outbox.store.relays().await?;
-        let feed = Arc::new(Feed::new(outbox.store.clone(), Arc::clone(&outbox.now)));
+        let feed = Arc::new(Feed::new(
+            outbox.store.clone(),
+            outbox.scope,
+            Arc::clone(&outbox.now),
+        ));
         let issues = Arc::new(Issues::new(outbox.store.clone(), outbox.keys));
         let signer = Arc::new(outbox.signer);
         let (tally, halt) = (Arc::default(), Arc::default());

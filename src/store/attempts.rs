@@ -14,6 +14,7 @@ use crate::{
         codes::{self, End},
         deliveries,
         error::Fault,
+        notices::is_wanted,
         subscribers::{self, SuppressionReason},
     },
 };
@@ -39,15 +40,15 @@ pub(super) fn intent(
     delivery: DeliveryId,
     now: DateTime<Utc>,
 ) -> Result<Intent, Fault> {
-    let mut insert = connection.prepare_cached(
+    let mut insert = connection.prepare_cached(concat!(
         "INSERT INTO attempts (delivery_id, previous_id, started_at)
          SELECT d.id, d.attempt_id, ?2
            FROM deliveries d
            JOIN issues i ON i.id = d.issue_id
            JOIN subscribers s ON s.id = d.subscriber_id
-          WHERE d.id = ?1 AND d.state = 0 AND i.state = 0 AND i.expire_at > ?2 AND s.status = 0
-            AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)",
-    )?;
+          WHERE d.id = ?1 AND d.state = 0 AND i.state = 0 AND i.expire_at > ?2 AND ",
+        is_wanted!("i.notice"),
+    ))?;
     if insert.execute(params![delivery, now.timestamp()])? == 0 {
         return Ok(Intent::Refused);
     }
@@ -232,18 +233,16 @@ fn requeue(
     counted: u32,
 ) -> Result<(), Fault> {
     connection
-        .prepare_cached(
+        .prepare_cached(concat!(
             "UPDATE deliveries AS d
                 SET attempts = attempts + ?3, next_attempt_at = ?2,
                     state = CASE WHEN EXISTS (
                         SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
-                         WHERE s.id = d.subscriber_id AND s.status = 0 AND i.state <> 3
-                           AND d.is_unwanted = 0
-                           AND NOT EXISTS (SELECT 1 FROM suppressions x
-                                            WHERE x.address_hash = s.address_hash)
-                    ) THEN 0 ELSE 8 END
+                         WHERE s.id = d.subscriber_id AND i.state <> 3 AND d.is_unwanted = 0 AND ",
+            is_wanted!("i.notice"),
+            ") THEN 0 ELSE 8 END
               WHERE id = ?1",
-        )?
+        ))?
         .execute(params![standing.delivery, at.timestamp(), counted])?;
     if standing.state == State::Uncertain {
         deliveries::reopen(connection, standing.delivery)?;

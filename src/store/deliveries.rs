@@ -12,8 +12,18 @@ use crate::{
         delivery::{AttemptId, DeliveryId, DueDelivery, IssueId, LONGEST_RETRY},
         issue::IssueState,
     },
-    store::{codes, error::Fault, issues},
+    store::{codes, error::Fault, issues, notices::is_wanted},
 };
+
+/// Which deliveries are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// All of them.
+    #[default]
+    Everything,
+    /// Single mails only.
+    Notices,
+}
 
 /// What a crashed run left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,11 +119,15 @@ fn sending(connection: &Connection) -> Result<Vec<IssueId>, Fault> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Issues that are being sent and whose time is not over.
-fn sending_in_time(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<IssueId>, Fault> {
-    let mut select =
-        connection.prepare_cached("SELECT id FROM issues WHERE state = 0 AND expire_at > ?1")?;
-    let rows = select.query_map([now.timestamp()], |row| row.get(0))?;
+/// Issues that are being sent and whose time is not over, and of which kind of
+/// single mail they are, if they are any.
+fn sending_in_time(
+    connection: &Connection,
+    now: DateTime<Utc>,
+) -> Result<Vec<(IssueId, Option<String>)>, Fault> {
+    let mut select = connection
+        .prepare_cached("SELECT id, notice FROM issues WHERE state = 0 AND expire_at > ?1")?;
+    let rows = select.query_map([now.timestamp()], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -122,18 +136,23 @@ fn sending_in_time(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<Is
 /// for it again and again.
 pub(super) fn due(
     connection: &Connection,
+    scope: Scope,
     limit: usize,
     now: DateTime<Utc>,
     in_hand: &HashSet<DeliveryId>,
 ) -> Result<Vec<DueDelivery>, Fault> {
     let mut found = Vec::new();
-    for issue in sending_in_time(connection, now)? {
+    for (issue, notice) in sending_in_time(connection, now)? {
+        if notice.is_none() && scope == Scope::Notices {
+            continue;
+        }
         pull_back(connection, issue, now)?;
-        found.extend(due_of(connection, issue, limit, now, in_hand)?);
+        found.extend(due_of(connection, (issue, notice), limit, now, in_hand)?);
     }
-    found.sort_by_key(|(at, delivery)| (*at, delivery.id));
+    // Who waits for an answer waits in front of everybody.
+    found.sort_by_key(|(is_issue, at, delivery)| (*is_issue, *at, delivery.id));
     found.truncate(limit);
-    Ok(found.into_iter().map(|(_, delivery)| delivery).collect())
+    Ok(found.into_iter().map(|(_, _, delivery)| delivery).collect())
 }
 
 /// A due time further ahead than the longest retry means that the clock went
@@ -154,26 +173,27 @@ fn pull_back(connection: &Connection, issue: IssueId, now: DateTime<Utc>) -> Res
 
 fn due_of(
     connection: &Connection,
-    issue: IssueId,
+    (issue, notice): (IssueId, Option<String>),
     limit: usize,
     now: DateTime<Utc>,
     in_hand: &HashSet<DeliveryId>,
-) -> Result<Vec<(i64, DueDelivery)>, Fault> {
-    let mut select = connection.prepare_cached(
+) -> Result<Vec<(bool, i64, DueDelivery)>, Fault> {
+    let mut select = connection.prepare_cached(concat!(
         "SELECT d.id, d.issue_id, s.public_id, d.address, d.name, d.attempts, d.next_attempt_at,
                 d.edition
            FROM deliveries d JOIN subscribers s ON s.id = d.subscriber_id
-          WHERE d.issue_id = ?1 AND d.state = 0 AND d.next_attempt_at <= ?2 AND s.status = 0
-            AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
-          ORDER BY d.next_attempt_at, d.id LIMIT ?3",
-    )?;
+          WHERE d.issue_id = ?1 AND d.state = 0 AND d.next_attempt_at <= ?2 AND ",
+        is_wanted!("?4"),
+        " ORDER BY d.next_attempt_at, d.id LIMIT ?3",
+    ))?;
     // What is in hand is still queued, and stands in front.
     let most = i64::try_from(limit.saturating_add(in_hand.len())).unwrap_or(i64::MAX);
-    let rows = select.query_map(params![issue, now.timestamp(), most], |row| {
-        Ok((row.get(6)?, due_delivery(row)?))
+    let is_issue = notice.is_none();
+    let rows = select.query_map(params![issue, now.timestamp(), most, notice], |row| {
+        Ok((is_issue, row.get(6)?, due_delivery(row)?))
     })?;
-    let mut found = rows.collect::<Result<Vec<(i64, DueDelivery)>, _>>()?;
-    found.retain(|(_, delivery)| !in_hand.contains(&delivery.id));
+    let mut found = rows.collect::<Result<Vec<(bool, i64, DueDelivery)>, _>>()?;
+    found.retain(|(_, _, delivery)| !in_hand.contains(&delivery.id));
     Ok(found)
 }
 
@@ -209,17 +229,18 @@ pub(super) fn next_due(connection: &Connection) -> Result<Option<DateTime<Utc>>,
 /// Expires what is queued beyond its issue's time, paused issues included.
 pub(super) fn expire(connection: &Connection, now: DateTime<Utc>) -> Result<Expired, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT i.id, i.state FROM issues i JOIN tallies t ON t.issue_id = i.id AND t.state = 0
+        "SELECT i.id, i.state, i.notice IS NOT NULL FROM issues i JOIN tallies t ON t.issue_id = i.id AND t.state = 0
           WHERE i.state IN (0, 1) AND i.expire_at <= ?1 AND t.count > 0",
     )?;
     let late = select
         .query_map([now.timestamp()], |row| {
-            Ok((row.get(0)?, codes::issue_state(row, 1)?))
+            Ok((row.get(0)?, codes::issue_state(row, 1)?, row.get(2)?))
         })?
-        .collect::<Result<Vec<(IssueId, IssueState)>, _>>()?;
+        .collect::<Result<Vec<(IssueId, IssueState, bool)>, _>>()?;
     let mut expired = Expired::default();
-    for (issue, state) in late {
-        if !is_mostly_untried(connection, issue)? {
+    for (issue, state, is_notice) in late {
+        // An answer that comes days late helps nobody.
+        if is_notice || !is_mostly_untried(connection, issue)? {
             let count = connection.execute(
                 "UPDATE deliveries SET state = 7 WHERE issue_id = ?1 AND state = 0",
                 [issue],
@@ -280,13 +301,20 @@ pub(super) fn uncertain(connection: &Connection) -> Result<Vec<UncertainDelivery
 }
 
 /// How many deliveries are due, at a cost that grows with them only.
-pub(super) fn count_due(connection: &Connection, now: DateTime<Utc>) -> Result<u64, Fault> {
+pub(super) fn count_due(
+    connection: &Connection,
+    scope: Scope,
+    now: DateTime<Utc>,
+) -> Result<u64, Fault> {
     let mut select = connection.prepare_cached(
         "SELECT count(*) FROM deliveries
           WHERE issue_id = ?1 AND state = 0 AND next_attempt_at <= ?2",
     )?;
     let mut total: i64 = 0;
-    for issue in sending_in_time(connection, now)? {
+    for (issue, notice) in sending_in_time(connection, now)? {
+        if notice.is_none() && scope == Scope::Notices {
+            continue;
+        }
         total += select.query_row([issue, now.timestamp()], |row| row.get::<_, i64>(0))?;
     }
     Ok(total.unsigned_abs())
@@ -299,18 +327,16 @@ pub(super) fn withdraw_rejections(
     ids: &[DeliveryId],
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
-    let mut update = connection.prepare_cached(
+    let mut update = connection.prepare_cached(concat!(
         "UPDATE deliveries AS d
             SET next_attempt_at = ?2, attempts = max(attempts - 1, 0),
                 state = CASE WHEN EXISTS (
                     SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
-                     WHERE s.id = d.subscriber_id AND s.status = 0 AND i.state <> 3
-                       AND d.is_unwanted = 0
-                       AND NOT EXISTS (SELECT 1 FROM suppressions x
-                                        WHERE x.address_hash = s.address_hash)
-                ) THEN 0 ELSE 8 END
+                     WHERE s.id = d.subscriber_id AND i.state <> 3 AND d.is_unwanted = 0 AND ",
+        is_wanted!("i.notice"),
+        ") THEN 0 ELSE 8 END
           WHERE id = ?1 AND state = 5",
-    )?;
+    ))?;
     for id in ids {
         update.execute([*id, now.timestamp()])?;
         reopen(connection, *id)?;
@@ -336,16 +362,15 @@ pub(super) fn resend(
     ids: &[DeliveryId],
     now: DateTime<Utc>,
 ) -> Result<Resent, Fault> {
-    let mut update = connection.prepare_cached(
+    let mut update = connection.prepare_cached(concat!(
         "UPDATE deliveries AS d SET state = 0, next_attempt_at = ?2
           WHERE id = ?1 AND state = 4
             AND EXISTS (
                 SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
-                 WHERE s.id = d.subscriber_id AND s.status = 0 AND i.state <> 3
-                       AND d.is_unwanted = 0
-                   AND NOT EXISTS (SELECT 1 FROM suppressions x
-                                    WHERE x.address_hash = s.address_hash))",
-    )?;
+                 WHERE s.id = d.subscriber_id AND i.state <> 3 AND d.is_unwanted = 0 AND ",
+        is_wanted!("i.notice"),
+        ")",
+    ))?;
     let mut resent = Resent::default();
     for id in ids {
         if update.execute(params![id, now.timestamp()])? == 0 {

@@ -139,7 +139,8 @@ const COLUMNS: &str = "id, digest, number, occasion, title, subject, state, reas
 
 /// The newest issues of all digests, newest first.
 pub(super) fn list(connection: &Connection, limit: usize) -> Result<Vec<IssueSummary>, Fault> {
-    let sql = format!("SELECT {COLUMNS} FROM issues ORDER BY id DESC LIMIT ?1");
+    let sql =
+        format!("SELECT {COLUMNS} FROM issues WHERE notice IS NULL ORDER BY id DESC LIMIT ?1");
     let mut select = connection.prepare(&sql)?;
     let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], summary)?;
     let issues: Vec<IssueSummary> = rows.collect::<Result<_, _>>()?;

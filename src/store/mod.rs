@@ -20,6 +20,7 @@ mod guards;
 mod inbound;
 mod issues;
 mod lock;
+mod notices;
 mod outputs;
 mod personal;
 mod pings;
@@ -57,7 +58,7 @@ pub use self::{
     attempts::Recorded,
     beside::companion,
     choices::{ChoiceId, Chosen, Share},
-    deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, UncertainDelivery},
+    deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, Scope, UncertainDelivery},
     departures::Departure,
     digests::SlotFate,
     erasing::Erased,
@@ -72,6 +73,7 @@ pub use self::{
         ChangeOutcome, Counts, EditionSummary, FrozenEdition, IssueChange, IssueKey, IssueSummary,
     },
     lock::{BuildLock, Held, LockError, RunLock},
+    notices::{NoticeFreeze, WaitingAnswers},
     outputs::{Manifest, Output},
     personal::{PersonalData, Waiting},
     pings::{News, Ping, PingFate, WaitingPings},

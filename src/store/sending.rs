@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 
 use crate::{
-    domain::delivery::{AttemptId, DeliveryId, DueDelivery, Intent, Outcome},
+    domain::delivery::{AttemptId, DeliveryId, DueDelivery, Intent, IssueId, Outcome},
     store::{
-        Expired, Receipt, Recorded, Recovered, RelayMemory, Store, StoreError, deliveries, issues,
-        refused, relays,
+        Expired, NoticeFreeze, Receipt, Recorded, Recovered, RelayMemory, Scope, Store, StoreError,
+        WaitingAnswers, deliveries, issues, notices, refused, relays,
         sqlite::writer::{Grouped, Request},
     },
 };
@@ -29,17 +29,19 @@ impl Store {
     }
 
     /// Up to `limit` deliveries of issues that are being sent and that are due,
-    /// the longest waiting first, without those the caller has `in_hand`.
+    /// single mails and the longest waiting first, without those the caller has
+    /// `in_hand`.
     ///
     /// # Errors
     /// See the head of this module.
     pub async fn due(
         &self,
+        scope: Scope,
         limit: usize,
         now: DateTime<Utc>,
         in_hand: HashSet<DeliveryId>,
     ) -> Result<Vec<DueDelivery>, StoreError> {
-        self.write(move |tx| deliveries::due(tx, limit, now, &in_hand))
+        self.write(move |tx| deliveries::due(tx, scope, limit, now, &in_hand))
             .await
     }
 
@@ -47,8 +49,67 @@ impl Store {
     ///
     /// # Errors
     /// See the head of this module.
-    pub async fn count_due(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        self.read(move |tx| deliveries::count_due(tx, now)).await
+    pub async fn count_due(&self, scope: Scope, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        self.read(move |tx| deliveries::count_due(tx, scope, now))
+            .await
+    }
+
+    /// Single mails that wait to be made.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn answers(&self) -> Result<Vec<WaitingAnswers>, StoreError> {
+        self.read(notices::waiting).await
+    }
+
+    /// Forgets single mails that the publication does not send.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn forget_answers(&self, waiting: WaitingAnswers) -> Result<(), StoreError> {
+        self.write(move |tx| notices::forget(tx, &waiting)).await
+    }
+
+    /// The newest issue of the digest that readers wait for, without those who
+    /// have it.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn latest_issue(
+        &self,
+        waiting: WaitingAnswers,
+        now: DateTime<Utc>,
+    ) -> Result<Option<IssueId>, StoreError> {
+        self.write(move |tx| {
+            let latest = notices::latest(tx, &waiting.digest, now)?;
+            if let Some(issue) = latest {
+                notices::forget_holders(tx, &waiting, issue)?;
+            }
+            Ok(latest)
+        })
+        .await
+    }
+
+    /// Makes deliveries of single mails that wait, in one transaction; says how
+    /// many.
+    ///
+    /// # Errors
+    /// See the head of this module; then they wait as before.
+    pub async fn freeze_notice(
+        &self,
+        notice: NoticeFreeze,
+        now: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        self.write(move |tx| notices::freeze(tx, &notice, now))
+            .await
+    }
+
+    /// Empties the editions of single mails that are done with.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn tidy_notices(&self, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.write(move |tx| notices::tidy(tx, now)).await
     }
 
     /// How many deliveries of issues that are being sent wait, due or not.

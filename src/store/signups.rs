@@ -257,6 +257,12 @@ pub(super) fn confirm(
     )?;
     forget_requests(connection, install_key, &reader.address)?;
     subscribers::forget_wishes(connection, id)?;
+    connection.execute(
+        "UPDATE deliveries SET state = 8
+          WHERE subscriber_id = ?1 AND state IN (0, 1)
+            AND issue_id IN (SELECT id FROM issues WHERE notice IN ('confirm', 'goodbye'))",
+        [id],
+    )?;
     let what = format!("confirmed {}; gets {}", ask.digest, choice.in_words());
     consent::record(connection, id, Happening::Confirmed, &what, evidence, now)?;
     for answer in [Answer::Welcome, Answer::Latest] {

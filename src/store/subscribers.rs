@@ -279,25 +279,20 @@ pub(super) fn set_status(
     cancel_open(connection, subscriber)
 }
 
-/// Cancels what is queued for a reader; what is under way stays under way.
+/// Cancels what is queued for a reader; what is under way stays under way, and
+/// is not tried again.
 pub(super) fn cancel_open(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
+    connection
+        .prepare_cached(
+            "UPDATE deliveries SET is_unwanted = 1 WHERE subscriber_id = ?1 AND state IN (2, 4)",
+        )?
+        .execute([subscriber])?;
     let cancelled = connection
         .prepare_cached(
             "UPDATE deliveries SET state = 8 WHERE subscriber_id = ?1 AND state IN (0, 1)",
         )?
         .execute([subscriber])?;
     Ok(cancelled as u64)
-}
-
-/// Cancels what is queued for a reader who stays; what is under way is not tried
-/// again.
-pub(super) fn withdraw(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
-    connection
-        .prepare_cached(
-            "UPDATE deliveries SET is_unwanted = 1 WHERE subscriber_id = ?1 AND state IN (2, 4)",
-        )?
-        .execute([subscriber])?;
-    cancel_open(connection, subscriber)
 }
 
 /// Sets what a reader gets from the next issue on.

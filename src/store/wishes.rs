@@ -105,7 +105,7 @@ pub(super) fn keep(
         };
         consent::record(connection, row, Happening::Paused, &what, evidence, now)?;
         if wishes.paused_until.is_some() {
-            subscribers::withdraw(connection, row)?;
+            subscribers::cancel_open(connection, row)?;
         }
         is_new = true;
     }

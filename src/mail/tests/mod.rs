@@ -105,6 +105,7 @@ fn settings() -> MailSettings {
         text_links: TextLinks::default(),
         link_params: Vec::new(),
         size_budget: 90_000,
+        answers: Default::default(),
         list: ListSettings {
             id: None,
             postal_address: Some("12 Lower Main Road\nCape Town 7925".to_owned()),

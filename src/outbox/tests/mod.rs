@@ -26,7 +26,7 @@ use crate::{
         subscriber::{NewSubscriber, Status},
     },
     mail::Edition,
-    store::{Freeze, FreezeOutcome, IssueChange, IssueKey},
+    store::{Freeze, FreezeOutcome, IssueChange, IssueKey, Scope},
 };
 
 /// No drain of these tests may take longer.
@@ -93,6 +93,7 @@ fn settings(port: u16) -> MailSettings {
         text_links: crate::config::settings::TextLinks::default(),
         link_params: Vec::new(),
         size_budget: 90_000,
+        answers: Default::default(),
         list: ListSettings::default(),
         bounce_domain: None,
         public_url: None,
@@ -170,6 +171,7 @@ impl World {
     fn outbox(&self) -> Outbox {
         let passed = Arc::clone(&self.passed);
         Outbox {
+            scope: Scope::Everything,
             store: self.store.clone(),
             settings: self.settings.clone(),
             signer: Signer::new(&[3; 32]),
@@ -202,7 +204,10 @@ impl World {
     /// Attempts that were counted for those who still wait.
     async fn counted_attempts(&self) -> u32 {
         let later = morning() + TimeDelta::minutes(59);
-        let due = self.store.due(1000, later, Default::default()).await;
+        let due = self
+            .store
+            .due(Scope::Everything, 1000, later, Default::default())
+            .await;
         due.unwrap().iter().map(|delivery| delivery.attempts).sum()
     }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::*;
-use crate::store::{LockError, RunLock};
+use crate::store::{LockError, RunLock, Scope};
 
 const PATH: &str = "LETTERPRESS_TEST_LEDGER";
 const THIS: &str =
@@ -25,7 +25,11 @@ async fn send_until_killed(path: PathBuf) {
     };
     let _lock = RunLock::acquire(&settings.path, now()).unwrap();
     let store = Store::open(&settings, now()).await.unwrap();
-    for delivery in store.due(10_000, now(), HashSet::new()).await.unwrap() {
+    for delivery in store
+        .due(Scope::Everything, 10_000, now(), HashSet::new())
+        .await
+        .unwrap()
+    {
         if let Intent::Granted(attempt) = store.intent(delivery.id, now()).await.unwrap() {
             println!("\ngranted {attempt}");
         }

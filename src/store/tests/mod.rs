@@ -27,7 +27,8 @@ use crate::{
         subscriber::{NewSubscriber, Status},
     },
     store::{
-        Begun, Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Share, Store, StoreError,
+        Begun, Counts, Freeze, FreezeOutcome, Frozen, FrozenArticle, Scope, Share, Store,
+        StoreError,
     },
 };
 
@@ -148,7 +149,10 @@ impl World {
     }
 
     async fn due(&self, at: DateTime<Utc>) -> Vec<DueDelivery> {
-        self.store.due(10_000, at, HashSet::new()).await.unwrap()
+        let due = self
+            .store
+            .due(Scope::Everything, 10_000, at, HashSet::new());
+        due.await.unwrap()
     }
 
     async fn first_due(&self) -> DeliveryId {

@@ -388,7 +388,14 @@ async fn what_an_intent_would_refuse_is_not_due() {
     assert_eq!(world.due(in_time).await.len(), 2);
     let late = now() + TimeDelta::hours(72);
     assert!(world.due(late).await.is_empty());
-    assert_eq!(world.store.count_due(late).await.unwrap(), 0);
+    assert_eq!(
+        world
+            .store
+            .count_due(Scope::Everything, late)
+            .await
+            .unwrap(),
+        0
+    );
     // Nobody is lost: the next run's expiry finds them.
     assert_eq!(world.count(issue, State::Queued).await, 4);
 }
@@ -423,9 +430,17 @@ async fn a_refusal_that_was_meant_for_us_is_taken_back_for_those_who_stayed() {
 #[tokio::test]
 async fn due_leaves_out_what_is_in_hand_and_keeps_the_order() {
     let (world, _) = frozen_world(10).await;
-    let first = world.store.due(4, now(), HashSet::new()).await.unwrap();
+    let first = world
+        .store
+        .due(Scope::Everything, 4, now(), HashSet::new())
+        .await
+        .unwrap();
     let in_hand: HashSet<DeliveryId> = first.iter().map(|due| due.id).collect();
-    let next = world.store.due(4, now(), in_hand.clone()).await.unwrap();
+    let next = world
+        .store
+        .due(Scope::Everything, 4, now(), in_hand.clone())
+        .await
+        .unwrap();
     assert_eq!(next.len(), 4);
     assert!(next.iter().all(|due| !in_hand.contains(&due.id)));
     assert!(first.iter().chain(&next).is_sorted_by_key(|due| due.id));
