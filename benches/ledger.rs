@@ -146,7 +146,14 @@ async fn exchange(store: &Store, size: usize, now: DateTime<Utc>) -> Result<()> 
     let mut messages = 0_u32;
     let mut in_ledger = Duration::ZERO;
     while in_ledger < SPAN {
-        let due = store.due(5_000.max(size), now, HashSet::new()).await?;
+        let due = store
+            .due(
+                letterpress::store::Scope::Everything,
+                5_000.max(size),
+                now,
+                HashSet::new(),
+            )
+            .await?;
         if due.is_empty() {
             break;
         }

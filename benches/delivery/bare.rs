@@ -54,7 +54,14 @@ async fn main() -> Result<()> {
     };
     let now: DateTime<Utc> = "2026-11-27T06:00:00Z".parse()?;
     let store = Store::open(&settings, now).await?;
-    let due = store.due(usize::MAX, now, HashSet::new()).await?;
+    let due = store
+        .due(
+            letterpress::store::Scope::Everything,
+            usize::MAX,
+            now,
+            HashSet::new(),
+        )
+        .await?;
     let issue = due.first().ok_or("nothing is due")?.issue;
     let edition = store.edition(issue, 1).await?.ok_or("no edition")?;
     let shared = Arc::new(Shared {

@@ -127,7 +127,12 @@ async fn an_answer_that_comes_after_a_resend_is_told_as_a_second_copy() {
     .await;
     let mut due = world
         .store
-        .due(2, morning(), Default::default())
+        .due(
+            crate::store::Scope::Everything,
+            2,
+            morning(),
+            Default::default(),
+        )
         .await
         .unwrap();
     let delivery = due.remove(0);

@@ -6,11 +6,13 @@ mod joining;
 mod journey;
 mod leaving;
 mod limits;
+mod posting;
 mod preferences;
 mod published;
 
 use client::Served;
 
+use crate::net::holds_within;
 use crate::press::Press;
 
 /// A publication whose first issue went out to so many readers.
@@ -49,4 +51,20 @@ fn everything(press: &Press) -> String {
         }
     }
     all
+}
+
+/// Waits until so many single mails are sent.
+#[track_caller]
+fn posted(press: &Press, mails: i64) {
+    let sql = "SELECT count(*) FROM deliveries d JOIN issues i ON i.id = d.issue_id
+                WHERE i.notice IS NOT NULL AND d.state = 3";
+    let sent = || -> i64 {
+        let ledger = rusqlite::Connection::open(press.database()).unwrap();
+        ledger.query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    assert!(
+        holds_within(client::PATIENCE, || sent() >= mails),
+        "{} of {mails} sent",
+        sent()
+    );
 }

@@ -1,0 +1,190 @@
+//! Single mails: what readers are answered with, sent by `serve` and by `run`.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::client::Served;
+use super::{joining, posted};
+use crate::chaos::ChaosSink;
+use crate::chaos::behaviour::Behaviour;
+use crate::mailbox::Mail;
+use crate::press::Press;
+use crate::receipt::Fate;
+use crate::sink::SmtpSink;
+
+/// What the sink has for an address, in the order in which it came.
+fn mails_for(sink: &SmtpSink, address: &str) -> Vec<Mail> {
+    let stored = sink.messages().into_iter();
+    stored
+        .filter(|message| message.recipients == [address])
+        .map(|message| Mail::parse(&message.data))
+        .collect()
+}
+
+/// The path of the link below this folder in a mail.
+#[track_caller]
+fn link(mail: &Mail, folder: &str) -> String {
+    let text = mail.text.as_deref().unwrap();
+    let base = format!("https://letters.example.org/{folder}/");
+    let token = text.split(&base).nth(1).unwrap_or_else(|| panic!("{text}"));
+    let token = token.split_whitespace().next().unwrap();
+    format!("/{folder}/{token}")
+}
+
+fn everybody_is_answered(press: &Press) {
+    for key in ["welcome", "goodbye", "latest_issue"] {
+        press.set(&format!("mail.{key}"), true);
+    }
+}
+
+#[test]
+fn a_reader_who_joins_is_asked_welcomed_given_the_newest_issue_and_bidden_farewell() {
+    let sink = SmtpSink::start(&[]);
+    let press = Press::new();
+    press.subscribers(2).relay(&sink.url()).signed();
+    everybody_is_answered(&press);
+    press.run(&["run"]).succeeds();
+    let served = Served::of(&press);
+    let stamp = joining::ripe(&served);
+    let form = format!("email=anna%40example.org&name=EVIL%20NAME&form={stamp}");
+    served.post("/subscribe", &form).is(200);
+    posted(&press, 1);
+    let asked = mails_for(&sink, "anna@example.org");
+    let [confirm] = asked.as_slice() else {
+        panic!("{asked:?}")
+    };
+    let raw = String::from_utf8_lossy(&confirm.raw);
+    assert!(
+        !raw.contains("EVIL"),
+        "what a stranger typed is in it: {raw}"
+    );
+    assert_eq!(confirm.all("DKIM-Signature").len(), 2);
+    // One link to say yes by, one never to be written to again.
+    let never = link(confirm, "unsubscribe");
+    served.get(&never).is(200);
+    served.post(&link(confirm, "confirm"), "yes=1").is(200);
+    posted(&press, 3);
+    let got = mails_for(&sink, "anna@example.org");
+    let [_, welcome, latest] = got.as_slice() else {
+        panic!("{got:?}")
+    };
+    assert!(welcome.header("To").unwrap().contains("EVIL NAME"));
+    let first = mails_for(&sink, "reader1@example.org").remove(0);
+    assert_eq!(latest.subject, first.subject);
+    assert_eq!(
+        latest.text.as_deref().unwrap().lines().next(),
+        first.text.as_deref().unwrap().lines().next()
+    );
+    assert_ne!(latest.message_id, first.message_id);
+    // The next run has nothing for anybody.
+    press.run(&["run"]).succeeds().is_silent();
+    served.one_click(&link(latest, "unsubscribe")).is(200);
+    posted(&press, 4);
+    assert_eq!(mails_for(&sink, "anna@example.org").len(), 4);
+    let why = press.run(&["why", "anna@example.org"]);
+    why.succeeds()
+        .prints("confirm.weekly/1: sent")
+        .prints("latest.weekly/1: sent");
+    let issues = press.run(&["issues", "list"]);
+    assert!(!issues.stdout.contains("confirm"), "{issues}");
+    press.ledger().sums_hold();
+    press.run(&["store", "verify"]).succeeds();
+    served.end().succeeds();
+}
+
+#[test]
+fn killed_after_the_dot_a_confirmation_is_in_doubt_and_not_sent_twice() {
+    let sink = ChaosSink::start(Behaviour::default());
+    let press = Press::new();
+    press.relay(&sink.url());
+    sink.hold_dots();
+    let served = Served::of(&press);
+    let stamp = joining::ripe(&served);
+    served
+        .post(
+            "/subscribe",
+            &format!("email=anna%40example.org&form={stamp}"),
+        )
+        .is(200);
+    sink.wait_for_held(1);
+    assert_eq!(served.kill().killed_by(), Some(9));
+    sink.release();
+    assert_eq!(sink.count(Fate::Accepted), 1);
+    // Whoever is next finds it.
+    let run = press.run(&["run"]);
+    run.exits(3).says("1 delivery uncertain");
+    let list = press.run(&["--format", "json", "uncertain", "list"]);
+    assert!(list.stdout.contains("confirm.weekly/1"), "{list}");
+    let served = Served::of(&press);
+    std::thread::sleep(Duration::from_secs(4));
+    served.end().succeeds();
+    assert_eq!(sink.count(Fate::Accepted), 1, "it was sent again");
+    press
+        .run(&["uncertain", "resend", "anna@example.org"])
+        .succeeds();
+    press.run(&["run"]).succeeds();
+    assert_eq!(sink.count(Fate::Accepted), 2);
+    press.ledger().sums_hold();
+}
+
+#[test]
+fn whoever_never_wants_mail_again_is_not_even_asked_once_more() {
+    let press = Press::new();
+    press.run(&["build"]).succeeds();
+    let served = Served::of(&press);
+    let stamp = joining::ripe(&served);
+    let form = format!("email=anna%40example.org&form={stamp}");
+    served.post("/subscribe", &form).is(200);
+    posted(&press, 1);
+    let files = press.files("outbox");
+    let mail = Mail::parse(&press.read_bytes(&files[0]));
+    served
+        .post(&link(&mail, "unsubscribe"), "what=never")
+        .is(200);
+    let ledger = Connection::open(press.database()).unwrap();
+    let asked_long_ago = "UPDATE askings SET last_at = 0";
+    ledger.execute(asked_long_ago, []).unwrap();
+    served.post("/subscribe", &form).is(200);
+    std::thread::sleep(Duration::from_secs(4));
+    served.end().succeeds();
+    let mut after = press.files("outbox");
+    after.retain(|name| name.contains("confirm"));
+    assert_eq!(after.len(), 1, "{after:?}");
+    let show = press.run(&["subscribers", "show", "anna@example.org"]);
+    show.succeeds().prints("suppressed");
+}
+
+#[test]
+fn a_run_sends_what_waits_before_its_issue_and_without_serve() {
+    let press = Press::new();
+    press.subscribers(3);
+    everybody_is_answered(&press);
+    press.run(&["subscribers", "list"]).succeeds();
+    let ledger = Connection::open(press.database()).unwrap();
+    // As if `serve` had died right after it had answered.
+    ledger
+        .execute_batch(
+            "INSERT INTO answers (subscriber_id, kind, digest, wanted_at)
+             SELECT id, 'welcome', 'weekly', unixepoch('2026-11-27 05:00') FROM subscribers
+              WHERE id < 3;
+             INSERT INTO answers (subscriber_id, kind, digest, wanted_at)
+             SELECT id, 'latest', 'weekly', unixepoch('2026-11-27 05:00') FROM subscribers
+              WHERE id < 3;
+             INSERT INTO answers (subscriber_id, kind, digest, wanted_at)
+             SELECT id, 'welcome', 'weekly', unixepoch('2026-11-20 05:00') FROM subscribers
+              WHERE id = 3;",
+        )
+        .unwrap();
+    press.run(&["run"]).succeeds();
+    let files = press.files("outbox");
+    let of = |what: &str| files.iter().filter(|name| name.contains(what)).count();
+    // Who gets the issue itself does not get it as the latest one, and nobody
+    // an answer to what was done a week ago.
+    assert_eq!(
+        (of("welcome"), of("latest"), files.len()),
+        (2, 0, 5),
+        "{files:?}"
+    );
+    press.ledger().sums_hold();
+}
