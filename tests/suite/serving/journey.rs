@@ -19,12 +19,14 @@ struct Browser {
 }
 
 impl Browser {
-    fn start() -> Self {
+    /// One whose reader has set this language.
+    fn start(language: &str) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite/serving/journey.py");
         let mut command = Command::new(python());
         command
             .arg(script)
-            .args([program("chromium"), program("chromedriver")]);
+            .args([program("chromium"), program("chromedriver")])
+            .arg(language);
         // `PICTURES=folder` keeps a picture of every page, to look at.
         if let Some(folder) = std::env::var_os("PICTURES") {
             command.arg(folder);
@@ -120,7 +122,7 @@ fn a_reader_joins_confirms_reads_chooses_and_leaves_without_a_script_or_a_login(
     press.run(&["build"]).succeeds();
     let reader = "naledi@example.org";
     let served = Served::of(&press);
-    let mut browser = Browser::start();
+    let mut browser = Browser::start("en");
 
     // In by the form: first without a digest, then as it should be.
     assert_eq!(browser.open(&served, "/subscribe"), "Subscribe");
@@ -209,12 +211,13 @@ fn a_reader_joins_confirms_reads_chooses_and_leaves_without_a_script_or_a_login(
     assert_eq!(status_of(&press, reader), "unsubscribed");
     assert_eq!(browser.ask(&["cookies"]), serde_json::json!([]));
 
-    // And from the other one's mailbox, as its provider sends it.
+    // And from the other one's mailbox, as its provider sends it: out of the
+    // digest whose letter was clicked.
     let other = &crate::press::reader_address(1);
-    served
-        .one_click(&unsubscribe_path(&mail(&postfix, other, "2 and")))
-        .is(200);
-    assert_eq!(status_of(&press, other), "unsubscribed");
+    let click = unsubscribe_path(&mail(&postfix, other, "2 and"));
+    served.one_click(&click).is(200);
+    let told = press.run(&["why", other]);
+    assert!(told.stdout.contains("digests=monthly"), "{told}");
     served.end().succeeds();
 }
 
@@ -224,7 +227,7 @@ fn a_page_in_arabic_runs_from_right_to_left_and_is_in_nobodys_way() {
     press.set("publication.language", "ar");
     let path = path_to("preferences", &super::client::mails(&press)[0].1);
     let served = Served::of(&press);
-    let mut browser = Browser::start();
+    let mut browser = Browser::start("ar");
     assert_eq!(browser.open(&served, &path), "ما يصلك");
     browser.audit("preferences-ar");
     assert_eq!(browser.open(&served, "/subscribe"), "اشترك");
