@@ -9,7 +9,7 @@ use super::{joining, posted};
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;
 use crate::mailbox::Mail;
-use crate::press::Press;
+use crate::press::{Press, reader_address};
 use crate::receipt::Fate;
 use crate::sink::SmtpSink;
 
@@ -70,7 +70,7 @@ fn a_reader_who_joins_is_asked_welcomed_given_the_newest_issue_and_bidden_farewe
         panic!("{got:?}")
     };
     assert!(welcome.header("To").unwrap().contains("EVIL NAME"));
-    let first = mails_for(&sink, "reader1@example.org").remove(0);
+    let first = mails_for(&sink, &reader_address(1)).remove(0);
     assert_eq!(latest.subject, first.subject);
     assert_eq!(
         latest.text.as_deref().unwrap().lines().next(),
