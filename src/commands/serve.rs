@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Context,
+    Context, bounces,
     deliver::Signals,
     exit::{Exit, Failure},
     notices, workspace,
@@ -122,6 +122,7 @@ fn serving(
         can_subscribe: config.mail.is_some() && config.serve.public_url.is_some(),
         exit,
         store,
+        ses_hook: config.ses_topic.clone().map(bounces::ses_hook),
         now: Box::new(move || clock.now()),
         tell: Box::new(move |what| talk.must_say(what)),
     }

@@ -32,6 +32,24 @@ pub(super) fn check(
     Some(source)
 }
 
+/// The topic of Amazon SNS, if one is named.
+pub(super) fn topic(raw: &RawBounces, findings: &mut Findings<'_>) -> Option<String> {
+    let text = raw.ses_topic.as_ref()?;
+    let topic = text.get_ref().trim();
+    let parts: Vec<&str> = topic.split(':').collect();
+    let is_topic = matches!(parts[..], ["arn", partition, "sns", region, account, name]
+        if partition.starts_with("aws") && ![region, account, name].contains(&""));
+    if is_topic {
+        return Some(topic.to_owned());
+    }
+    findings.at(
+        Some(text),
+        format!("bounces.ses_topic is `{topic}`"),
+        "copy the ARN of the topic, such as `arn:aws:sns:eu-west-1:123456789012:bounces`",
+    );
+    None
+}
+
 /// A mailbox as it is written; paths are relative to `root`.
 ///
 /// # Errors

@@ -69,6 +69,8 @@ pub struct Config {
     /// `bounces.source`: where bounces, complaints and readers who leave by mail
     /// come in.
     pub bounces: Option<BounceSource>,
+    /// `bounces.ses_topic`: the topic of Amazon SNS whose messages `serve` takes.
+    pub ses_topic: Option<String>,
     /// `[serve]`.
     pub serve: ServeSettings,
     /// `[store]`.
@@ -157,6 +159,7 @@ impl Config {
         let feeds = feed_rules(&raw.feeds, &mut findings);
         let store = store(&raw.store, &root, &mut findings);
         let bounces = bounces::check(&raw.bounces, &root, &mut findings);
+        let ses_topic = bounces::topic(&raw.bounces, &mut findings);
         let serve = serving::check(&raw.serve, &mut findings);
         let mail = raw.mail.and_then(|mail| {
             mailing::check(mail, &raw.bounces, serve.as_ref(), &root, &mut findings)
@@ -178,6 +181,7 @@ impl Config {
             digests,
             mail,
             bounces,
+            ses_topic,
             serve,
             store,
             root,

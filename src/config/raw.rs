@@ -168,6 +168,7 @@ pub(super) struct RawBounces {
     pub(super) domain: Text,
     pub(super) password_file: Option<String>,
     pub(super) tls_ca_file: Option<String>,
+    pub(super) ses_topic: Text,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -368,7 +369,13 @@ const KEYS: [(&str, &[&str]); 18] = [
     ),
     (
         "bounces",
-        &["source", "domain", "password_file", "tls_ca_file"],
+        &[
+            "source",
+            "domain",
+            "password_file",
+            "tls_ca_file",
+            "ses_topic",
+        ],
     ),
     ("store", &["url", "durability", "allow_network_file_system"]),
     ("serve", &["public_url", "listen", "trusted_proxies"]),

@@ -12,6 +12,7 @@ pub mod mail;
 pub mod mailbox;
 pub mod postfix_log;
 mod ses;
+pub mod sns;
 mod whose;
 
 pub use self::{

@@ -14,6 +14,9 @@ mod serving;
 pub use answer::{Answer, Asked, Trust};
 pub use guard::FORMS;
 pub use live::{EVENTS, script};
-pub use readers::snippet;
+pub use readers::{
+    hooks::{Fetch, SesHook},
+    snippet,
+};
 pub use server::{Site, listen, serve};
 pub use serving::{Serving, check_templates, serve_readers};

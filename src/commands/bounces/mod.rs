@@ -1,6 +1,7 @@
 //! `bounces`: what came back. Bounces, complaints, and readers who leave by
 //! mail, each proven by a token of ours.
 
+mod certificates;
 mod reading;
 mod server;
 mod source;
@@ -8,7 +9,7 @@ mod told;
 
 use clap::{Args, Subcommand};
 
-pub use self::told::Summary;
+pub use self::{certificates::ses_hook, told::Summary};
 use self::{reading::Reading, source::Mailbox};
 use super::{
     Context,

@@ -61,12 +61,21 @@ impl Form {
 
 /// The whole body, if it is small and comes in time.
 pub(in crate::web) async fn bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Refused> {
+    bytes_up_to(LARGEST, headers, body).await
+}
+
+/// The whole body, if it has no more than `most` bytes and comes in time.
+pub(in crate::web) async fn bytes_up_to(
+    most: usize,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Bytes, Refused> {
     let length = headers.get(header::CONTENT_LENGTH);
     let length: Option<u64> = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    if length.is_some_and(|length| length > LARGEST as u64) {
+    if length.is_some_and(|length| length > most as u64) {
         return Err(Refused::TooLarge);
     }
-    let read = tokio::time::timeout(PATIENCE, to_bytes(body, LARGEST)).await;
+    let read = tokio::time::timeout(PATIENCE, to_bytes(body, most)).await;
     let read = read.map_err(|_| Refused::TooSlow)?;
     read.map_err(|error| {
         // A body without a length shows only on the way that it is too large.

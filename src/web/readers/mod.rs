@@ -3,6 +3,7 @@
 
 mod confirm;
 mod files;
+pub(in crate::web) mod hooks;
 mod leave;
 mod metrics;
 mod negotiation;
@@ -75,6 +76,8 @@ pub(in crate::web) struct Site {
     pub(in crate::web) store: Store,
     pub(in crate::web) signer: Signer,
     pub(in crate::web) now: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
+    /// Providers that tell of bounces by HTTP.
+    pub(in crate::web) hooks: Option<hooks::SesHook>,
     /// Hears what the publisher must know, without an address or a token.
     pub(in crate::web) tell: Box<dyn Fn(&str) + Send + Sync>,
     /// The paths below which we may be reached: those of our own URL and of
@@ -129,6 +132,8 @@ enum Route<'p> {
     Preferences(&'p str),
     Confirm(&'p str),
     Subscribe,
+    /// What Amazon SNS posts.
+    SesHook,
     Health,
     Metrics,
     File(&'p str),
@@ -142,6 +147,7 @@ impl<'p> Route<'p> {
             Some(("unsubscribe", token)) => Self::Unsubscribe(token),
             Some(("preferences", token)) => Self::Preferences(token),
             Some(("confirm", token)) => Self::Confirm(token),
+            Some(("hooks", "ses")) => Self::SesHook,
             None if below == "subscribe" => Self::Subscribe,
             None if below == "healthz" => Self::Health,
             None if below == "metrics" => Self::Metrics,
@@ -156,6 +162,7 @@ impl<'p> Route<'p> {
             Self::Preferences(_) => "preferences",
             Self::Confirm(_) => "confirm",
             Self::Subscribe => "subscribe",
+            Self::SesHook => "ses hook",
             Self::Health => "health",
             Self::Metrics => "metrics",
             Self::File(_) => "file",
@@ -168,7 +175,7 @@ impl<'p> Route<'p> {
             Self::Unsubscribe(token) => Some((Purpose::Unsubscribe, token)),
             Self::Preferences(token) => Some((Purpose::Manage, token)),
             Self::Confirm(token) => Some((Purpose::Confirm, token)),
-            Self::Subscribe | Self::Health | Self::Metrics | Self::File(_) => None,
+            Self::Subscribe | Self::SesHook | Self::Health | Self::Metrics | Self::File(_) => None,
         }
     }
 
@@ -180,6 +187,7 @@ impl<'p> Route<'p> {
             | Self::Preferences(_)
             | Self::Confirm(_)
             | Self::Subscribe
+            | Self::SesHook
             | Self::File(_) => false,
         }
     }
@@ -191,6 +199,7 @@ impl<'p> Route<'p> {
                 is_question || *method == Method::POST
             }
             Self::Subscribe => is_question || matches!(*method, Method::POST | Method::OPTIONS),
+            Self::SesHook => *method == Method::POST,
             Self::Health | Self::Metrics | Self::File(_) => is_question,
         }
     }
@@ -304,6 +313,7 @@ impl Site {
             Route::Preferences(_) => preferences::answer(self, asker, holder, request).await,
             Route::Confirm(_) => confirm::answer(self, asker, holder, request).await,
             Route::Subscribe => subscribe::answer(self, asker, request).await,
+            Route::SesHook => hooks::ses(self, request).await,
             Route::Health => metrics::health(self).await,
             Route::Metrics => metrics::answer(self, asker).await,
             Route::File(path) => {

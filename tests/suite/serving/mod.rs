@@ -2,6 +2,7 @@
 //! published.
 
 mod client;
+mod hooks;
 mod joining;
 mod journey;
 mod leaving;
