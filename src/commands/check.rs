@@ -8,7 +8,9 @@ use super::{
     Context, editions,
     exit::{Exit, Failure},
     freezing::{self, Made},
-    illustrations, linting,
+    illustrations,
+    linting::{self, Linting},
+    render,
     talk::{Format, count},
     workspace::{self, Known},
 };
@@ -18,7 +20,7 @@ use crate::{
     domain::{digest::Digest, issue::IssuePlan, problem::Problem},
     links::Signer,
     mail::{
-        self,
+        self, Notice,
         dkim::{Key, Keys},
     },
     pages,
@@ -93,6 +95,15 @@ pub async fn run(context: &Context, args: &Check) -> Result<Exit, Failure> {
         let new: Vec<Problem> = found.into_iter().filter(is_new).collect();
         problems.extend(new);
     }
+    let sources = Sources {
+        config: &config,
+        loaded: &loaded,
+        templates: &templates,
+    };
+    let found = notice_problems(&sources, context.clock.start());
+    let is_new = |one: &Problem| !problems.iter().any(|known| says_the_same(known, one));
+    let new: Vec<Problem> = found.into_iter().filter(is_new).collect();
+    problems.extend(new);
     // 6. The report.
     let errors = problems.iter().filter(|p| p.is_error()).count();
     let warnings = problems.len() - errors;
@@ -219,6 +230,36 @@ pub(super) fn letter_problems(
         keys: keys.as_ref(),
     };
     editions::problems(&made, digest, &plan, &known.chosen)
+}
+
+/// What the lint says of the notices, for readers of the first digest.
+fn notice_problems(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<Problem> {
+    let Sources {
+        config,
+        loaded,
+        templates,
+    } = *sources;
+    let Some(digest) = config.digests.first().filter(|_| config.mail.is_some()) else {
+        return Vec::new();
+    };
+    // The key is of no matter: nothing of this leaves the program.
+    let signer = Signer::new(&workspace::SAMPLE_KEY);
+    let all = Notice::ALL.into_iter().flat_map(|notice| {
+        let linting = Linting {
+            config,
+            loaded,
+            digest,
+            sources: Vec::new(),
+            stem: notice.name(),
+        };
+        // What keeps it from being rendered is told by the check of templates.
+        let drawn = render::draw(notice, config, templates, digest, &signer, None, now);
+        drawn.map_or_else(
+            |_| Vec::new(),
+            |(letter, _)| linting.notice_problems(&letter),
+        )
+    });
+    all.collect()
 }
 
 /// Whether a finding is about the same line as a known one, or says the same

@@ -9,7 +9,7 @@ pub use self::frozen::{Freezing, FrozenIssue, freeze, tell_frozen, tell_size};
 use super::{
     exit::{Exit, Failure},
     illustrations::Illustrations,
-    linting::Linting,
+    linting::{self, Linting},
     talk::count,
 };
 use crate::{
@@ -276,6 +276,7 @@ pub fn linted(
         loaded,
         digest,
         sources: sources.map(|article| article.source.as_path()).collect(),
+        stem: linting::ISSUE,
     };
     linting.problems(rendered)
 }

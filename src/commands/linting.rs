@@ -24,12 +24,15 @@ use crate::{
     },
     mail::{
         self, Rendered,
-        lint::{Finding, Lead, Measure, Part, lint},
+        lint::{Finding, Lead, Measure, Part, lint, lint_notice},
     },
     templates::Templates,
 };
 
-/// What a rendered issue is made of.
+/// The stem of the files of an issue.
+pub const ISSUE: &str = "issue";
+
+/// What a rendered message is made of.
 pub struct Linting<'a> {
     /// The settings.
     pub config: &'a Config,
@@ -37,14 +40,30 @@ pub struct Linting<'a> {
     pub loaded: &'a Loaded,
     /// Which digest.
     pub digest: &'a Digest,
-    /// The files of the articles that the issue carries.
+    /// The files of the articles that it carries.
     pub sources: Vec<&'a Path>,
+    /// What `render --out` names its files by: `issue`, or a notice's kind.
+    pub stem: &'static str,
 }
 
 impl Linting<'_> {
-    /// Everything that is wrong with the issue.
+    /// Everything that is wrong with an issue.
     #[must_use]
     pub fn problems(&self, letter: &Rendered) -> Vec<Problem> {
+        self.found(letter, lint)
+    }
+
+    /// Everything that is wrong with a notice.
+    #[must_use]
+    pub fn notice_problems(&self, notice: &Rendered) -> Vec<Problem> {
+        self.found(notice, lint_notice)
+    }
+
+    fn found(
+        &self,
+        letter: &Rendered,
+        lint: fn(&Rendered, &Measure<'_>) -> Vec<Finding>,
+    ) -> Vec<Problem> {
         let leads = |url: &Url| self.lead(url);
         let Some(settings) = &self.config.mail else {
             return Vec::new();
@@ -110,12 +129,13 @@ impl Linting<'_> {
         }
         let written = (!needle.is_empty()).then(|| self.written(needle)).flatten();
         written.unwrap_or_else(|| {
-            let part = match found.part {
-                Part::Text => "issue.txt",
-                Part::Headers => "issue.eml",
-                Part::Html | Part::Settings => "issue.html",
+            let end = match found.part {
+                Part::Text => "txt",
+                Part::Headers => "eml",
+                Part::Html | Part::Settings => "html",
             };
-            (rendered(self.digest.name.as_str(), part), found.line)
+            let part = format!("{}.{end}", self.stem);
+            (rendered(self.digest.name.as_str(), &part), found.line)
         })
     }
 
@@ -153,11 +173,22 @@ impl Linting<'_> {
     }
 }
 
-/// What findings call a part of a letter that nobody wrote as a file:
+/// What findings call a part of a message that nobody wrote as a file:
 /// `render --out` writes it.
+fn rendered(digest: &str, part: &str) -> PathBuf {
+    format!("{digest}/{part}{RENDERED}").into()
+}
+
+const RENDERED: &str = " (rendered)";
+
+/// Whether findings call the part with this end so.
 #[must_use]
-pub fn rendered(digest: &str, part: &str) -> PathBuf {
-    format!("{digest}/{part} (rendered)").into()
+pub fn is_rendered(file: &Path, digest: &str, end: &str) -> bool {
+    let name = file.to_str().and_then(|file| {
+        let inside = file.strip_prefix(digest)?.strip_prefix('/')?;
+        inside.strip_suffix(RENDERED)
+    });
+    name.is_some_and(|name| Path::new(name).extension() == Some(end.as_ref()))
 }
 
 fn line_with(file: &Path, text: &str) -> Option<u32> {
@@ -194,6 +225,7 @@ pub fn made_up(
         loaded,
         digest,
         sources: Vec::new(),
+        stem: ISSUE,
     };
     let found = lint(&letter, &measure);
     found.into_iter().map(|one| linting.problem(one)).collect()

@@ -261,6 +261,20 @@ pub fn lint(letter: &Rendered, measure: &Measure<'_>) -> Vec<Finding> {
     found
 }
 
+/// What is wrong with a notice, which goes to one reader: what only bulk mail
+/// has to have is not asked of it.
+#[must_use]
+pub fn lint_notice(notice: &Rendered, measure: &Measure<'_>) -> Vec<Finding> {
+    let mut found = lint(notice, measure);
+    found.retain(|one| {
+        !matches!(
+            one.rule,
+            Rule::Header | Rule::Unsubscribe | Rule::ListUnsubscribe | Rule::Dkim
+        )
+    });
+    found
+}
+
 /// `beginning of a long text …`, for a finding.
 fn excerpt(raw: &str) -> String {
     const LONGEST: usize = 41;

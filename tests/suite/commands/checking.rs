@@ -166,3 +166,25 @@ fn a_missing_content_folder_exits_66() {
         .exits(66)
         .says("the content folder `texts` does not exist");
 }
+
+#[test]
+fn notices_are_looked_at_as_letters_are() {
+    let press = Press::new();
+    press.write(
+        "templates/goodbye/message.html",
+        "{% extends \"notice.html\" %}{% block preheader %}Bye{% endblock preheader %}\
+         {% block body %}<tr><td style=\"background: #ffffff\">\
+         <p style=\"color: #aaaaaa; font-size: 16px\">Goodbye, and thank you.</p>\
+         <p><a href=\"/again/\" style=\"color: #0b5d4e\">Come back</a></p></td></tr>{% endblock body %}\n",
+    );
+    press
+        .run(&["check"])
+        .exits(65)
+        .prints("weekly/goodbye.html (rendered):")
+        .prints("[contrast]")
+        .prints("templates/goodbye/message.html:1: error: ")
+        .prints("[link]");
+    // Nobody's letter waits for that.
+    press.subscribers(1);
+    press.run(&["send", "weekly"]).succeeds();
+}

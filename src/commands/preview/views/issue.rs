@@ -10,7 +10,8 @@ use super::{
             exit::Failure,
             freezing,
             illustrations::{FOLDER, Illustrations},
-            linting, render,
+            linting::{self, Linting},
+            render,
             talk::count,
         },
         frames,
@@ -345,7 +346,7 @@ fn readers(here: &str, reader: SampleReader) -> Vec<KindTab> {
     SampleReader::ALL.map(tab).into()
 }
 
-/// What the lint says of the letter in this kind; notices are no issues.
+/// What the lint says of the letter, or the notice, in this kind.
 fn linted(
     press: &Press,
     digest: &Digest,
@@ -353,10 +354,17 @@ fn linted(
     kind: &Kind,
     rendered: &Rendered,
 ) -> Vec<Problem> {
-    if kind.notice().is_some() {
-        return Vec::new();
-    }
     let Press { config, loaded, .. } = press;
+    if let Some(notice) = kind.notice() {
+        let linting = Linting {
+            config,
+            loaded,
+            digest,
+            sources: Vec::new(),
+            stem: notice.name(),
+        };
+        return linting.notice_problems(rendered);
+    }
     let mut problems = freezing::linted(config, loaded, digest, plan, rendered);
     problems.extend(freezing::shortened(rendered));
     problems
@@ -371,16 +379,12 @@ fn tell(
     name: &str,
     problems: Vec<Problem>,
 ) {
-    let parts = [
-        ("issue.html", "markup"),
-        ("issue.txt", "text"),
-        ("issue.eml", "source"),
-    ];
+    let parts = [("html", "markup"), ("txt", "text"), ("eml", "source")];
     for problem in problems {
         let mut finding = Finding::of(proof, &problem);
         let part = parts
             .iter()
-            .find(|(part, _)| problem.file == linting::rendered(name, part));
+            .find(|(end, _)| linting::is_rendered(&problem.file, name, end));
         if let Some((_, view)) = part {
             let line = problem
                 .line
