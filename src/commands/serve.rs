@@ -38,10 +38,11 @@ For a proxy that does TLS (docs/serving.md has one for Caddy and one for nginx):
 readers reach it at `serve.public_url`. Runs beside `run`, for as long as the
 machine does; ends on SIGTERM or Ctrl-C when what is under way is answered.
 
-Serves /subscribe with its confirmation by mail, /preferences/TOKEN, /unsubscribe/TOKEN (one click as in RFC 8058, or a page with a button), the files
-of public/, /healthz, and /metrics for this machine and private networks. Who leaves
-has left when the answer comes, also while another command holds the ledger. Nothing
-that a link says of its reader is ever written to a log.
+Serves /unsubscribe/TOKEN (one click as in RFC 8058, or a page with a button),
+/preferences/TOKEN, /subscribe and /confirm/TOKEN, the files of public/, /healthz, and
+/metrics for this machine and private networks; sends the mails that readers wait for
+at once. Who leaves has left when the answer comes, also while another command holds
+the ledger. Nothing that a link says of its reader is ever written to a log.
 
 Exit codes: 0 ended by a signal; 65 a template has an error; 66 no letterpress.toml; 69 the
 ledger is held; 74 the address is taken, or the disk; 78 configuration.")]

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use scenarios::{disk, kills, order, overlap, power, relay_deaths, stops, syscalls};
+use scenarios::{disk, kills, one_click, order, overlap, power, relay_deaths, stops, syscalls};
 
 /// Proves the promises of delivery at length
 #[derive(Debug, Parser)]
@@ -58,6 +58,8 @@ enum Campaign {
     Power(power::Options),
     /// Runs are stopped, continued, and told to end
     Stops(stops::Options),
+    /// Readers leave by one click while their letter goes out
+    OneClick(one_click::Options),
 }
 
 fn main() {
@@ -101,6 +103,7 @@ fn main() {
         Campaign::Overlap(options) => overlap::campaign(&options, seed),
         Campaign::Power(options) => power::campaign(&options, seed),
         Campaign::Stops(options) => stops::campaign(&options, seed),
+        Campaign::OneClick(options) => one_click::campaign(&options, seed),
     };
     println!("{figures}took {} s", begin.elapsed().as_secs());
     println!("every promise was kept\n{}", figures.markdown(&command));
@@ -117,6 +120,7 @@ impl Campaign {
             Self::Overlap(_) => "overlap",
             Self::Power(_) => "power",
             Self::Stops(_) => "stops",
+            Self::OneClick(_) => "one-click",
         }
     }
 }

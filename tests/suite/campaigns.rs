@@ -1,7 +1,9 @@
 //! Short selections of the campaigns (`tests/campaign/`, `docs/proof.md`): the
 //! same code, for seconds instead of hours, with new chances every time.
 
-use crate::scenarios::{disk, kills, order, overlap, power, relay_deaths, stops, syscalls};
+use crate::scenarios::{
+    disk, kills, one_click, order, overlap, power, relay_deaths, stops, syscalls,
+};
 
 /// A seed that is printed, and can be given again.
 fn seed() -> u64 {
@@ -88,4 +90,15 @@ fn wherever_the_disk_is_full_nobody_is_lost_and_nobody_has_two_messages() {
         sessions: 8,
     };
     eprintln!("{}", disk::campaign(&options, seed()));
+}
+
+#[test]
+fn who_leaves_by_one_click_while_the_letter_goes_out_gets_nothing_that_was_not_under_way() {
+    let options = one_click::Options {
+        readers: 4_000,
+        clicks: 400,
+        clients: 8,
+        sessions: 8,
+    };
+    eprintln!("{}", one_click::campaign(&options, seed()));
 }

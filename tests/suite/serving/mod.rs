@@ -4,6 +4,7 @@
 mod client;
 mod hooks;
 mod joining;
+mod journey;
 mod leaving;
 mod limits;
 mod posting;
