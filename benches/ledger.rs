@@ -167,7 +167,10 @@ async fn exchange(store: &Store, size: usize, now: DateTime<Utc>) -> Result<()> 
         }
         in_ledger += start.elapsed();
     }
-    let each = in_ledger.checked_div(messages).unwrap_or_default();
+    let Some(each) = in_ledger.checked_div(messages) else {
+        println!("groups of {size:>3}: nobody is left; begin with more readers");
+        return Ok(());
+    };
     println!(
         "groups of {size:>3}: {:>6.0} messages a second (intent and outcome, {each:.1?} each)",
         f64::from(messages) / in_ledger.as_secs_f64()
