@@ -44,9 +44,10 @@ Without a terminal, `run` prints nothing unless a person must know it; `-v`
 makes it tell everything.
 
 Exit codes: 0 done, nothing to do, or another run is at work; 3 uncertain
-deliveries are held; 4 an issue was paused; 65 articles have errors; 70 runs
-keep dying in an issue; 74 disk; 75 the relay is away, the next run continues;
-77 login or TLS; 78 configuration, or a restored ledger.")]
+deliveries are held; 4 an issue was paused; 65 articles have errors; 66 the
+mailbox of bounces is missing; 70 runs keep dying in an issue; 74 disk; 75 the
+relay or that mailbox is away, the next run continues; 77 login or TLS; 78
+configuration, or a restored ledger.")]
 pub struct Run {
     /// Wait up to so many seconds for another run to end
     #[arg(long, value_name = "SECONDS")]
@@ -333,14 +334,15 @@ fn take_over(done: &mut Done, report: &Report) {
     done.uncertain = report.uncertain;
 }
 
-/// Nothing was built, frozen or sent: says so, and what comes next.
+/// Nothing was read, built, frozen or sent: says so, and what comes next.
 async fn idle(
     context: &Context,
     config: &Config,
     store: &Store,
     done: &Done,
 ) -> Result<(), Failure> {
-    if done.sent + done.deferred + done.rejected + done.failed + done.uncertain > 0 {
+    let came_back = done.bounces.as_ref().is_some_and(|read| !read.is_empty());
+    if came_back || done.sent + done.deferred + done.rejected + done.failed + done.uncertain > 0 {
         return Ok(());
     }
     let now = context.clock.now();

@@ -47,6 +47,12 @@ impl Summary {
         self.read - self.repeated
     }
 
+    /// Whether there was nothing to read.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.news() == 0
+    }
+
     /// Adds what became of a batch.
     pub(super) fn add(&mut self, batch: &[Incoming], applied: &Applied) {
         for (incoming, fate) in batch.iter().zip(&applied.fates) {
@@ -99,7 +105,7 @@ impl Summary {
     /// When stdout cannot be written.
     pub(super) fn tell(&self, context: &Context) -> Result<(), Failure> {
         self.say(context);
-        if self.news() == 0 {
+        if self.is_empty() {
             context.talk.say(format!("{}: no new mail", self.source));
         }
         match context.talk.format {
@@ -110,7 +116,7 @@ impl Summary {
 
     /// Says what was done, and what a person must know.
     pub(super) fn say(&self, context: &Context) {
-        if self.news() > 0 {
+        if !self.is_empty() {
             context.talk.say(self.line());
         }
         for alarm in &self.alarms {

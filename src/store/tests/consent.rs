@@ -371,7 +371,7 @@ fn files(world: &World) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Where these bytes are.
-fn found(world: &World, needle: &str) -> Vec<String> {
+pub(super) fn found(world: &World, needle: &str) -> Vec<String> {
     let needle = needle.as_bytes();
     let has = |bytes: &[u8]| bytes.windows(needle.len()).any(|part| part == needle);
     let files = files(world).into_iter();

@@ -4,6 +4,7 @@ mod consent;
 mod deciding;
 mod freezing;
 mod guards;
+mod inbound;
 mod killed;
 mod listing;
 mod opening;
