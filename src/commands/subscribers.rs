@@ -1,8 +1,13 @@
 //! `subscribers`: the list. A status only ever moves toward less mail.
 
 mod choosing;
+mod columns;
 mod export;
+mod forgetting;
 mod import;
+mod lists;
+mod segment;
+mod stats;
 
 use std::path::Path;
 
@@ -10,6 +15,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 pub use self::import::{active_in_seed, seed};
+use self::segment::Segment;
 use super::{
     Context,
     exit::{Exit, Failure},
@@ -27,16 +33,19 @@ use crate::{
     store::Store,
 };
 
-/// Add, list, show, import, export or unsubscribe readers
+/// Add, list, show, import, export, unsubscribe, suppress or erase readers
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   letterpress subscribers add anna@example.org --name \"Anna Nkosi\"
   letterpress subscribers import readers.csv --dry-run
-  letterpress subscribers list --status active
+  letterpress subscribers list --status active --section food
   letterpress subscribers export --out readers.csv
+  letterpress subscribers export --of anna@example.org      all that is known of her
+  letterpress subscribers stats
   letterpress subscribers choose anna@example.org \"sections=food,home; content=summary\"
   letterpress subscribers unsubscribe anna@example.org
+  letterpress subscribers erase anna@example.org
 
 Nobody who left, bounced or complained is ever brought back by `add` or `import`.
 
@@ -69,25 +78,26 @@ enum What {
         #[arg(long, value_enum, default_value_t = Joining::Active)]
         status: Joining,
     },
-    /// The list, or the part of it with one status
+    /// The list, or a part of it
     List {
-        /// Only this status
-        #[arg(long)]
-        status: Option<Status>,
+        #[command(flatten)]
+        segment: Segment,
         /// At most so many
         #[arg(long, value_name = "N")]
         limit: Option<usize>,
     },
-    /// Everything known of one reader
+    /// Everything known of one reader, with the record of consent
     Show {
         /// The address
         address: String,
     },
-    /// Add readers from a CSV file with a column `email`
+    /// Add readers from a CSV or JSON file, as other programs export it
     #[command(after_help = import::HELP)]
     Import(import::Import),
-    /// Print or write the list as CSV
+    /// Print or write the list, the record of consent, or what is known of one reader
     Export(export::Export),
+    /// How the list grows, and what came back of each issue
+    Stats(stats::Stats),
     /// Set what a reader gets from the next issue on
     Choose {
         /// The address
@@ -97,6 +107,18 @@ enum What {
     },
     /// Take a reader off the list; what is queued for them is cancelled
     Unsubscribe {
+        /// The address
+        address: String,
+    },
+    /// Never write to an address again, known or not, whoever imports it or
+    /// types it into a form
+    Suppress {
+        /// The address
+        address: String,
+    },
+    /// Remove everything of a reader from the ledger, but a keyed hash that keeps
+    /// imports from bringing them back
+    Erase {
         /// The address
         address: String,
     },
@@ -144,7 +166,7 @@ pub async fn run(context: &Context, args: &Subscribers) -> Result<Exit, Failure>
             };
             add(context, &config, reader).await
         }
-        What::List { status, limit } => list(context, &config, *status, *limit).await,
+        What::List { segment, limit } => list(context, &config, segment, *limit).await,
         What::Show { address } => {
             let address = parse(address)?;
             why::show(context, &config, &address, None).await
@@ -159,6 +181,11 @@ pub async fn run(context: &Context, args: &Subscribers) -> Result<Exit, Failure>
             let address = parse(address)?;
             unsubscribe(context, &config, &address).await
         }
+        What::Stats(args) => stats::run(context, &config, args).await,
+        What::Suppress { address } => {
+            forgetting::suppress(context, &config, &parse(address)?).await
+        }
+        What::Erase { address } => forgetting::erase(context, &config, &parse(address)?).await,
     }
 }
 
@@ -257,25 +284,27 @@ impl<'a> Row<'a> {
 const PAGE: usize = 1000;
 
 async fn each_reader(
+    config: &Config,
     store: &Store,
-    status: Option<Status>,
+    segment: &Segment,
     limit: Option<usize>,
     mut with: impl FnMut(&Subscriber) -> Result<(), Failure>,
 ) -> Result<usize, Failure> {
     let mut after = None;
     let mut seen = 0;
     loop {
-        let rest = limit.map_or(PAGE, |limit| PAGE.min(limit - seen));
-        if rest == 0 {
-            return Ok(seen);
-        }
         let page = store
-            .subscribers(status, after, rest)
+            .subscribers(segment.status, after, PAGE)
             .await
             .map_err(workspace::store_failure)?;
         for reader in &page.subscribers {
-            with(reader)?;
-            seen += 1;
+            if limit.is_some_and(|limit| seen >= limit) {
+                return Ok(seen);
+            }
+            if segment.has(reader, config) {
+                with(reader)?;
+                seen += 1;
+            }
         }
         match page.next {
             Some(next) => after = Some(next),
@@ -287,7 +316,7 @@ async fn each_reader(
 async fn list(
     context: &Context,
     config: &Config,
-    status: Option<Status>,
+    segment: &Segment,
     limit: Option<usize>,
 ) -> Result<Exit, Failure> {
     let talk = context.talk;
@@ -295,7 +324,7 @@ async fn list(
         talk.say("nobody is on the list yet");
         return Ok(Exit::Done);
     };
-    let seen = each_reader(&store, status, limit, |reader| match talk.format {
+    let seen = each_reader(config, &store, segment, limit, |reader| match talk.format {
         Format::Json => talk.json_line(&Row::of(reader)),
         Format::Human => {
             let name = reader.name.as_deref().unwrap_or("");

@@ -1,6 +1,6 @@
 //! `why`: the whole story of one reader, of one issue or all.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -18,6 +18,7 @@ use crate::{
         address::EmailAddress,
         choice::EVERYTHING,
         delivery::{IssueId, State},
+        text::one_line,
     },
     store::{DeliveryStory, Event, Story, Suppression},
 };
@@ -42,6 +43,8 @@ struct Told<'a> {
     status: Option<&'static str>,
     since: Option<DateTime<Utc>>,
     choice: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused_until: Option<DateTime<Utc>>,
     suppression: Option<&'a Suppression>,
     events: &'a [Event],
     deliveries: &'a [DeliveryStory],
@@ -88,6 +91,7 @@ pub async fn show(
         status: reader.map(|reader| reader.status.as_str()),
         since: reader.map(|reader| reader.changed),
         choice: reader.map(|reader| reader.choice.in_words()),
+        paused_until: reader.and_then(|reader| reader.paused_until),
         suppression: story.suppression.as_ref(),
         events: &story.events,
         deliveries: &story.deliveries,
@@ -111,6 +115,9 @@ fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
     if let Some(choice) = told.choice.as_ref().filter(|choice| *choice != EVERYTHING) {
         let _ = writeln!(text, "gets {choice}");
     }
+    if let Some(until) = told.paused_until {
+        let _ = writeln!(text, "wants no issues before {}", local(until));
+    }
     if let Some(suppression) = told.suppression {
         let _ = writeln!(
             text,
@@ -120,13 +127,29 @@ fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
         );
     }
     for event in told.events {
-        let _ = writeln!(
+        let _ = write!(
             text,
-            "{}  {} ({})",
+            "{}  {} ({}",
             local(event.at),
             event.what,
             event.source
         );
+        if let Some(network) = &event.network {
+            let _ = write!(text, ", {network}");
+        }
+        if let Some(wording) = &event.wording {
+            let _ = write!(text, ", words {:.12}", wording.sha256);
+        }
+        text.push_str(")\n");
+    }
+    let wordings: BTreeMap<&str, &str> = told
+        .events
+        .iter()
+        .filter_map(|event| event.wording.as_ref())
+        .map(|wording| (wording.sha256.as_str(), wording.words.as_str()))
+        .collect();
+    for (sha256, words) in wordings {
+        let _ = writeln!(text, "words {sha256:.12}: {}", one_line(words));
     }
     if story.deliveries.is_empty() {
         text.push_str("no issue was frozen for this reader\n");

@@ -1,5 +1,7 @@
 //! Everything of one person, and nothing of it any more.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde::Serialize;
@@ -17,6 +19,9 @@ use crate::{
         subscribers::{self, SuppressionReason},
     },
 };
+
+/// How long an erasure waits for those who read the ledger.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What an erasure found and did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,7 +87,7 @@ pub(super) fn erase(
         tx.execute("UPDATE installation SET wipe_due = 1", [])?;
         Ok((erased, address.map(|address| address.key())))
     })?;
-    erased.is_wiped = session.wipe(trace.as_deref())?;
+    erased.is_wiped = session.within(PATIENCE, |session| session.wipe(trace.as_deref()))?;
     Ok(erased)
 }
 
@@ -93,7 +98,7 @@ pub(super) fn finish(session: &mut Session) -> Result<bool, StoreError> {
         Ok(tx.query_row("SELECT wipe_due FROM installation", [], |row| row.get(0))?)
     })?;
     match is_due {
-        true => session.wipe(None),
+        true => session.within(PATIENCE, |session| session.wipe(None)),
         false => Ok(true),
     }
 }

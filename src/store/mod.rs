@@ -16,6 +16,7 @@ mod digests;
 mod erasing;
 mod error;
 mod freeze;
+mod growth;
 mod guards;
 mod inbound;
 mod issues;
@@ -64,6 +65,7 @@ pub use self::{
     erasing::Erased,
     error::{Cause, ErrorClass, StoreError, Trouble},
     freeze::{Freeze, FreezeOutcome, Frozen, FrozenArticle},
+    growth::Month,
     guards::Guarded,
     inbound::{
         Alarm, Applied, DeliverySpan, Effect, Fate, InboundMail, Leave, MailboxPlace, ReportCounts,

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use rusqlite::TransactionBehavior;
 
 use crate::{
@@ -21,10 +22,10 @@ use crate::{
     },
     store::{
         Begun, ChangeOutcome, Chosen, Counts, Cursor, EditionSummary, Freeze, FreezeOutcome,
-        FrozenEdition, Guarded, IssueChange, IssueKey, IssueSummary, LateAccept, Resent, Run,
-        SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason, UncertainDelivery,
-        UnsubscribeOutcome, choices, deliveries, departures, digests, freeze, guards, issues,
-        reports, runs, subscribers, verify,
+        FrozenEdition, Guarded, IssueChange, IssueKey, IssueSummary, LateAccept, Month, Resent,
+        Run, SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason,
+        UncertainDelivery, UnsubscribeOutcome, choices, deliveries, departures, digests, freeze,
+        growth, guards, issues, reports, runs, subscribers, verify,
     },
 };
 
@@ -146,6 +147,15 @@ impl Store {
     /// See the head of this module.
     pub async fn counts_by_status(&self) -> Result<BTreeMap<Status, u64>, StoreError> {
         self.read(subscribers::counts).await
+    }
+
+    /// How many readers came and went in each month (`2026-11`) of a time zone.
+    /// Reads the whole record of consent.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn growth(&self, zone: Tz) -> Result<BTreeMap<String, Month>, StoreError> {
+        self.read(move |tx| growth::by_month(tx, zone)).await
     }
 
     /// Takes a reader off the list and cancels what is queued for them. Doing

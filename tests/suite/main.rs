@@ -46,6 +46,7 @@ mod postfix_delivery;
 mod postfix_interruptions;
 mod preview;
 mod publishing;
+mod readers;
 mod readme;
 mod relay_faults;
 mod relay_log;

@@ -1,8 +1,8 @@
-//! `subscribers import`: CSV to readers, with a report by line; the whole file
+//! `subscribers import`: a file to readers, with a report by line; the whole file
 //! or nothing, unless `--partial`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashSet},
     fs::File,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use serde::Serialize;
 
-use super::{INTERNATIONAL, Joining, choosing, is_standard};
+use super::{INTERNATIONAL, Joining, choosing, columns::Said, is_standard, lists};
 use crate::{
     commands::{
         Context,
@@ -36,9 +36,12 @@ Examples:
   letterpress subscribers import readers.csv
   cat readers.csv | letterpress subscribers import -
 
-The first line names the columns: `email` is needed, `name`, `status` and
-`choice` (what a new reader gets: `sections=food,home`) are read, others are left
-alone. A row without a status gets --status. Lines that
+A file is CSV, its first line naming the columns, or JSON: a list of objects, or one
+a line. `email` is needed; `name`, `status` and `choice` (what a new reader gets:
+`sections=food,home`) are read, others are left alone. Exports of Mailchimp,
+Buttondown, Substack, listmonk and Ghost are understood as they are: their
+names of columns, their words for a status, and the columns that say that somebody left
+or that an address is dead. A row without a status gets --status. Lines that
 cannot be used are reported as file:line; then nothing is imported unless
 --partial is given. Nobody who left, bounced or complained is brought back.";
 
@@ -49,7 +52,7 @@ const MOST_REPORTED: usize = 50;
 
 #[derive(Debug, Args)]
 pub(super) struct Import {
-    /// A CSV file, or `-` for standard input
+    /// A CSV or JSON file, or `-` for standard input
     file: PathBuf,
     /// Say what would happen and change nothing
     #[arg(long)]
@@ -236,133 +239,64 @@ fn parse(
     default: Status,
     is_international: bool,
 ) -> Result<Parsed, Failure> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_reader(text.as_bytes());
-    let head = reader
-        .headers()
-        .map_err(|error| Failure::of(Exit::Data, &error))?
-        .clone();
-    let columns = Columns::of(&head).ok_or_else(|| {
-        Failure::new(
-            Exit::Data,
-            format!("{}:1: error: no column `email`", file.display()),
-        )
-        .hint("the first line names the columns, such as `email,name,status`")
+    let mut readers = Vec::new();
+    let mut repeated = 0;
+    let mut known: HashSet<String> = HashSet::new();
+    let problems = lists::each_row(text, file, |line, said, problems| {
+        match reader(said, default, is_international) {
+            Ok(reader) if !known.insert(reader.address.key()) => repeated += 1,
+            Ok(reader) => readers.push(reader),
+            Err((what, remedy)) => problems.push(Problem::error(file, line, what, remedy)),
+        }
     })?;
-    let mut parsed = Parsed {
-        readers: Vec::new(),
-        problems: Vec::new(),
-        repeated: 0,
+    Ok(Parsed {
+        readers,
+        problems,
+        repeated,
+    })
+}
+
+/// The reader of a row, or what is wrong with it and what to do.
+fn reader(
+    said: &Said<'_>,
+    default: Status,
+    is_international: bool,
+) -> Result<NewSubscriber, (String, String)> {
+    let raw = said.email.as_ref();
+    let address = if is_international {
+        EmailAddress::international(raw)
+    } else {
+        raw.parse()
     };
-    let mut lines: HashMap<String, ()> = HashMap::new();
-    for record in reader.records() {
-        let (record, line) = match record {
-            Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                (record, u32::try_from(line).ok())
-            }
-            Err(error) => {
-                let line = error.position().and_then(|p| u32::try_from(p.line()).ok());
-                parsed.problems.push(Problem::error(
-                    file,
-                    line,
-                    one_line(&error.to_string()),
-                    "mend the quotes of this row",
-                ));
-                continue;
-            }
+    let address = address.map_err(|error| {
+        let remedy = match error {
+            AddressError::International => INTERNATIONAL,
+            _ => "mend or remove the row",
         };
-        match columns.reader(&record, default, is_international) {
-            Ok(reader) if lines.insert(reader.address.key(), ()).is_some() => parsed.repeated += 1,
-            Ok(reader) => parsed.readers.push(reader),
-            Err((what, remedy)) => {
-                parsed
-                    .problems
-                    .push(Problem::error(file, line, what, remedy));
-            }
-        }
+        let what = format!("`{}`: {error}", cut(&one_line(raw), 80));
+        (what, remedy.to_owned())
+    })?;
+    let status = said.status().map_err(|what| {
+        let remedy = "use one of these words, or leave the cell empty";
+        (what, remedy.to_owned())
+    })?;
+    if status == Some(Status::Erased) {
+        return Err((
+            "a row cannot have the status `erased`".to_owned(),
+            "remove the row".to_owned(),
+        ));
     }
-    Ok(parsed)
-}
-
-/// Where a row has what we read.
-struct Columns {
-    email: usize,
-    name: Option<usize>,
-    status: Option<usize>,
-    choice: Option<usize>,
-}
-
-impl Columns {
-    fn of(head: &csv::StringRecord) -> Option<Self> {
-        let find = |names: &[&str]| {
-            head.iter().position(|column| {
-                let column = column.trim().to_ascii_lowercase();
-                names.contains(&column.as_str())
-            })
-        };
-        Some(Self {
-            email: find(&["email", "e-mail", "email address", "address", "mail"])?,
-            name: find(&["name", "full name", "display name"]),
-            status: find(&["status", "state"]),
-            choice: find(&["choice"]),
-        })
-    }
-
-    fn reader(
-        &self,
-        record: &csv::StringRecord,
-        default: Status,
-        is_international: bool,
-    ) -> Result<NewSubscriber, (String, String)> {
-        let cell = |at: Option<usize>| at.and_then(|at| record.get(at)).unwrap_or("");
-        let raw = record.get(self.email).unwrap_or("");
-        let address = if is_international {
-            EmailAddress::international(raw)
-        } else {
-            raw.parse()
-        };
-        let address = address.map_err(|error| {
-            let remedy = match error {
-                AddressError::International => INTERNATIONAL,
-                _ => "mend or remove the row",
-            };
-            let what = format!("`{}`: {error}", cut(&one_line(raw), 80));
-            (what, remedy.to_owned())
-        })?;
-        let status = match cell(self.status).trim() {
-            "" => default,
-            word => word.parse::<Status>().map_err(|error| {
-                let word = cut(&one_line(&error.to_string()), 200);
-                (
-                    word,
-                    "use one of these words, or leave the cell empty".to_owned(),
-                )
-            })?,
-        };
-        if status == Status::Erased {
-            return Err((
-                "a row cannot have the status `erased`".to_owned(),
-                "remove the row".to_owned(),
-            ));
-        }
-        let choice = cell(self.choice).parse::<Choice>().map_err(|error| {
-            let what = cut(&one_line(&error.to_string()), 300);
-            (
-                what,
-                "write `sections=food,home; tags=soup`, or leave it empty".to_owned(),
-            )
-        })?;
-        let name = cut(&one_line(cell(self.name)), 100);
-        Ok(NewSubscriber {
-            address,
-            name: (!name.is_empty()).then_some(name),
-            status,
-            choice,
-        })
-    }
+    let choice = said.choice.parse::<Choice>().map_err(|error| {
+        let what = cut(&one_line(&error.to_string()), 300);
+        let remedy = "write `sections=food,home; tags=soup`, or leave it empty";
+        (what, remedy.to_owned())
+    })?;
+    Ok(NewSubscriber {
+        address,
+        name: said.name.clone(),
+        status: status.unwrap_or(default),
+        choice,
+    })
 }
 
 /// Loads `subscribers.seed_file` into a ledger that has never had a subscriber.
@@ -450,6 +384,37 @@ mod tests {
     fn one_address_in_other_letters_is_one_reader() {
         let list = parsed("email\nAnna@example.org\n anna@EXAMPLE.org \n");
         assert_eq!((list.readers.len(), list.repeated), (1, 1));
+    }
+
+    #[test]
+    fn json_is_read_as_a_list_by_the_line_and_as_other_programs_answer() {
+        for text in [
+            r#"[{"email": "anna@example.org", "name": "Anna"}, {"email": "nobody"}]"#,
+            "{\"email\": \"anna@example.org\", \"name\": \"Anna\"}\n{\"email\": \"nobody\"}\n",
+            r#"{"data": {"results": [{"id": 1, "email": "anna@example.org", "name": "Anna",
+                "status": "enabled"}, {"email": "nobody"}], "total": 2}}"#,
+            r#"{"members": [{"email_address": "anna@example.org", "status": "subscribed",
+                "merge_fields": {"FNAME": "Anna", "LNAME": ""}}, {"email_address": "nobody"}]}"#,
+        ] {
+            let list = parsed(text);
+            assert_eq!(list.readers.len(), 1, "{text}");
+            assert_eq!(list.readers[0].name.as_deref(), Some("Anna"), "{text}");
+            assert_eq!(list.readers[0].status, Status::Active);
+            assert_eq!(list.problems.len(), 1);
+            assert_eq!(list.problems[0].line, Some(2));
+        }
+        let error = parse("[{\"email\": ", Path::new("l.json"), Status::Active, false);
+        assert!(error.err().unwrap().to_string().contains("l.json:1"));
+    }
+
+    #[test]
+    fn semicolons_and_tabs_part_columns_too() {
+        for text in [
+            "email;name\nanna@example.org;Nkosi, Anna\n",
+            "email\tname\nanna@example.org\tNkosi, Anna\n",
+        ] {
+            assert_eq!(parsed(text).readers[0].name.as_deref(), Some("Nkosi, Anna"));
+        }
     }
 
     #[test]
