@@ -180,7 +180,7 @@ pub(super) async fn drain(
         .map_err(workspace::store_failure)?;
     let mut running = Box::pin(drain.run());
     let mut watching = std::pin::pin!(watch_progress(context, store, &monitor, lock, total));
-    let mut pressing = std::pin::pin!(notices::keep_pressing(context, config, store));
+    let mut pressing = std::pin::pin!(notices::keep_pressing(context, config, store, &monitor));
     let mut signals = Signals::listen();
     let finished = tokio::select! {
         report = &mut running => report,

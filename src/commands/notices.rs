@@ -18,7 +18,7 @@ use crate::{
     domain::{consent::Answer, digest::Digest},
     links::Signer,
     mail::{Edition, Notice, NoticeInput, Pictures, Rendered, dkim::Keys, render_notice},
-    outbox::Stop,
+    outbox::{Monitor, Stop},
     store::{LockError, NoticeFreeze, RunLock, Scope, Store, WaitingAnswers},
     templates::Templates,
 };
@@ -182,12 +182,17 @@ fn notice(answer: Answer) -> Option<Notice> {
 
 /// Makes what is wanted while a command delivers, until that is done: nobody
 /// who has just asked waits for the end of a long issue.
-pub async fn keep_pressing(context: &Context, config: &Config, store: &Store) {
+pub async fn keep_pressing(context: &Context, config: &Config, store: &Store, monitor: &Monitor) {
     let mut told = Told::default();
     loop {
         tokio::time::sleep(LOOK).await;
         match press(context, config, store).await {
-            Ok(_) => told.is_well(),
+            Ok(made) => {
+                told.is_well();
+                if made > 0 {
+                    monitor.look_again();
+                }
+            }
             Err(failure) => told.tell(context, &failure),
         }
     }

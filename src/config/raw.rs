@@ -185,6 +185,7 @@ pub(super) struct RawServe {
     pub(super) listen: Text,
     #[serde(default)]
     pub(super) trusted_proxies: Vec<Spanned<String>>,
+    pub(super) signups_per_hour: Option<Spanned<usize>>,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -378,7 +379,15 @@ const KEYS: [(&str, &[&str]); 18] = [
         ],
     ),
     ("store", &["url", "durability", "allow_network_file_system"]),
-    ("serve", &["public_url", "listen", "trusted_proxies"]),
+    (
+        "serve",
+        &[
+            "public_url",
+            "listen",
+            "trusted_proxies",
+            "signups_per_hour",
+        ],
+    ),
     (
         "theme",
         &[

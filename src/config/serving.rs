@@ -12,6 +12,9 @@ use crate::domain::{network::Network, publication::parse_base_url};
 /// Where `serve` listens unless told otherwise: this machine alone.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
+/// What a form of a small publication never sees, unless somebody abuses it.
+const SIGNUPS: usize = 60;
+
 /// An address and port to listen on, such as `127.0.0.1:8080`.
 ///
 /// # Errors
@@ -39,7 +42,14 @@ pub(super) fn check(raw: &RawServe, findings: &mut Findings<'_>) -> Option<Serve
             findings.parsed(Some(text), text.get_ref().parse(), remedy)
         })
         .collect();
+    let signups = findings.counted(
+        raw.signups_per_hour.as_ref(),
+        "serve.signups_per_hour",
+        SIGNUPS,
+        1..=100_000,
+    );
     Some(ServeSettings {
+        signups_per_hour: signups?,
         public_url: public_url?,
         listen: listen?,
         trusted_proxies: proxies.into_iter().collect::<Option<_>>()?,

@@ -220,6 +220,8 @@ pub struct ServeSettings {
     pub listen: SocketAddr,
     /// Proxies whose word about the address of a reader is taken.
     pub trusted_proxies: Vec<Network>,
+    /// More sign-ups than this within an hour close the form.
+    pub signups_per_hour: usize,
 }
 
 /// `[mail.dkim]`: who signs, with which keys. The keys themselves are read when

@@ -193,6 +193,12 @@ impl Monitor {
         self.0[0].feed.busy()
     }
 
+    /// There is something new in the ledger that may go first: what was read
+    /// ahead is read again.
+    pub fn look_again(&self) {
+        self.0[0].feed.reread();
+    }
+
     /// The report of a drain that is ended from outside, so far.
     #[must_use]
     pub fn report(&self) -> Report {

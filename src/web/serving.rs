@@ -72,7 +72,7 @@ pub async fn serve_readers(
         tell: serving.tell,
         rates: readers::rates(),
         can_subscribe: serving.can_subscribe,
-        window: readers::window(),
+        window: readers::window(serving.settings.signups_per_hour),
         counts: readers::Counts::default(),
         has_told_of_proxy: false.into(),
     });

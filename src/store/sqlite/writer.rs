@@ -23,6 +23,9 @@ use crate::{
     },
 };
 
+/// Between two commits of readers who leave.
+const BREATH: Duration = Duration::from_millis(4);
+
 /// An answer on its way to the asker.
 pub(in crate::store) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
@@ -133,7 +136,13 @@ impl Session {
                 }
             }
             self.commit(group);
+            let is_crowd = !leavers.is_empty();
             departures::all(self, leavers);
+            if is_crowd {
+                // They are answered. Who sends gets the database in between,
+                // while the next who leave gather for one commit.
+                thread::sleep(BREATH);
+            }
         }
         // The last chance; what fails now is uncertain at the next start.
         self.commit(Vec::new());

@@ -105,14 +105,12 @@ pub(in crate::web) struct Counts {
     pub(in crate::web) limits: Tally<&'static str>,
 }
 
-/// So many of one network may sign up in an hour,
+/// So many of one network may sign up in an hour.
 const MOST_OF_NETWORK: usize = 5;
-/// and so many in all; then the form closes itself.
-const MOST_SIGNUPS: usize = 60;
 
-/// The limits on those who sign up.
-pub(in crate::web) fn window() -> Window {
-    Window::new(MOST_OF_NETWORK, MOST_SIGNUPS)
+/// The limits on those who sign up: after so many in all the form closes itself.
+pub(in crate::web) fn window(most: usize) -> Window {
+    Window::new(MOST_OF_NETWORK, most)
 }
 
 /// The limits on requests of this kind.

@@ -233,6 +233,23 @@ fn one_network_signs_up_five_times_an_hour_and_sixty_in_all_close_the_form() {
 }
 
 #[test]
+fn the_publisher_says_how_many_may_sign_up_in_an_hour() {
+    let press = Press::new();
+    press.set("serve.signups_per_hour", 2);
+    let served = Served::of(&press);
+    let stamp = ripe(&served);
+    let answers = ["a@example.org", "b@example.org", "c@example.org"];
+    let answers = answers.map(|address| sign_up(&served, &stamp, address).status);
+    assert_eq!(answers, [200, 200, 429]);
+    served.end().succeeds();
+    press.set("serve.signups_per_hour", 0);
+    press
+        .run(&["check"])
+        .exits(78)
+        .says("serve.signups_per_hour");
+}
+
+#[test]
 fn ten_thousand_sign_ups_for_one_victim_yield_one_mail() {
     let press = Press::new();
     press.set("serve.trusted_proxies", vec!["127.0.0.1"]);

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::client::Served;
 use super::{joining, posted};
 use crate::chaos::ChaosSink;
-use crate::chaos::behaviour::Behaviour;
+use crate::chaos::behaviour::{Answer, Behaviour, Phase, Rule};
 use crate::mailbox::Mail;
 use crate::press::{Press, reader_address};
 use crate::receipt::Fate;
@@ -186,5 +186,31 @@ fn a_run_sends_what_waits_before_its_issue_and_without_serve() {
         (2, 0, 5),
         "{files:?}"
     );
+    press.ledger().sums_hold();
+}
+
+#[test]
+fn who_asks_while_a_long_issue_goes_out_does_not_wait_for_its_end() {
+    let sink = ChaosSink::start(Behaviour::default());
+    let late = Answer::Late(Duration::from_millis(150));
+    sink.rule(Phase::Dot, Rule::always(late));
+    let press = Press::new();
+    press.subscribers(150).relay(&sink.url());
+    press.set("mail.connections", 1);
+    let served = Served::of(&press);
+    let stamp = joining::ripe(&served);
+    let run = press.spawn(&["run"]);
+    sink.wait_for(Fate::Accepted, 5);
+    let form = format!("email=anna%40example.org&form={stamp}");
+    served.post("/subscribe", &form).is(200);
+    run.wait().succeeds();
+    let order = sink.receipts();
+    let place = order
+        .iter()
+        .position(|one| one.recipient == "anna@example.org");
+    let place = place.expect("nobody asked Anna");
+    assert!(place < 100, "{place} of {} were before her", order.len());
+    assert_eq!(order.len(), 151);
+    served.end().succeeds();
     press.ledger().sums_hold();
 }
