@@ -7,7 +7,7 @@ mod forgetting;
 mod import;
 mod lists;
 mod segment;
-mod stats;
+pub(super) mod stats;
 
 use std::path::Path;
 

@@ -18,6 +18,7 @@ use super::{
         exit::{Exit, Failure},
         feeds,
         illustrations::{self, Illustrations},
+        subscribers::stats::{self, Told},
         website,
         workspace::{self, Known},
     },
@@ -47,6 +48,8 @@ pub(super) struct Press {
     pub(super) letters: Vec<Letter>,
     /// What the ledger knows of each digest.
     pub(super) known: BTreeMap<Slug, Known>,
+    /// How the list grows, where there is a ledger.
+    pub(super) readers: Option<Told>,
     /// When it was read, by the clock of the command.
     pub(super) now: DateTime<Utc>,
     /// What the next reading need not parse.
@@ -66,9 +69,13 @@ struct Ledger {
     chronicle: Chronicle,
     letters: Vec<Letter>,
     known: BTreeMap<Slug, Known>,
+    readers: Option<Told>,
 }
 
 type Read = (Press, Vec<Problem>);
+
+/// So many of each are plotted.
+const MONTHS_AND_ISSUES: (usize, usize) = (24, 24);
 
 /// Reads the publication for the first time.
 ///
@@ -156,6 +163,7 @@ async fn press(
         chronicle,
         letters: ledger.letters,
         known: ledger.known,
+        readers: ledger.readers,
         now,
         cache,
         files,
@@ -184,6 +192,7 @@ async fn ledger(
     };
     ledger.chronicle = store.chronicle().await.map_err(workspace::store_failure)?;
     ledger.letters = website::letters(config, templates, store).await?;
+    ledger.readers = Some(stats::told(config, store, MONTHS_AND_ISSUES).await?);
     Ok((ledger, remembered))
 }
 

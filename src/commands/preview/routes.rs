@@ -35,6 +35,7 @@ fn desk(proof: &Proof, rest: &str, asked: &Asked) -> Answer {
         "feed" => views::feed::show(proof, rest, asked),
         "issue" => views::issue::show(proof, rest, asked),
         "letter" => views::issue::letter(proof, rest, asked),
+        "readers" if rest.is_empty() => views::readers::show(proof),
         "inbox" => views::inbox::show(proof, rest, asked),
         "mail" => views::inbox::html(proof, rest, asked),
         "site" if rest.is_empty() => views::site::show(proof, asked),

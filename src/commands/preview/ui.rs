@@ -18,7 +18,7 @@ use crate::{
 pub(super) const STYLE: &str = "style.css";
 
 /// The templates, by name.
-const TEMPLATES: [(&str, &str); 22] = [
+const TEMPLATES: [(&str, &str); 24] = [
     ("base.html", include_str!("ui/base.html")),
     ("parts/code.html", include_str!("ui/parts/code.html")),
     (
@@ -32,6 +32,7 @@ const TEMPLATES: [(&str, &str); 22] = [
     ),
     ("parts/frames.html", include_str!("ui/parts/frames.html")),
     ("parts/issue.html", include_str!("ui/parts/issue.html")),
+    ("parts/plot.html", include_str!("ui/parts/plot.html")),
     ("parts/rows.html", include_str!("ui/parts/rows.html")),
     ("parts/tabs.html", include_str!("ui/parts/tabs.html")),
     ("overview.html", include_str!("ui/overview.html")),
@@ -41,6 +42,7 @@ const TEMPLATES: [(&str, &str); 22] = [
     ("feed.html", include_str!("ui/feed.html")),
     ("issue.html", include_str!("ui/issue.html")),
     ("issues.html", include_str!("ui/issues.html")),
+    ("readers.html", include_str!("ui/readers.html")),
     ("inbox.html", include_str!("ui/inbox.html")),
     ("message.html", include_str!("ui/message.html")),
     ("sent.html", include_str!("ui/sent.html")),
@@ -64,6 +66,7 @@ pub(super) enum Place {
     Articles,
     Feeds,
     Issues,
+    Readers,
     Inbox,
     Site,
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     config::Config,
     domain::{delivery::State, report::ReportKind, subscriber::Status},
-    store::{IssueSummary, Month},
+    store::{IssueSummary, Month, Store},
 };
 
 #[derive(Debug, Args)]
@@ -27,52 +27,89 @@ pub(super) struct Stats {
     issues: usize,
 }
 
+/// The figures.
 #[derive(Serialize)]
-struct Told {
-    readers: BTreeMap<Status, u64>,
-    months: Vec<Growth>,
-    issues: Vec<CameBack>,
+pub(crate) struct Told {
+    /// Readers by status.
+    pub(crate) readers: BTreeMap<Status, u64>,
+    /// The newest last.
+    pub(crate) months: Vec<Growth>,
+    /// The newest first.
+    pub(crate) issues: Vec<CameBack>,
 }
 
 /// How the list changed in a month.
 #[derive(Serialize)]
-struct Growth {
-    month: String,
-    joined: u64,
-    left: u64,
-    bounced: u64,
-    complained: u64,
-    erased: u64,
-    active_at_end: u64,
+pub(crate) struct Growth {
+    /// `2026-11`.
+    pub(crate) month: String,
+    /// Became active.
+    pub(crate) joined: u64,
+    /// Left of themselves.
+    pub(crate) left: u64,
+    /// Could not be reached.
+    pub(crate) bounced: u64,
+    /// Reported our mail as unwanted.
+    pub(crate) complained: u64,
+    /// Had themselves removed.
+    pub(crate) erased: u64,
+    /// Active when it ended.
+    pub(crate) active_at_end: u64,
     /// Those who went, of those who were active when it began.
-    churn: Option<f64>,
+    pub(crate) churn: Option<f64>,
+}
+
+impl Growth {
+    /// All who went, for whatever reason.
+    #[must_use]
+    pub(crate) fn gone(&self) -> u64 {
+        self.left + self.bounced + self.complained + self.erased
+    }
 }
 
 /// What came back of an issue, of what was sent.
 #[derive(Serialize)]
-struct CameBack {
-    issue: String,
-    sent: u64,
-    bounced: u64,
-    bounce_rate: Option<f64>,
-    complained: u64,
-    complaint_rate: Option<f64>,
+pub(crate) struct CameBack {
+    /// `digest/number`.
+    pub(crate) issue: String,
+    /// What a relay took.
+    pub(crate) sent: u64,
+    /// What did not arrive.
+    pub(crate) bounced: u64,
+    /// Of those to whom it was to be sent.
+    pub(crate) bounce_rate: Option<f64>,
+    /// Readers who reported it.
+    pub(crate) complained: u64,
+    /// Of those to whom it was sent.
+    pub(crate) complaint_rate: Option<f64>,
 }
 
 pub(super) async fn run(context: &Context, config: &Config, args: &Stats) -> Result<Exit, Failure> {
     let store = workspace::needed_ledger(context, config).await?;
-    let failed = workspace::store_failure;
-    let zone = config.publication.timezone;
-    let months = store.growth(zone).await.map_err(failed)?;
-    let issues = store.issues(args.issues).await.map_err(failed)?;
-    let mut growth = growth(months);
-    let told = Told {
-        readers: store.counts_by_status().await.map_err(failed)?,
-        months: growth.split_off(growth.len().saturating_sub(args.months)),
-        issues: issues.iter().map(came_back).collect(),
-    };
+    let told = told(config, &store, (args.months, args.issues)).await?;
     context.talk.data(&told, || text(&told))?;
     Ok(Exit::Done)
+}
+
+/// The figures of so many of the newest months and issues.
+///
+/// # Errors
+/// With the exit code of the ledger's trouble.
+pub(crate) async fn told(
+    config: &Config,
+    store: &Store,
+    (months, issues): (usize, usize),
+) -> Result<Told, Failure> {
+    let failed = workspace::store_failure;
+    let zone = config.publication.timezone;
+    let all = store.growth(zone).await.map_err(failed)?;
+    let issues = store.issues(issues).await.map_err(failed)?;
+    let mut growth = growth(all);
+    Ok(Told {
+        readers: store.counts_by_status().await.map_err(failed)?,
+        months: growth.split_off(growth.len().saturating_sub(months)),
+        issues: issues.iter().map(came_back).collect(),
+    })
 }
 
 fn growth(months: BTreeMap<String, Month>) -> Vec<Growth> {
@@ -121,7 +158,9 @@ fn rate(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-fn percent(rate: Option<f64>) -> String {
+/// A rate for people.
+#[must_use]
+pub(crate) fn percent(rate: Option<f64>) -> String {
     rate.map_or_else(|| "–".to_owned(), |rate| format!("{:.2} %", rate * 100.0))
 }
 

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use self::client::Preview;
 use crate::caching::settle;
 use crate::html::Html;
-use crate::press::Press;
+use crate::press::{Press, reader_address};
 use crate::tools::program;
 
 /// Every file of the publication with its bytes, but for what SQLite keeps
@@ -27,6 +27,27 @@ fn everything(press: &Press) -> BTreeMap<String, Vec<u8>> {
         .filter(|file| !file.ends_with("-shm") && !file.ends_with("-wal"));
     kept.map(|file| (file.clone(), press.read_bytes(&file)))
         .collect()
+}
+
+#[test]
+fn readers_are_told_in_plots_and_tables() {
+    let press = Press::new();
+    let nothing = Preview::of(&press).get("/_preview/readers/").text();
+    assert!(nothing.contains("There is no ledger yet"), "{nothing}");
+    press.subscribers(4);
+    press.run(&["run"]).succeeds();
+    press
+        .run(&["subscribers", "unsubscribe", &reader_address(1)])
+        .succeeds();
+    let page = Preview::of(&press).get("/_preview/readers/").text();
+    for says in [
+        "3 active, 1 unsubscribed",
+        "<title>2026-11: 4 joined, 1 went</title><rect class=\"up\" x=\"0\" y=\"0\" width=\"20\" height=\"120\"/><rect class=\"down\" x=\"0\" y=\"121\" width=\"20\" height=\"30\"/>",
+        "<th scope=\"row\">weekly/1</th><td>4</td><td>0</td><td>0.00 %</td>",
+        "Bounced, of each issue <span class=\"about\">nobody</span>",
+    ] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub(super) mod feeds;
 pub(super) mod inbox;
 pub(super) mod issue;
 pub(super) mod overview;
+pub(super) mod readers;
 pub(super) mod site;
 
 use chrono::{DateTime, FixedOffset};
