@@ -10,7 +10,7 @@ use super::{
     freezing::{self, Made},
     illustrations,
     linting::{self, Linting},
-    render,
+    notices::Drawing,
     talk::{Format, count},
     workspace::{self, Known},
 };
@@ -244,6 +244,13 @@ fn notice_problems(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<Problem> {
     };
     // The key is of no matter: nothing of this leaves the program.
     let signer = Signer::new(&workspace::SAMPLE_KEY);
+    let drawing = Drawing {
+        config,
+        templates,
+        signer: &signer,
+        keys: None,
+        now,
+    };
     let all = Notice::ALL.into_iter().flat_map(|notice| {
         let linting = Linting {
             config,
@@ -253,7 +260,7 @@ fn notice_problems(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<Problem> {
             stem: notice.name(),
         };
         // What keeps it from being rendered is told by the check of templates.
-        let drawn = render::draw(notice, config, templates, digest, &signer, None, now);
+        let drawn = drawing.draw(notice, digest);
         drawn.map_or_else(
             |_| Vec::new(),
             |(letter, _)| linting.notice_problems(&letter),

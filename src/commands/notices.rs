@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
 use super::{
@@ -11,7 +12,9 @@ use super::{
     deliver::{self, Delivering},
     doubt, ending,
     exit::{Exit, Failure},
-    freezing, turn, workspace,
+    freezing,
+    illustrations::Illustrations,
+    turn, workspace,
 };
 use crate::{
     config::{Config, settings::MailSettings},
@@ -27,6 +30,55 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(3);
 /// How long `serve` waits after a trouble before it tries again.
 const REST: Duration = Duration::from_secs(60);
+
+/// What notices are drawn with.
+#[derive(Clone, Copy)]
+pub struct Drawing<'a> {
+    /// The settings.
+    pub config: &'a Config,
+    /// The templates.
+    pub templates: &'a Templates,
+    /// Signs links.
+    pub signer: &'a Signer,
+    /// Signs messages, where they are signed.
+    pub keys: Option<&'a Keys>,
+    /// Their date.
+    pub now: DateTime<Utc>,
+}
+
+impl Drawing<'_> {
+    /// A notice about a digest, and the copies of the logo that it shows.
+    ///
+    /// # Errors
+    /// When a template fails or the logo cannot be copied: exit 65; and exit 78
+    /// where there is no page to lead to.
+    pub fn draw(
+        &self,
+        notice: Notice,
+        digest: &Digest,
+    ) -> Result<(Rendered, Illustrations), Failure> {
+        let publication = &self.config.publication;
+        let settings = freezing::without_password(self.config)?;
+        let render = |pictures: &Pictures| {
+            let input = NoticeInput {
+                publication,
+                digest,
+                pictures,
+                date: self.now.with_timezone(&publication.timezone).fixed_offset(),
+            };
+            let (templates, signer) = (self.templates, self.signer);
+            render_notice(notice, &input, templates, settings, signer, self.keys)
+                .map_err(|error| Failure::of(freezing::exit_of(&error), &error))
+        };
+        let illustrations = Illustrations::of_masthead(self.config)?;
+        let rendered = render(&illustrations.pictures)?;
+        let rendered = match illustrations.embedded(&rendered.html)? {
+            Some(pictures) => render(&pictures)?,
+            None => rendered,
+        };
+        Ok((rendered, illustrations))
+    }
+}
 
 /// What single mails are made with.
 struct Press<'a> {
@@ -107,18 +159,16 @@ impl Press<'_> {
         notice: Notice,
         waiting: &WaitingAnswers,
     ) -> Result<NoticeFreeze, Failure> {
-        let publication = &self.config.publication;
-        let now = context.clock.now();
-        let input = NoticeInput {
-            publication,
-            digest,
-            pictures: &Pictures::default(),
-            date: now.with_timezone(&publication.timezone).fixed_offset(),
+        let drawing = Drawing {
+            config: self.config,
+            templates: &self.templates,
+            signer: &self.signer,
+            keys: self.keys.as_ref(),
+            now: context.clock.now(),
         };
-        let (templates, keys) = (&self.templates, self.keys.as_ref());
-        let rendered: Rendered =
-            render_notice(notice, &input, templates, self.settings, &self.signer, keys)
-                .map_err(|error| Failure::of(freezing::exit_of(&error), &error))?;
+        let (rendered, illustrations) = drawing.draw(notice, digest)?;
+        // Readers may ask for a picture as soon as they have the mail.
+        illustrations.publish(self.config, &rendered.html)?;
         Ok(self.freeze(waiting, digest, rendered.subject, &rendered.edition))
     }
 

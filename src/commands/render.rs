@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 
@@ -11,7 +10,8 @@ use super::{
     Context, editions,
     exit::{Exit, Failure},
     freezing,
-    illustrations::{FOLDER, Illustrations},
+    illustrations::FOLDER,
+    notices::Drawing,
     subscribers, workspace,
 };
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     },
     files::{self, Readers},
     links::Signer,
-    mail::{Notice, NoticeInput, Pictures, Rendered, dkim::Keys, render_notice},
+    mail::{Notice, Rendered},
     store::Store,
     templates::Templates,
 };
@@ -224,49 +224,19 @@ async fn show_notice(
     let (templates, problems) = workspace::templates(config);
     workspace::tell_problems(context, &problems);
     let keys = freezing::signing_keys(config)?;
-    let signer = Signer::new(&known.install_key);
-    let now = context.clock.start();
-    let (rendered, illustrations) = draw(notice, config, &templates, digest, &signer, keys, now)?;
+    let drawing = Drawing {
+        config,
+        templates: &templates,
+        signer: &Signer::new(&known.install_key),
+        keys: keys.as_ref(),
+        now: context.clock.start(),
+    };
+    let (rendered, illustrations) = drawing.draw(notice, digest)?;
     let base_url = &config.publication.base_url;
     let html = illustrations.at(&format!("{FOLDER}/"), &rendered.html, base_url);
     illustrations.write(&out.join(FOLDER), &rendered.html)?;
     let name = notice.name();
     report(context, rendered, &html, (out, name), name.to_owned())
-}
-
-/// A notice for a sample reader of the digest, and the copies of the logo.
-///
-/// # Errors
-/// When a template fails or the logo cannot be copied: exit 65; and exit 78
-/// where there is no page to lead to.
-pub(super) fn draw(
-    notice: Notice,
-    config: &Config,
-    templates: &Templates,
-    digest: &Digest,
-    signer: &Signer,
-    keys: Option<Keys>,
-    now: DateTime<Utc>,
-) -> Result<(Rendered, Illustrations), Failure> {
-    let publication = &config.publication;
-    let settings = freezing::without_password(config)?;
-    let render = |pictures: &Pictures| {
-        let input = NoticeInput {
-            publication,
-            digest,
-            pictures,
-            date: now.with_timezone(&publication.timezone).fixed_offset(),
-        };
-        render_notice(notice, &input, templates, settings, signer, keys.as_ref())
-            .map_err(|error| Failure::of(freezing::exit_of(&error), &error))
-    };
-    let illustrations = Illustrations::of_masthead(config)?;
-    let rendered = render(&illustrations.pictures)?;
-    let rendered = match illustrations.embedded(&rendered.html)? {
-        Some(pictures) => render(&pictures)?,
-        None => rendered,
-    };
-    Ok((rendered, illustrations))
 }
 
 /// Writes the three files and says what they are.

@@ -4,6 +4,7 @@
 use super::{
     finding::{Finding, Topic},
     names::{Names, Unanswered},
+    tags::tag,
 };
 
 /// The domains of a message.
@@ -69,26 +70,19 @@ fn above(domain: &str) -> Option<&str> {
 }
 
 fn is_dmarc(text: &str) -> bool {
-    let version = text.split(';').next().unwrap_or_default();
-    let version: String = version.split_ascii_whitespace().collect();
-    version == "v=DMARC1"
-}
-
-fn tag<'t>(text: &'t str, name: &str) -> Option<&'t str> {
-    text.split(';').find_map(|part| {
-        let (key, value) = part.split_once('=')?;
-        (key.trim() == name).then_some(value.trim())
-    })
+    // It comes first.
+    let first = text.split(';').next().unwrap_or_default();
+    tag(first, "v").as_deref() == Some("DMARC1")
 }
 
 fn judged(record: &str, at: &str, domains: Domains<'_>) -> Vec<Finding> {
     let name = format!("_dmarc.{at}");
     let is_above = at != domains.from;
     let policy = match is_above {
-        true => tag(record, "sp").or(tag(record, "p")),
+        true => tag(record, "sp").or_else(|| tag(record, "p")),
         false => tag(record, "p"),
     };
-    let mut found = vec![match policy {
+    let mut found = vec![match policy.as_deref() {
         Some("none") => Finding::ok(
             Topic::Dmarc,
             format!(
@@ -116,7 +110,7 @@ fn judged(record: &str, at: &str, domains: Domains<'_>) -> Vec<Finding> {
 /// Whether SPF or DKIM speaks for the domain that readers see (3.1).
 /// `organisation` is where the policy was found.
 fn alignment(record: &str, organisation: &str, domains: Domains<'_>) -> Option<Finding> {
-    let by = |mode: Option<&str>, domain: &str| match mode {
+    let by = |mode: Option<String>, domain: &str| match mode.as_deref() {
         Some("s") => domain == domains.from,
         _ => is_aligned(domain, domains.from, organisation),
     };

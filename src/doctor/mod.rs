@@ -8,6 +8,7 @@ mod hosts;
 mod names;
 mod sender;
 mod spf;
+mod tags;
 #[cfg(test)]
 mod tests;
 

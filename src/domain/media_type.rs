@@ -15,20 +15,31 @@ pub fn served_as(path: &str) -> Cow<'static, str> {
             .and_then(|rest| rest.strip_suffix(".xml"));
         rest.is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit()))
     };
-    // Old addresses may have the names of programs; what stands there is a page.
-    let is_page = [".php", ".xhtml"].iter().any(|end| path.ends_with(end));
-    let known = match name {
+    let feed = match name {
         "rss.xml" | "podcast.xml" => Some("application/rss+xml"),
         _ if numbered("rss-") => Some("application/rss+xml"),
         "atom.xml" => Some("application/atom+xml"),
         _ if numbered("atom-") => Some("application/atom+xml"),
         "feed.json" => Some("application/feed+json"),
         "feeds.opml" => Some("text/x-opml"),
-        _ if is_page => Some("text/html"),
-        _ => of_name(name),
+        _ => None,
     };
-    let is_text =
-        |kind: &str| kind.starts_with("text/") || kind.ends_with("xml") || kind.ends_with("+json");
+    match feed {
+        Some(feed) => format!("{feed}; charset=utf-8").into(),
+        None => of_file(path),
+    }
+}
+
+/// The media type to serve a file that is no feed as, by its path.
+#[must_use]
+pub fn of_file(path: &str) -> Cow<'static, str> {
+    // Old addresses may have the names of programs; what stands there is a page.
+    let is_page = [".php", ".xhtml"].iter().any(|end| path.ends_with(end));
+    let known = match is_page {
+        true => Some("text/html"),
+        false => of_name(path),
+    };
+    let is_text = |kind: &str| kind.starts_with("text/") || kind.ends_with("xml");
     match known {
         Some(text) if is_text(text) => format!("{text}; charset=utf-8").into(),
         Some(other) => other.into(),
@@ -92,6 +103,20 @@ mod tests {
             ("one", "application/octet-stream"),
         ] {
             assert_eq!(served_as(path), media_type, "{path}");
+        }
+    }
+
+    #[test]
+    fn files_are_served_as_what_their_names_promise() {
+        for (path, media_type) in [
+            ("a/index.html", "text/html; charset=utf-8"),
+            ("old.php", "text/html; charset=utf-8"),
+            ("talks/One.FLAC", "audio/flac"),
+            ("book.epub", "application/epub+zip"),
+            ("one.vtt", "text/vtt; charset=utf-8"),
+            ("one", "application/octet-stream"),
+        ] {
+            assert_eq!(of_file(path), media_type, "{path}");
         }
     }
 

@@ -9,11 +9,11 @@ use crate::{
     domain::{
         article::Slug,
         consent::{Evidence, SignUp, Who},
-        subscriber::SubscriberId,
+        subscriber::{Subscriber, SubscriberId},
     },
     store::{
         Confirmed, Counts, Departure, Erased, PersonalData, Receipt, Store, StoreError,
-        UnsubscribeOutcome, Wisher, Wishes, departures::Leaver, erasing, issues, personal, signups,
+        UnsubscribeOutcome, Wishes, departures::Leaver, erasing, issues, personal, signups,
         sqlite::writer::Request, wishes,
     },
 };
@@ -52,8 +52,12 @@ impl Store {
         &self,
         reader: SubscriberId,
         now: DateTime<Utc>,
-    ) -> Result<Option<Wisher>, StoreError> {
-        self.read(move |tx| wishes::find(tx, reader, now)).await
+    ) -> Result<Option<Subscriber>, StoreError> {
+        self.read(move |tx| {
+            let known = wishes::find(tx, reader, now)?;
+            Ok(known.map(|(_, reader)| reader))
+        })
+        .await
     }
 
     /// Keeps what a reader wants from the next issue on; `false` when it was so

@@ -5,20 +5,21 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
         address::EmailAddress,
+        article::Slug,
         choice::Choice,
         consent::{Answer as Mail, Evidence, Happening},
-        subscriber::{Status, SubscriberId},
+        subscriber::{Status, Subscriber, SubscriberId},
     },
     store::{
         SuppressionReason,
         beside::leaving::Note,
-        choices, codes, consent,
+        choices, consent,
         error::{Fault, StoreError},
         signups,
         sqlite::writer::{Answer, Session},
@@ -48,6 +49,17 @@ pub enum Departure {
     },
     /// The whole list, and the address must never be written to again.
     ForGood,
+}
+
+impl Departure {
+    /// Leaving the digest of this name, one of all that there are; the whole
+    /// list where there is none of that name any more.
+    pub fn of_digest<'n>(name: Option<&Slug>, all: impl IntoIterator<Item = &'n Slug>) -> Self {
+        name.map_or(Self::List, |name| Self::Digest {
+            name: name.to_string(),
+            of: all.into_iter().map(ToString::to_string).collect(),
+        })
+    }
 }
 
 /// A reader about to leave, known by what a link says.
@@ -138,20 +150,24 @@ fn answer(leavers: Vec<Leaver>, done: Result<Vec<UnsubscribeOutcome>, StoreError
 /// Writes them down beside the database, all at once.
 fn note(session: &mut Session, leavers: &[Leaver]) -> Result<Vec<UnsubscribeOutcome>, StoreError> {
     let known = session.transact(TransactionBehavior::Deferred, |tx| {
-        let known = leavers.iter().map(|leaver| known(tx, leaver.reader));
+        let known = leavers
+            .iter()
+            .map(|leaver| subscribers::find_who(tx, &leaver.reader.into()));
         known.collect::<Result<Vec<_>, Fault>>()
     })?;
     let notes: Vec<Note> = leavers
         .iter()
         .zip(&known)
         .filter_map(|(leaver, known)| {
-            let address = &known.as_ref()?.address;
+            let address = &known.as_ref()?.1.address;
             let departure = leaver.departure.clone();
             Some(Note::new(address, departure, &leaver.evidence, leaver.now))
         })
         .collect();
     session.leaving().append(&notes)?;
-    let was = known.into_iter().map(|known| known.map(|k| k.status));
+    let was = known
+        .into_iter()
+        .map(|known| known.map(|(_, reader)| reader.status));
     Ok(was.map(noted).collect())
 }
 
@@ -163,30 +179,8 @@ fn noted(was: Option<Status>) -> UnsubscribeOutcome {
     }
 }
 
-/// What a departure needs to know of its reader.
-struct Known {
-    id: i64,
-    address: EmailAddress,
-    status: Status,
-    choice: Choice,
-}
-
-/// The reader with this id; nobody, once erased.
-fn known(connection: &Connection, reader: SubscriberId) -> Result<Option<Known>, Fault> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, address, status, (SELECT choice FROM choices c WHERE c.id = choice_id)
-           FROM subscribers WHERE public_id = ?1 AND address IS NOT NULL",
-    )?;
-    let found = select.query_row([&reader.0[..]], |row| {
-        Ok(Known {
-            id: row.get(0)?,
-            address: codes::address(row, 1)?,
-            status: codes::status(row, 2)?,
-            choice: codes::choice_if_any(row, 3)?,
-        })
-    });
-    Ok(found.optional()?)
-}
+/// A reader and the number the ledger knows them by.
+type Known = (i64, Subscriber);
 
 fn leave(connection: &Connection, leaver: &Leaver) -> Result<UnsubscribeOutcome, Fault> {
     let through = (&leaver.evidence, leaver.now);
@@ -200,7 +194,7 @@ pub(super) fn go(
     departure: &Departure,
     through: (&Evidence, DateTime<Utc>),
 ) -> Result<UnsubscribeOutcome, Fault> {
-    let Some(known) = known(connection, reader)? else {
+    let Some(known) = subscribers::find_who(connection, &reader.into())? else {
         return Ok(UnsubscribeOutcome {
             was: None,
             cancelled_deliveries: 0,
@@ -217,14 +211,15 @@ fn depart(
     through: (&Evidence, DateTime<Utc>),
 ) -> Result<UnsubscribeOutcome, Fault> {
     let (evidence, now) = through;
+    let (id, reader) = known;
     match departure {
         Departure::List => leave_list(connection, known, None, through),
         Departure::ForGood => {
             let reason = SuppressionReason::Request;
             Ok(UnsubscribeOutcome {
-                was: Some(known.status),
+                was: Some(reader.status),
                 cancelled_deliveries: subscribers::suppress_known(
-                    connection, known.id, reason, evidence, now,
+                    connection, *id, reason, evidence, now,
                 )?,
                 is_noted: false,
             })
@@ -233,19 +228,19 @@ fn depart(
             let others: Vec<&str> = of
                 .iter()
                 .map(String::as_str)
-                .filter(|other| other != name && takes(&known.choice, other))
+                .filter(|other| other != name && takes(&reader.choice, other))
                 .collect();
             if others.is_empty() {
                 return leave_list(connection, known, Some(name), through);
             }
-            let choice = only(&known.choice, &others);
-            if choices::choose(connection, known.id, &choice)? {
+            let choice = only(&reader.choice, &others);
+            if choices::choose(connection, *id, &choice)? {
                 let what = format!("left {name}; gets {}", choice.in_words());
-                consent::record(connection, known.id, Happening::Left, &what, evidence, now)?;
+                consent::record(connection, *id, Happening::Left, &what, evidence, now)?;
             }
             Ok(UnsubscribeOutcome {
-                was: Some(known.status),
-                cancelled_deliveries: cancel_open(connection, known.id, name)?,
+                was: Some(reader.status),
+                cancelled_deliveries: cancel_open(connection, *id, name)?,
                 is_noted: false,
             })
         }
@@ -259,10 +254,11 @@ fn leave_list(
     digest: Option<&String>,
     (evidence, now): (&Evidence, DateTime<Utc>),
 ) -> Result<UnsubscribeOutcome, Fault> {
-    let outcome = subscribers::unsubscribe(connection, &known.address, evidence, now)?;
-    if known.status == Status::Active {
+    let (id, reader) = known;
+    let outcome = subscribers::unsubscribe(connection, &reader.address, evidence, now)?;
+    if reader.status == Status::Active {
         let digest = digest.map_or("", String::as_str);
-        signups::want(connection, known.id, Mail::Goodbye, digest, now)?;
+        signups::want(connection, *id, Mail::Goodbye, digest, now)?;
     }
     Ok(outcome)
 }
@@ -309,22 +305,14 @@ pub(super) fn take_up(connection: &Connection, note: &Note) -> Result<(), Fault>
     let Some(address) = note.address() else {
         return Ok(());
     };
-    let reader = connection
-        .prepare_cached("SELECT public_id FROM subscribers WHERE address_key = ?1")?
-        .query_row([address.key()], |row| codes::subscriber(row, 0))
-        .optional()?;
-    let Some(known) = reader
-        .map(|reader| known(connection, reader))
-        .transpose()?
-        .flatten()
-    else {
+    let Some(known) = subscribers::find(connection, &address)? else {
         return Ok(());
     };
     let came_back = connection
         .prepare_cached(
             "SELECT 1 FROM subscribers WHERE id = ?1 AND status < 3 AND changed_at > ?2",
         )?
-        .exists(params![known.id, note.at.timestamp()])?;
+        .exists(params![known.0, note.at.timestamp()])?;
     if !came_back || note.departure == Departure::ForGood {
         depart(
             connection,

@@ -85,7 +85,7 @@ pub use self::{
     signups::Confirmed,
     sqlite::backup::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
-    wishes::{Wisher, Wishes},
+    wishes::Wishes,
 };
 
 use self::{

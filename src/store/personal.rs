@@ -1,12 +1,12 @@
 //! Everything that the ledger holds about one person, for that person.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::Serialize;
 
 use crate::{
     domain::{consent::Who, subscriber::Status},
-    store::{DeliveryStory, Event, Suppression, codes, error::Fault, reports, subscribers},
+    store::{DeliveryStory, Event, Suppression, error::Fault, reports, signups, subscribers},
 };
 
 /// What the ledger holds about one person.
@@ -90,23 +90,13 @@ pub(super) fn of(
     data.changed = Some(reader.changed);
     data.paused_until = reader.paused_until;
     data.consent = reports::events(connection, id)?;
-    data.waiting = waiting(connection, id)?;
+    let waiting = signups::waiting(connection, id)?;
+    data.waiting = waiting.map(|ask| Waiting {
+        digest: ask.digest.to_string(),
+        name: ask.name,
+        choice: ask.choice.in_words(),
+        asked: ask.asked,
+    });
     data.deliveries = reports::deliveries(connection, id, None)?;
     Ok(Some(data))
-}
-
-fn waiting(connection: &Connection, subscriber: i64) -> Result<Option<Waiting>, Fault> {
-    let mut select = connection.prepare_cached(
-        "SELECT digest, name, (SELECT choice FROM choices c WHERE c.id = choice_id), asked_at
-           FROM signups WHERE subscriber_id = ?1",
-    )?;
-    let found = select.query_row([subscriber], |row| {
-        Ok(Waiting {
-            digest: row.get(0)?,
-            name: row.get(1)?,
-            choice: codes::choice_if_any(row, 2)?.in_words(),
-            asked: codes::time(row, 3)?,
-        })
-    });
-    Ok(found.optional()?)
 }

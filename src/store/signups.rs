@@ -172,14 +172,14 @@ pub(super) fn forget_requests(
 }
 
 /// What waits for a yes.
-struct Waiting {
-    digest: Slug,
-    name: Option<String>,
-    choice: Choice,
-    asked: DateTime<Utc>,
+pub(super) struct Waiting {
+    pub(super) digest: Slug,
+    pub(super) name: Option<String>,
+    pub(super) choice: Choice,
+    pub(super) asked: DateTime<Utc>,
 }
 
-fn waiting(connection: &Connection, subscriber: i64) -> Result<Option<Waiting>, Fault> {
+pub(super) fn waiting(connection: &Connection, subscriber: i64) -> Result<Option<Waiting>, Fault> {
     let mut select = connection.prepare_cached(
         "SELECT digest, name, (SELECT choice FROM choices c WHERE c.id = choice_id), asked_at
            FROM signups WHERE subscriber_id = ?1",

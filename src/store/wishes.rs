@@ -1,7 +1,7 @@
 //! What a reader wants to get, as the reader's own page shows and changes it.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 use crate::{
     domain::{
@@ -15,15 +15,6 @@ use crate::{
 /// Why a reader who paused gets no delivery, as the ledger keeps it.
 pub(super) const PAUSED: &str = "paused";
 
-/// A reader and what they want.
-#[derive(Debug, Clone)]
-pub struct Wisher {
-    /// Who, and what they chose.
-    pub reader: Subscriber,
-    /// Until when they want no letters, if that is still to come.
-    pub paused_until: Option<DateTime<Utc>>,
-}
-
 /// What a reader may change about their letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wishes {
@@ -35,32 +26,18 @@ pub struct Wishes {
     pub paused_until: Option<DateTime<Utc>>,
 }
 
-/// The reader with this id; nobody, once erased.
+/// The reader with this id, and what they want: a pause that is over is none.
+/// Nobody, once erased.
 pub(super) fn find(
     connection: &Connection,
     id: SubscriberId,
     now: DateTime<Utc>,
-) -> Result<Option<Wisher>, Fault> {
-    let found = connection
-        .prepare_cached(
-            "SELECT address, paused_until FROM subscribers
-              WHERE public_id = ?1 AND address IS NOT NULL",
-        )?
-        .query_row([&id.0[..]], |row| {
-            Ok((codes::address(row, 0)?, row.get::<_, Option<i64>>(1)?))
-        })
-        .optional()?;
-    let Some((address, paused_until)) = found else {
-        return Ok(None);
-    };
-    let paused_until = paused_until
-        .and_then(|at| DateTime::from_timestamp(at, 0))
-        .filter(|until| *until > now);
-    let known = subscribers::find(connection, &address)?;
-    Ok(known.map(|(_, reader)| Wisher {
-        reader,
-        paused_until,
-    }))
+) -> Result<Option<(i64, Subscriber)>, Fault> {
+    let mut known = subscribers::find_who(connection, &id.into())?;
+    if let Some((_, reader)) = &mut known {
+        reader.paused_until = reader.paused_until.filter(|until| *until > now);
+    }
+    Ok(known)
 }
 
 /// Keeps what a reader wants from the next issue on; `false` when it was so
@@ -72,15 +49,12 @@ pub(super) fn keep(
     evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let Some(known) = find(connection, id, now)? else {
+    let Some((row, known)) = find(connection, id, now)? else {
         return Ok(false);
     };
-    let address = &known.reader.address;
-    let Some((row, _)) = subscribers::find(connection, address)? else {
-        return Ok(false);
-    };
+    let address = &known.address;
     let mut is_new = subscribers::choose(connection, address, &wishes.choice, evidence, now)?;
-    if known.reader.name != wishes.name {
+    if known.name != wishes.name {
         connection
             .prepare_cached("UPDATE subscribers SET name = ?2 WHERE id = ?1")?
             .execute(params![row, wishes.name])?;
@@ -113,12 +87,13 @@ pub(super) fn keep(
 }
 
 /// Active readers who want no letters now although their choice comes to an
-/// edition: `temp.shares` says to which.
+/// edition: `temp.shares` says to which. Found by their pause: they are few, and
+/// those who are active are all.
 pub(super) fn paused(connection: &Connection, now: DateTime<Utc>) -> Result<u64, Fault> {
     let mut select = connection.prepare_cached(
         "SELECT count(*)
            FROM subscribers s CROSS JOIN temp.shares c ON c.choice_id = coalesce(s.choice_id, 0)
-          WHERE s.status = 0 AND c.edition IS NOT NULL AND s.paused_until > ?1
+          WHERE +s.status = 0 AND c.edition IS NOT NULL AND s.paused_until > ?1
             AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)",
     )?;
     Ok(select.query_row([now.timestamp()], |row| codes::count(row, 0))?)

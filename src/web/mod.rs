@@ -3,6 +3,7 @@
 //! answers the caller gives; and the pages of readers and the files of the
 //! publication, which are for the world.
 
+mod accept;
 mod answer;
 mod gate;
 mod guard;

@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use super::{
+    accept::accept,
     answer::{Answer, Asked, Trust},
     guard, live,
 };
@@ -36,9 +37,6 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 const LARGEST_FORM: usize = 8 * 1024;
 /// What is under way at the end gets so long.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
-/// Accepting fails when the process has too many files open: wait for some to
-/// be closed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What answers requests; called where it may take its time.
 pub type Site = dyn Fn(&Asked) -> Answer + Send + Sync;
@@ -85,7 +83,7 @@ pub async fn serve(
         tokio::select! {
             () = &mut stop => break,
             accepted = accept(&listener, &places) => {
-                if let Some((stream, place)) = accepted {
+                if let Some((stream, _, place)) = accepted {
                     open.spawn(converse(stream, place, router.clone(), stopping.clone()));
                 }
             }
@@ -96,21 +94,6 @@ pub async fn serve(
     let ended = async { while open.join_next().await.is_some() {} };
     // Who does not end by then is cut off when the set is dropped.
     let _ = tokio::time::timeout(LAST_MOMENT, ended).await;
-}
-
-/// The next connection, when there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
-        Err(_) => {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
 }
 
 async fn converse(

@@ -131,13 +131,8 @@ impl Reading<'_> {
     /// What a token of a digest leaves; one of a digest that is no more, all.
     fn departure(&self, digest: DigestTag) -> Departure {
         let names = || self.config.digests.iter().map(|digest| &digest.name);
-        match names().find(|name| DigestTag::of(name) == digest) {
-            Some(name) => Departure::Digest {
-                name: name.to_string(),
-                of: names().map(ToString::to_string).collect(),
-            },
-            None => Departure::List,
-        }
+        let left = names().find(|name| DigestTag::of(name) == digest);
+        Departure::of_digest(left, names())
     }
 
     fn mail(&self, incoming: &Incoming) -> InboundMail {

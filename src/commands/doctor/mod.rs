@@ -22,7 +22,7 @@ use crate::{
         Config,
         settings::{MailSettings, Relay},
     },
-    doctor::{self, Domains, Finding, Level, Names, Sending},
+    doctor::{self, Domains, Finding, Level, Names, Sending, Topic},
     links::Signer,
     mail::dkim::{Keys, Record},
     store::Store,
@@ -130,10 +130,9 @@ fn hosts(settings: &MailSettings) -> Vec<&str> {
 }
 
 async fn signatures(names: &Names, settings: &MailSettings) -> Vec<Finding> {
-    use crate::doctor::Topic::Dkim;
     let Some(dkim) = &settings.dkim else {
         return vec![Finding::warning(
-            Dkim,
+            Topic::Dkim,
             "messages are not signed here",
             "`letterpress dkim generate` makes a key and says what to publish; see docs/dkim.md",
         )];
@@ -143,7 +142,7 @@ async fn signatures(names: &Names, settings: &MailSettings) -> Vec<Finding> {
         Err(error) => {
             let problem = Failure::of(Exit::Config, &error).problem("letterpress.toml".as_ref());
             let remedy = "`letterpress check` says more; `letterpress dkim generate` makes keys";
-            return vec![Finding::error(Dkim, problem.what, remedy)];
+            return vec![Finding::error(Topic::Dkim, problem.what, remedy)];
         }
     };
     let records: Vec<Record> = keys.records().collect();

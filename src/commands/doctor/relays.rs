@@ -2,7 +2,7 @@
 
 use crate::{
     config::settings::{MailSettings, Relay, RelaySettings, RelayTls, SmtpRelay},
-    doctor::{Finding, Topic::Relay as TOPIC},
+    doctor::{Finding, Topic},
     mail::smtp::{Dialer, Trouble},
 };
 
@@ -11,7 +11,7 @@ pub(super) async fn all(settings: &MailSettings) -> Vec<Finding> {
     let password = settings.read_password();
     if let Err(error) = password {
         let remedy = "docs/configuration.md says where a password may stand";
-        return vec![Finding::error(TOPIC, error.to_string(), remedy)];
+        return vec![Finding::error(Topic::Relay, error.to_string(), remedy)];
     }
     let mut found = Vec::new();
     for one in &settings.relays {
@@ -23,7 +23,7 @@ pub(super) async fn all(settings: &MailSettings) -> Vec<Finding> {
 async fn relay(one: &RelaySettings, settings: &MailSettings) -> Finding {
     match &one.relay {
         Relay::Folder(_) => Finding::warning(
-            TOPIC,
+            Topic::Relay,
             format!("{} keeps messages as files: nobody gets mail", one.relay),
             "name an SMTP server in `mail.relay` when you want to send",
         ),
@@ -35,7 +35,11 @@ async fn session(name: &str, relay: &SmtpRelay, settings: &MailSettings) -> Find
     let dialer = match Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts) {
         Ok(dialer) => dialer,
         Err(error) => {
-            return Finding::error(TOPIC, error.to_string(), "`letterpress check` says more");
+            return Finding::error(
+                Topic::Relay,
+                error.to_string(),
+                "`letterpress check` says more",
+            );
         }
     };
     match dialer.open().await {
@@ -51,9 +55,11 @@ async fn session(name: &str, relay: &SmtpRelay, settings: &MailSettings) -> Find
                 Some(_) => ", and the login works",
                 None => "",
             };
-            Finding::ok(TOPIC, format!("{name} answers {way}{login}"))
+            Finding::ok(Topic::Relay, format!("{name} answers {way}{login}"))
         }
-        Err(trouble) => Finding::error(TOPIC, format!("{name}: {trouble}"), remedy(&trouble)),
+        Err(trouble) => {
+            Finding::error(Topic::Relay, format!("{name}: {trouble}"), remedy(&trouble))
+        }
     }
 }
 

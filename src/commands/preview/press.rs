@@ -11,18 +11,15 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    super::{
-        Context,
-        check::mail_problems,
-        exit::{Exit, Failure},
-        feeds,
-        illustrations::{self, Illustrations},
-        subscribers::stats::{self, Told},
-        website,
-        workspace::{self, Known},
-    },
-    site::media_type_of,
+use super::super::{
+    Context,
+    check::mail_problems,
+    exit::{Exit, Failure},
+    feeds,
+    illustrations::{self, Illustrations},
+    subscribers::stats::{self, Told},
+    website,
+    workspace::{self, Known},
 };
 use crate::{
     config::{Config, ConfigError},
@@ -31,6 +28,7 @@ use crate::{
         article::{Article, Remembered, Slug},
         chronicle::Chronicle,
         collection::Collection,
+        media_type,
         problem::Problem,
     },
     pages::{self, Letter},
@@ -289,7 +287,7 @@ impl Press {
     pub(super) fn media_type_at(&self, path: &str) -> Cow<'_, str> {
         match self.media_types.get(path) {
             Some(known) => Cow::Borrowed(known),
-            None => media_type_of(path),
+            None => media_type::of_file(path),
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn answer(proof: &Proof, asked: &Asked) -> Answer {
     if let Some(name) = mail_picture(&file)
         && let Some(bytes) = press.mail_picture(name)
     {
-        return Answer::of(media_type_of(name), Trust::File, bytes);
+        return Answer::of(media_type::of_file(name), Trust::File, bytes);
     }
     match feed_file(press, &file) {
         Ok(Some(file)) => return Answer::of(file.media_type, Trust::File, file.bytes),
@@ -141,7 +141,7 @@ fn template_fault(proof: &Proof, error: NoPage) -> Answer {
 fn shown(proof: &Proof, page: Page, asked: &Asked) -> Answer {
     let scheme = asked.value("scheme");
     let scheme = scheme.as_deref().and_then(Scheme::from_word);
-    let media_type = media_type_of(&page.path);
+    let media_type = media_type::of_file(&page.path);
     let text = String::from_utf8_lossy(&page.bytes);
     if !media_type.starts_with("text/html") {
         let text = match scheme {
@@ -220,22 +220,6 @@ fn number_in(name: &str) -> Option<u32> {
     number.parse().ok()
 }
 
-/// The media type of what is at a path, by the end of its name. All of our own
-/// text is UTF-8, and so is what is taken for text.
-pub(super) fn media_type_of(path: &str) -> Cow<'static, str> {
-    // Old addresses may have the names of programs; what stands there is a page.
-    let is_page = [".php", ".xhtml"].iter().any(|end| path.ends_with(end));
-    let known = match is_page {
-        true => Some("text/html"),
-        false => media_type::of_name(path),
-    };
-    match known {
-        Some(text) if text.starts_with("text/") => format!("{text}; charset=utf-8").into(),
-        Some(other) => other.into(),
-        None => "application/octet-stream".into(),
-    }
-}
-
 /// A problem to show for an error that is none of an author's.
 pub(super) fn internal(what: &str) -> Problem {
     Problem::error("letterpress", None, what, "please report it")
@@ -249,19 +233,5 @@ mod tests {
     fn an_archive_document_has_the_number_of_its_name() {
         assert_eq!(number_in("rss-0012.xml"), Some(12));
         assert_eq!(number_in("rss.xml"), None);
-    }
-
-    #[test]
-    fn files_are_served_as_what_their_names_promise() {
-        for (path, media_type) in [
-            ("a/index.html", "text/html; charset=utf-8"),
-            ("old.php", "text/html; charset=utf-8"),
-            ("talks/One.FLAC", "audio/flac"),
-            ("book.epub", "application/epub+zip"),
-            ("one.vtt", "text/vtt; charset=utf-8"),
-            ("one", "application/octet-stream"),
-        ] {
-            assert_eq!(media_type_of(path), media_type, "{path}");
-        }
     }
 }

@@ -65,6 +65,22 @@ impl Growth {
     pub(crate) fn gone(&self) -> u64 {
         self.left + self.bounced + self.complained + self.erased
     }
+
+    /// A line of a table, in the order of the fields.
+    pub(crate) fn row(&self) -> Vec<String> {
+        let numbers = [
+            self.joined,
+            self.left,
+            self.bounced,
+            self.complained,
+            self.erased,
+            self.active_at_end,
+        ];
+        let mut row = vec![self.month.clone()];
+        row.extend(numbers.map(|number| number.to_string()));
+        row.push(percent(self.churn));
+        row
+    }
 }
 
 /// What came back of an issue, of what was sent.
@@ -82,6 +98,20 @@ pub(crate) struct CameBack {
     pub(crate) complained: u64,
     /// Of those to whom it was sent.
     pub(crate) complaint_rate: Option<f64>,
+}
+
+impl CameBack {
+    /// A line of a table, in the order of the fields.
+    pub(crate) fn row(&self) -> Vec<String> {
+        vec![
+            self.issue.clone(),
+            self.sent.to_string(),
+            self.bounced.to_string(),
+            percent(self.bounce_rate),
+            self.complained.to_string(),
+            percent(self.complaint_rate),
+        ]
+    }
 }
 
 pub(super) async fn run(context: &Context, config: &Config, args: &Stats) -> Result<Exit, Failure> {
@@ -182,20 +212,7 @@ fn text(told: &Told) -> String {
         "churn",
     ];
     let mut months: Vec<Vec<String>> = vec![words(&head)];
-    months.extend(told.months.iter().map(|month| {
-        let numbers = [
-            month.joined,
-            month.left,
-            month.bounced,
-            month.complained,
-            month.erased,
-            month.active_at_end,
-        ];
-        let mut row = vec![month.month.clone()];
-        row.extend(numbers.map(|number| number.to_string()));
-        row.push(percent(month.churn));
-        row
-    }));
+    months.extend(told.months.iter().map(Growth::row));
     let mut issues: Vec<Vec<String>> = vec![words(&[
         "issue",
         "sent",
@@ -204,16 +221,7 @@ fn text(told: &Told) -> String {
         "complained",
         "rate",
     ])];
-    issues.extend(told.issues.iter().map(|issue| {
-        vec![
-            issue.issue.clone(),
-            issue.sent.to_string(),
-            issue.bounced.to_string(),
-            percent(issue.bounce_rate),
-            issue.complained.to_string(),
-            percent(issue.complaint_rate),
-        ]
-    }));
+    issues.extend(told.issues.iter().map(CameBack::row));
     let mut parts = vec![readers.join(", ")];
     if told.months.is_empty() {
         parts.push("nobody has joined yet".to_owned());

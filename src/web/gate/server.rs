@@ -15,12 +15,12 @@ use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Semaphore, watch},
     task::JoinSet,
 };
 
 use super::stall::Stalling;
-use crate::domain::network::Network;
+use crate::{domain::network::Network, web::accept::accept};
 
 /// More connections wait in the system's queue.
 const MOST_CONNECTIONS: usize = 512;
@@ -39,9 +39,6 @@ const MOST_AGE: Duration = Duration::from_secs(15 * 60);
 /// What is under way at the end gets so long: a reader who leaves may wait for
 /// the ledger.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
-/// Accepting fails when the process has too many files open: wait for some to
-/// be closed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Answers with what `answer` says until `stop`. Addresses in `trusted` may
 /// open any number of connections, as may this machine; `refused` hears of each
@@ -89,25 +86,6 @@ pub(in crate::web) async fn open<A, F>(
     let ended = async { while open.join_next().await.is_some() {} };
     // Who does not end by then is cut off when the set is dropped.
     let _ = tokio::time::timeout(LAST_MOMENT, ended).await;
-}
-
-/// The next connection, when there is a place for it.
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
-    match listener.accept().await {
-        Ok((stream, peer)) => {
-            // Answers are small: none waits for more to send.
-            drop(stream.set_nodelay(true));
-            Some((stream, peer.ip().to_canonical(), place))
-        }
-        Err(_) => {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
 }
 
 async fn converse<A, F>(

@@ -122,12 +122,9 @@ fn departure(site: &Site, holder: Holder, wish: Wish) -> Departure {
     match wish {
         Wish::Everything => Departure::List,
         Wish::ForGood => Departure::ForGood,
-        Wish::OneClick | Wish::ThisDigest => match site.digest_of(holder.digest) {
-            Some(digest) => Departure::Digest {
-                name: digest.name.to_string(),
-                of: site.digest_names().into_iter().map(str::to_owned).collect(),
-            },
-            None => Departure::List,
-        },
+        Wish::OneClick | Wish::ThisDigest => {
+            let left = site.digest_of(holder.digest).map(|digest| &digest.name);
+            Departure::of_digest(left, site.digests.iter().map(|digest| &digest.name))
+        }
     }
 }

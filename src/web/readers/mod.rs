@@ -15,7 +15,6 @@ mod subscribe;
 mod topics;
 
 use std::{
-    collections::BTreeSet,
     error::Error as _,
     net::IpAddr,
     path::PathBuf,
@@ -376,14 +375,6 @@ impl Site {
             source = cause.source();
         }
         (self.tell)(&format!("a reader was sent away: {why}"));
-    }
-
-    /// The names of all digests.
-    fn digest_names(&self) -> BTreeSet<&str> {
-        self.digests
-            .iter()
-            .map(|digest| digest.name.as_str())
-            .collect()
     }
 
     /// The digest that a token came with, if there still is one of that name.

@@ -22,10 +22,10 @@ use crate::{
         choice::Choice,
         consent::Evidence,
         digest::Shown,
-        subscriber::Status,
+        subscriber::{Status, Subscriber},
         text::{cut, one_line},
     },
-    store::{Departure, Wisher, Wishes},
+    store::{Departure, Wishes},
     web::gate::{
         body::{self, Form},
         peer::Asker,
@@ -70,14 +70,14 @@ pub(super) async fn answer(
         Some(holder) => site.store.wishes(holder.reader, (site.now)()).await,
         None => Ok(None),
     };
-    let (holder, wisher) = match (holder, known) {
-        (Some(holder), Ok(Some(wisher))) => (holder, wisher),
+    let (holder, reader) = match (holder, known) {
+        (Some(holder), Ok(Some(reader))) => (holder, reader),
         (_, Ok(_)) => return site.dead_link(&head.headers),
         (_, Err(error)) => return site.failed(&error),
     };
     let topics = Topics::of(&site.folder, &site.pages.publication().title).await;
     if head.method != Method::POST {
-        return show(site, &head.headers, &wisher, &topics, Note::None).answer();
+        return show(site, &head.headers, &reader, &topics, Note::None).answer();
     }
     let form = match body::form(&head.headers, body).await {
         Ok(form) => form,
@@ -94,11 +94,11 @@ pub(super) async fn answer(
         },
     };
     match form.value("act") {
-        Some("save") => asked.save(&form, wisher, &topics).await,
+        Some("save") => asked.save(&form, reader, &topics).await,
         Some("leave") => asked.leave().await,
         Some("export") => asked.export().await,
         Some("erase") if form.value("sure") == Some("yes") => asked.erase().await,
-        _ => show(site, &head.headers, &wisher, &topics, Note::None)
+        _ => show(site, &head.headers, &reader, &topics, Note::None)
             .status(StatusCode::BAD_REQUEST)
             .answer(),
     }
@@ -113,25 +113,25 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    async fn save(self, form: &Form, mut wisher: Wisher, topics: &Topics) -> Response {
-        let Some(wishes) = wishes(self.site, form, &wisher, topics) else {
-            return show(self.site, self.headers, &wisher, topics, Note::NoDigest)
+    async fn save(self, form: &Form, mut reader: Subscriber, topics: &Topics) -> Response {
+        let Some(wishes) = wishes(self.site, form, &reader, topics) else {
+            return show(self.site, self.headers, &reader, topics, Note::NoDigest)
                 .status(StatusCode::BAD_REQUEST)
                 .answer();
         };
-        let (now, reader) = ((self.site.now)(), self.holder.reader);
+        let (now, id) = ((self.site.now)(), self.holder.reader);
         let kept = self
             .site
             .store
-            .wish(reader, wishes.clone(), self.evidence, now)
+            .wish(id, wishes.clone(), self.evidence, now)
             .await;
         if let Err(error) = kept {
             return self.site.failed(&error);
         }
-        wisher.reader.name = wishes.name;
-        wisher.reader.choice = wishes.choice;
-        wisher.paused_until = wishes.paused_until;
-        show(self.site, self.headers, &wisher, topics, Note::Saved).answer()
+        reader.name = wishes.name;
+        reader.choice = wishes.choice;
+        reader.paused_until = wishes.paused_until;
+        show(self.site, self.headers, &reader, topics, Note::Saved).answer()
     }
 
     async fn leave(self) -> Response {
@@ -202,7 +202,7 @@ impl Asked<'_> {
 
 /// What the form says; `None` when no digest is left in it. What it names and
 /// nobody offered is passed over.
-fn wishes(site: &Site, form: &Form, wisher: &Wisher, topics: &Topics) -> Option<Wishes> {
+fn wishes(site: &Site, form: &Form, reader: &Subscriber, topics: &Topics) -> Option<Wishes> {
     let digests = chosen(
         form,
         "digest",
@@ -211,7 +211,7 @@ fn wishes(site: &Site, form: &Form, wisher: &Wisher, topics: &Topics) -> Option<
     if digests.is_empty() && site.digests.len() > 1 {
         return None;
     }
-    let old = &wisher.reader.choice;
+    let old = &reader.choice;
     let offered = |topics: &[Topic], old: &BTreeSet<Slug>| -> Vec<Slug> {
         let topics = topics.iter().map(|topic| topic.slug.clone());
         topics.chain(old.iter().cloned()).collect()
@@ -242,7 +242,7 @@ fn wishes(site: &Site, form: &Form, wisher: &Wisher, topics: &Topics) -> Option<
                 _ => None,
             },
         },
-        paused_until: pause(form, wisher, (site.now)()),
+        paused_until: pause(form, reader, (site.now)()),
     })
 }
 
@@ -261,10 +261,10 @@ fn chosen<'s>(
 }
 
 /// Until when letters stop: as before, not at all, or so many weeks from now.
-fn pause(form: &Form, wisher: &Wisher, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+fn pause(form: &Form, reader: &Subscriber, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let asked = form.value("pause").unwrap_or("keep");
     if asked == "keep" {
-        return wisher.paused_until;
+        return reader.paused_until;
     }
     let weeks = PAUSES
         .into_iter()
@@ -286,11 +286,11 @@ fn languages(site: &Site, old: &Choice) -> Vec<(String, String)> {
 fn show<'s>(
     site: &'s Site,
     headers: &HeaderMap,
-    wisher: &Wisher,
+    reader: &Subscriber,
     topics: &Topics,
     note: Note,
 ) -> Page<'s> {
-    let choice = &wisher.reader.choice;
+    let choice = &reader.choice;
     // A reader who chose a language is spoken to in it.
     let language = match &choice.language {
         Some(tag) if site.pages.words(tag).is_known() => tag.clone(),
@@ -308,7 +308,7 @@ fn show<'s>(
         let is_chosen = choice.language.as_ref() == Some(&tag);
         option(&tag, &name, is_chosen)
     });
-    let until = wisher.paused_until.map(|until| {
+    let until = reader.paused_until.map(|until| {
         let local = until.with_timezone(&site.pages.publication().timezone);
         site.pages.words(&language).day(local.fixed_offset())
     });
@@ -318,9 +318,9 @@ fn show<'s>(
     site.pages
         .page("preferences.html", language, "page-preferences-heading")
         .with("note", note.word())
-        .with("address", wisher.reader.address.to_string())
-        .with("is_active", wisher.reader.status == Status::Active)
-        .with("name", wisher.reader.name.clone().unwrap_or_default())
+        .with("address", reader.address.to_string())
+        .with("is_active", reader.status == Status::Active)
+        .with("name", reader.name.clone().unwrap_or_default())
         .with(
             "digests",
             if digests.len() > 1 {

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use letterpress::domain::subscriber::SubscriberId;
 use letterpress::links::{DigestTag, Payload, Purpose, Signer};
 use rusqlite::Connection;
@@ -43,7 +44,9 @@ const IN_TIME: Duration = Duration::from_secs(10);
 /// Runs the campaign.
 pub(crate) fn campaign(options: &Options, seed: u64) -> Figures {
     let limit = Duration::from_secs(3600);
-    let (press, sink) = at_volume(options.readers, options.sessions, limit);
+    let (mut press, sink) = at_volume(options.readers, options.sessions, limit);
+    // Both commands and this program have to agree on what was first.
+    press.real_clock();
     // However quick the machine is, the letter goes out while readers click.
     press.set("mail.rate", format!("{}/s", options.readers / LASTS));
     let leavers = drawn(&press, options, &mut Dice::of(seed));
@@ -56,11 +59,11 @@ pub(crate) fn campaign(options: &Options, seed: u64) -> Figures {
         .unwrap()
         .parse()
         .unwrap();
-    let mut run = press.spawn(&["run"]);
+    let mut run = press.spawn(&["send", "weekly"]);
     sink.wait_for(Fate::Accepted, options.readers / 100);
     let before = sink.count(Fate::Accepted);
     let begin = Instant::now();
-    let mut times = clicked(port, &leavers, options.clients);
+    let answers = clicked(port, &leavers, options.clients);
     let took = begin.elapsed();
     let meanwhile = sink.count(Fate::Accepted) - before;
     assert!(
@@ -72,7 +75,8 @@ pub(crate) fn campaign(options: &Options, seed: u64) -> Figures {
     serve.signal(Signal::TERM);
     serve.wait().succeeds();
     sink.settle();
-    let cancelled = reconciled(&press, &sink.receipts(), &leavers, options);
+    let cancelled = reconciled(&press, &sink.receipts(), (&leavers, &answers), options);
+    let mut times: Vec<Duration> = answers.iter().map(|answer| answer.took).collect();
     times.sort();
     let slowest = *times.last().unwrap();
     assert!(slowest < IN_TIME, "one answer took {slowest:?}");
@@ -133,8 +137,16 @@ fn drawn(press: &Press, options: &Options, dice: &mut Dice) -> Vec<Leaver> {
     draw.collect()
 }
 
-/// Clicks for all of them, over so many connections; how long each answer took.
-fn clicked(port: u16, leavers: &[Leaver], clients: usize) -> Vec<Duration> {
+/// A 200 that came after a click.
+struct Answered {
+    took: Duration,
+    /// In seconds since 1970, as the ledger counts them.
+    at: i64,
+}
+
+/// Clicks for all of them, over so many connections; the answer to each, in
+/// their order.
+fn clicked(port: u16, leavers: &[Leaver], clients: usize) -> Vec<Answered> {
     let share = leavers.len().div_ceil(clients);
     thread::scope(|scope| {
         let clients: Vec<_> = leavers
@@ -143,7 +155,7 @@ fn clicked(port: u16, leavers: &[Leaver], clients: usize) -> Vec<Duration> {
                 scope.spawn(move || {
                     let mut connection = Connected::to(port);
                     let times = part.iter().map(|leaver| connection.click(&leaver.path));
-                    times.collect::<Vec<Duration>>()
+                    times.collect::<Vec<Answered>>()
                 })
             })
             .collect();
@@ -173,7 +185,7 @@ impl Connected {
         }
     }
 
-    fn click(&mut self, path: &str) -> Duration {
+    fn click(&mut self, path: &str) -> Answered {
         let body = "List-Unsubscribe=One-Click";
         let head = format!(
             "POST {path} HTTP/1.1\r\nhost: letters.example.org\r\n\
@@ -184,7 +196,10 @@ impl Connected {
         self.reader.get_mut().write_all(head.as_bytes()).unwrap();
         let (status, _) = self.answer();
         assert_eq!(status, 200, "{path}");
-        begin.elapsed()
+        Answered {
+            took: begin.elapsed(),
+            at: Utc::now().timestamp(),
+        }
     }
 
     fn answer(&mut self) -> (u16, String) {
@@ -228,18 +243,18 @@ fn figure(port: u16, label: &str) -> u64 {
         .sum()
 }
 
-/// Whoever left has left, gets nothing that was not under way, and everybody
-/// else has one message; how many deliveries were cancelled.
+/// Whoever was answered has left, and nothing was begun for them after that;
+/// everybody else has one message. How many deliveries were cancelled.
 fn reconciled(
     press: &Press,
     receipts: &[crate::harness::receipt::Receipt],
-    leavers: &[Leaver],
+    (leavers, answers): (&[Leaver], &[Answered]),
     options: &Options,
 ) -> usize {
     let ledger = Connection::open(press.database()).unwrap();
     let mut select = ledger
         .prepare(
-            "SELECT s.id, coalesce(a.started > s.changed_at, 0)
+            "SELECT s.id, coalesce(a.started, 0)
                FROM subscribers s
                LEFT JOIN (SELECT d.subscriber_id AS reader, max(t.started_at) AS started
                             FROM attempts t JOIN deliveries d ON d.id = t.delivery_id
@@ -248,15 +263,18 @@ fn reconciled(
         )
         .unwrap();
     let left = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
-    let left: HashMap<i64, bool> = left.unwrap().map(Result::unwrap).collect();
+    let left: HashMap<i64, i64> = left.unwrap().map(Result::unwrap).collect();
     assert_eq!(left.len(), leavers.len());
-    for leaver in leavers {
-        let begun_after = left.get(&leaver.id);
-        assert_eq!(
-            begun_after,
-            Some(&false),
-            "reader {}: still on the list if nothing, else written to after leaving",
-            leaver.id
+    assert_eq!(answers.len(), leavers.len());
+    for (leaver, answered) in leavers.iter().zip(answers) {
+        let Some(begun) = left.get(&leaver.id) else {
+            panic!("reader {} was answered and is on the list", leaver.id);
+        };
+        assert!(
+            *begun <= answered.at,
+            "reader {} was answered at {} and written to at {begun}",
+            leaver.id,
+            answered.at
         );
     }
     let rows = press.ledger().rows();

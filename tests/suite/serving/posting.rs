@@ -94,6 +94,33 @@ fn a_reader_who_joins_is_asked_welcomed_given_the_newest_issue_and_bidden_farewe
 }
 
 #[test]
+fn what_is_sent_shows_the_copy_of_the_logo_and_readers_can_fetch_it() {
+    let sink = SmtpSink::start(&[]);
+    let press = Press::new();
+    press.relay(&sink.url());
+    press.picture("logo.png", 600, 600);
+    press.set("publication.logo", "content/logo.png");
+    press.run(&["run"]).succeeds();
+    let served = Served::of(&press);
+    let stamp = joining::ripe(&served);
+    let form = format!("email=anna%40example.org&form={stamp}");
+    served.post("/subscribe", &form).is(200);
+    posted(&press, 1);
+    let [asked] = &mails_for(&sink, "anna@example.org")[..] else {
+        panic!("one confirmation");
+    };
+    let html = asked.html.as_deref().unwrap();
+    let copy = html
+        .split("src=\"https://garden.example.org")
+        .nth(1)
+        .unwrap();
+    let copy = copy.split('"').next().unwrap();
+    assert!(copy.starts_with("/mail/"), "{copy}");
+    served.get(copy).is(200);
+    served.end().succeeds();
+}
+
+#[test]
 fn killed_after_the_dot_a_confirmation_is_in_doubt_and_not_sent_twice() {
     let sink = ChaosSink::start(Behaviour::default());
     let press = Press::new();

@@ -11,7 +11,7 @@ use super::{
             freezing,
             illustrations::{FOLDER, Illustrations},
             linting::{self, Linting},
-            render,
+            notices::Drawing,
             talk::count,
         },
         frames,
@@ -499,7 +499,14 @@ fn drawn(
     // Where the key is not, the message can be looked at without a signature.
     let keys = freezing::signing_keys(config).ok().flatten();
     if let Some(notice) = kind.notice() {
-        return render::draw(notice, config, templates, digest, &signer, keys, press.now);
+        let drawing = Drawing {
+            config,
+            templates,
+            signer: &signer,
+            keys: keys.as_ref(),
+            now: press.now,
+        };
+        return drawing.draw(notice, digest);
     }
     let in_kind = Digest {
         template: kind.other.clone().unwrap_or(digest.template.clone()),

@@ -7,7 +7,7 @@ use super::super::{
     ui::{self, Place},
 };
 use crate::{
-    commands::subscribers::stats::{Told, percent},
+    commands::subscribers::stats::{CameBack, Growth, Told, percent},
     web::Answer,
 };
 
@@ -149,41 +149,9 @@ fn view(told: &Told) -> View {
         active: Plot::of(&active.collect::<Vec<_>>(), number),
         bounces: Plot::of(&bounces.collect::<Vec<_>>(), of_points),
         complaints: Plot::of(&complaints.collect::<Vec<_>>(), of_points),
-        months: months(told),
-        issues: issues_table(told),
+        months: told.months.iter().rev().map(Growth::row).collect(),
+        issues: told.issues.iter().map(CameBack::row).collect(),
     }
-}
-
-fn months(told: &Told) -> Vec<Vec<String>> {
-    let rows = told.months.iter().rev().map(|month| {
-        let numbers = [
-            month.joined,
-            month.left,
-            month.bounced,
-            month.complained,
-            month.erased,
-            month.active_at_end,
-        ];
-        let mut row = vec![month.month.clone()];
-        row.extend(numbers.map(|number| number.to_string()));
-        row.push(percent(month.churn));
-        row
-    });
-    rows.collect()
-}
-
-fn issues_table(told: &Told) -> Vec<Vec<String>> {
-    let rows = told.issues.iter().map(|issue| {
-        vec![
-            issue.issue.clone(),
-            issue.sent.to_string(),
-            issue.bounced.to_string(),
-            percent(issue.bounce_rate),
-            issue.complained.to_string(),
-            percent(issue.complaint_rate),
-        ]
-    });
-    rows.collect()
 }
 
 #[cfg(test)]
