@@ -14,7 +14,7 @@ use crate::{
     store::{
         Confirmed, Counts, Departure, Erased, PersonalData, Receipt, Store, StoreError,
         UnsubscribeOutcome, Wishes, departures::Leaver, erasing, issues, personal, signups,
-        sqlite::writer::Request, wishes,
+        wishes, writer::Request,
     },
 };
 

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
+use crate::store::sql::{Access, Connection};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -22,7 +23,8 @@ use crate::{
         choices, consent,
         error::{Fault, StoreError},
         signups,
-        sqlite::writer::{Answer, Session},
+        session::Session,
+        writer::Answer,
         subscribers::{self, UnsubscribeOutcome},
     },
 };
@@ -80,7 +82,7 @@ pub(super) fn unsubscribe(
     now: DateTime<Utc>,
 ) -> Result<UnsubscribeOutcome, StoreError> {
     let done = session.within(PATIENCE, |session| {
-        session.transact(TransactionBehavior::Immediate, |tx| {
+        session.transact(Access::Write, |tx| {
             subscribers::unsubscribe(tx, address, evidence, now)
         })
     });
@@ -88,7 +90,7 @@ pub(super) fn unsubscribe(
         return done;
     };
     // Readers of the database wait for nobody.
-    let known = session.transact(TransactionBehavior::Deferred, |tx| {
+    let known = session.transact(Access::Read, |tx| {
         subscribers::find(tx, address)
     })?;
     let was = known.map(|(_, reader)| reader.status);
@@ -109,7 +111,7 @@ pub(super) fn all(session: &mut Session, leavers: Vec<Leaver>) {
         false => PATIENCE,
     };
     let done = session.within(patience, |session| {
-        session.transact(TransactionBehavior::Immediate, |tx| {
+        session.transact(Access::Write, |tx| {
             leavers.iter().map(|leaver| leave(tx, leaver)).collect()
         })
     });
@@ -149,7 +151,7 @@ fn answer(leavers: Vec<Leaver>, done: Result<Vec<UnsubscribeOutcome>, StoreError
 
 /// Writes them down beside the database, all at once.
 fn note(session: &mut Session, leavers: &[Leaver]) -> Result<Vec<UnsubscribeOutcome>, StoreError> {
-    let known = session.transact(TransactionBehavior::Deferred, |tx| {
+    let known = session.transact(Access::Read, |tx| {
         let known = leavers
             .iter()
             .map(|leaver| subscribers::find_who(tx, &leaver.reader.into()));

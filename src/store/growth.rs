@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use chrono_tz::Tz;
-use rusqlite::Connection;
 
+use crate::store::sql::{Connection};
 use crate::store::error::Fault;
 
 /// How many readers came and went in a month.

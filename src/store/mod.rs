@@ -22,9 +22,11 @@ mod inbound;
 mod issues;
 mod lock;
 mod notices;
+mod opening;
 mod outputs;
 mod personal;
 mod pings;
+mod postgres;
 mod published;
 mod publishing;
 mod refused;
@@ -32,14 +34,17 @@ mod relays;
 mod reports;
 mod requests;
 mod runs;
+mod session;
 mod sending;
 mod signups;
+mod sql;
 mod sqlite;
 mod subscribers;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod wishes;
+mod writer;
 
 use std::{
     fmt,
@@ -51,9 +56,8 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior};
 use secrecy::{ExposeSecret, SecretBox};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use self::{
     attempts::Recorded,
@@ -90,10 +94,10 @@ pub use self::{
 
 use self::{
     error::Fault,
-    sqlite::{
-        Access,
-        writer::{self, Request, Session},
-    },
+    session::Session,
+    opening::Access as Opening,
+    sql::{Access, Connection},
+    writer::Request,
 };
 use crate::config::settings::StoreSettings;
 
@@ -110,6 +114,7 @@ struct Inner {
     /// Taken when the handle is dropped, which ends the thread.
     requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
+    health: watch::Receiver<Health>,
 }
 
 impl Drop for Inner {
@@ -128,6 +133,15 @@ impl fmt::Debug for Store {
             .field("path", &self.inner.path)
             .finish_non_exhaustive()
     }
+}
+
+/// How it stands with the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It answers.
+    Well,
+    /// It cannot be reached, for this reason; what is asked waits for it.
+    Away(String),
 }
 
 /// An answer that is on its way. What was asked is done whether or not the
@@ -154,7 +168,7 @@ impl Store {
     /// When the path cannot hold a ledger, lies on a network file system, is
     /// damaged, cannot be written, or has a newer schema than this program.
     pub async fn open(settings: &StoreSettings, now: DateTime<Utc>) -> Result<Self, StoreError> {
-        let opened = Self::launch(settings, Access::ReadWrite, now).await?;
+        let opened = Self::launch(settings, Opening::ReadWrite, now).await?;
         opened.ok_or(StoreError::Closed)
     }
 
@@ -167,30 +181,32 @@ impl Store {
         settings: &StoreSettings,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, StoreError> {
-        Self::launch(settings, Access::ReadOnly, now).await
+        Self::launch(settings, Opening::ReadOnly, now).await
     }
 
     /// Opening waits for disks and locks: it has a thread of its own.
     async fn launch(
         settings: &StoreSettings,
-        access: Access,
+        access: Opening,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, StoreError> {
         let (answer, opened) = oneshot::channel();
         let settings = settings.clone();
         let path = settings.path.clone();
-        std::thread::spawn(move || drop(answer.send(sqlite::open(&settings, access, now))));
-        let Some((connection, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
+        std::thread::spawn(move || drop(answer.send(opening::open(&settings, access, now))));
+        let Some((session, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
             return Ok(None);
         };
-        let (requests, thread) = writer::start(connection, path.clone())
-            .map_err(|error| StoreError::system(path.clone(), error))?;
+        let health = session.health();
+        let (requests, thread) =
+            writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
             inner: Arc::new(Inner {
                 path,
                 install_key: SecretBox::new(Box::new(key)),
                 requests: Some(requests),
                 thread: Some(thread),
+                health,
             }),
         }))
     }
@@ -229,6 +245,13 @@ impl Store {
         std::fs::metadata(log).map_or(0, |facts| facts.len())
     }
 
+    /// How it stands with the database server, as it changes; always
+    /// [`Health::Well`] with SQLite.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.inner.health.clone()
+    }
+
     /// The secret under which tokens and Message-IDs of this ledger are made.
     #[must_use]
     pub fn install_key(&self) -> &[u8; 32] {
@@ -256,17 +279,17 @@ impl Store {
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.session(|session| session.transact(TransactionBehavior::Immediate, work))
+        self.session(|session| session.transact(Access::Write, work))
             .await
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.session(|session| session.transact(TransactionBehavior::Deferred, work))
+        self.session(|session| session.transact(Access::Read, work))
             .await
     }
 }

@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use data_encoding::HEXLOWER;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -203,8 +204,8 @@ pub(super) fn deliveries(
     let mut rows = select.query(params![subscriber, issue])?;
     let mut stories = Vec::new();
     while let Some(row) = rows.next()? {
-        let state = codes::state(row, 4)?;
-        let due = codes::time(row, 5)?;
+        let state = codes::state(&row, 4)?;
+        let due = codes::time(&row, 5)?;
         let id = row.get(0)?;
         stories.push(DeliveryStory {
             id,

@@ -481,7 +481,7 @@ async fn plans(world: &World, statements: &'static [&str]) -> Vec<String> {
             let mut plan = tx.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
             let parameters = std::iter::repeat_n(0, plan.parameter_count());
             let rows = plan.query_map(rusqlite::params_from_iter(parameters), |row| {
-                row.get::<_, String>(3)
+                row.get::<String>(3)
             })?;
             lines.extend(rows.collect::<Result<Vec<_>, _>>()?);
         }

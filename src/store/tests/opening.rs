@@ -36,7 +36,7 @@ async fn a_commit_is_made_to_survive_a_power_cut_unless_told_otherwise() {
                 let pragma = |name| {
                     session
                         .connection()
-                        .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
+                        .pragma_query_value(None, name, |row| row.get::<i64>(0))
                         .unwrap()
                 };
                 let mode: String = session

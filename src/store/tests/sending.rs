@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use super::*;
 use crate::{
     domain::delivery::{Outcome, Phase},
-    store::{IssueChange, Recorded, sqlite::writer::Request},
+    store::{IssueChange, Recorded, writer::Request},
 };
 
 fn deferred(minutes: i64) -> Outcome {
