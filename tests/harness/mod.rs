@@ -24,6 +24,7 @@ pub(crate) mod net;
 pub(crate) mod oracle;
 pub(crate) mod picture;
 pub(crate) mod postfix;
+pub(crate) mod postgres;
 pub(crate) mod press;
 pub(crate) mod process;
 pub(crate) mod receipt;

@@ -17,10 +17,11 @@ mod scenarios;
 
 use harness::{
     chaos, dialogue, dice, dns, dovecot, greylist, ledger, line, mailbox, net, oracle, picture,
-    postfix, press, process, receipt, sink, tls_front, tools,
+    postfix, postgres, press, process, receipt, sink, tls_front, tools,
 };
 
 mod bounces;
+mod cluster;
 mod dkim;
 mod html;
 mod looks;
