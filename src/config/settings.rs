@@ -353,6 +353,15 @@ pub struct StoreSettings {
 }
 
 impl StoreSettings {
+    /// Whether there may be a ledger: what no file tells, only the server knows.
+    #[must_use]
+    pub fn may_exist(&self) -> bool {
+        match self.engine {
+            Engine::Sqlite => self.path.exists(),
+            Engine::Postgres(_) => true,
+        }
+    }
+
     /// The ledger as people are told of it: its file, or its server without a login.
     #[must_use]
     pub fn name(&self) -> String {

@@ -51,7 +51,9 @@ pub(super) fn intent(
         is_wanted!("i.notice"),
         " RETURNING id",
     ))?;
-    let inserted = insert.insert(params![delivery, now.timestamp()]).optional()?;
+    let inserted = insert
+        .insert(params![delivery, now.timestamp()])
+        .optional()?;
     let Some(attempt) = inserted else {
         return Ok(Intent::Refused);
     };

@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use crate::store::sql::{Connection};
+use crate::store::sql::Connection;
 use crate::{
     domain::choice::{Choice, LeftOut},
     store::{codes, error::Fault},

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use rusqlite::types::{Type, ValueRef};
 
-use crate::store::sql::{self, Row};
 use crate::domain::{
     address::EmailAddress,
     article::ArticleId,
@@ -16,6 +15,7 @@ use crate::domain::{
     report::ReportKind,
     subscriber::{Status, SubscriberId},
 };
+use crate::store::sql::{self, Row};
 
 /// Number of a delivery's state.
 pub(super) const fn of_state(state: State) -> i64 {
@@ -172,8 +172,7 @@ pub(super) fn count(row: &Row<'_>, column: usize) -> sql::Result<u64> {
 /// A moment.
 pub(super) fn time(row: &Row<'_>, column: usize) -> sql::Result<DateTime<Utc>> {
     let seconds: i64 = row.get(column)?;
-    DateTime::from_timestamp(seconds, 0)
-        .ok_or_else(|| beyond(column, seconds))
+    DateTime::from_timestamp(seconds, 0).ok_or_else(|| beyond(column, seconds))
 }
 
 /// A moment that may be absent.

@@ -22,10 +22,10 @@ use crate::{
         beside::leaving::Note,
         choices, consent,
         error::{Fault, StoreError},
-        signups,
         session::Session,
-        writer::Answer,
+        signups,
         subscribers::{self, UnsubscribeOutcome},
+        writer::Answer,
     },
 };
 
@@ -90,9 +90,7 @@ pub(super) fn unsubscribe(
         return done;
     };
     // Readers of the database wait for nobody.
-    let known = session.transact(Access::Read, |tx| {
-        subscribers::find(tx, address)
-    })?;
+    let known = session.transact(Access::Read, |tx| subscribers::find(tx, address))?;
     let was = known.map(|(_, reader)| reader.status);
     if was.is_some() {
         let note = Note::new(address, Departure::List, evidence, now);

@@ -140,7 +140,7 @@ pub(super) fn remember(connection: &Connection, articles: &[Remembered]) -> Resu
     let mut insert = connection.prepare(
         "INSERT INTO articles (source, id, body_hash) VALUES (?1, ?2, ?3)
          ON CONFLICT (source) DO UPDATE SET id = excluded.id, body_hash = excluded.body_hash
-          WHERE id <> excluded.id OR body_hash <> excluded.body_hash",
+          WHERE articles.id <> excluded.id OR articles.body_hash <> excluded.body_hash",
     )?;
     for article in articles {
         free.execute([article.id.as_str(), article.source.as_str()])?;

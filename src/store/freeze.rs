@@ -13,7 +13,7 @@ use crate::{
     domain::{
         article::{ArticleId, Slug},
         delivery::{IssueId, State},
-        issue::Occasion,
+        issue::{IssueState, Occasion},
         schedule::Slot,
         subscriber::Status,
     },
@@ -232,8 +232,7 @@ fn insert_issue(
         "INSERT INTO issues (digest, occasion, number, title, subject, sender_name,
                              sender_address, frozen_at, expire_at, state, reason,
                              idempotency_header, candidates, first_delivery, last_delivery)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, CASE WHEN ?10 IS NULL THEN 0 ELSE 1 END,
-                 ?10, ?11, 0, 0, 0)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, 0)
          RETURNING id",
         params![
             freeze.digest.as_str(),
@@ -245,6 +244,10 @@ fn insert_issue(
             freeze.sender.address.expose(),
             now.timestamp(),
             freeze.expire_at.timestamp(),
+            codes::of_issue_state(match freeze.hold {
+                None => IssueState::Sending,
+                Some(_) => IssueState::Paused,
+            }),
             freeze.hold,
             freeze.idempotency_header,
         ],

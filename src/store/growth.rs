@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::DateTime;
 use chrono_tz::Tz;
 
-use crate::store::sql::{Connection};
 use crate::store::error::Fault;
+use crate::store::sql::Connection;
 
 /// How many readers came and went in a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

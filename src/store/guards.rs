@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::store::sql::{Connection};
+use crate::store::sql::Connection;
 use crate::{
     domain::delivery::IssueId,
     store::{codes, error::Fault, issues},

@@ -34,8 +34,8 @@ mod relays;
 mod reports;
 mod requests;
 mod runs;
-mod session;
 mod sending;
+mod session;
 mod signups;
 mod sql;
 mod sqlite;
@@ -94,8 +94,8 @@ pub use self::{
 
 use self::{
     error::Fault,
-    session::Session,
     opening::Access as Opening,
+    session::Session,
     sql::{Access, Connection},
     writer::Request,
 };
@@ -109,6 +109,7 @@ pub struct Store {
 }
 
 struct Inner {
+    name: String,
     path: PathBuf,
     install_key: SecretBox<[u8; 32]>,
     /// Taken when the handle is dropped, which ends the thread.
@@ -130,7 +131,7 @@ impl Drop for Inner {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("path", &self.inner.path)
+            .field("name", &self.inner.name)
             .finish_non_exhaustive()
     }
 }
@@ -192,7 +193,7 @@ impl Store {
     ) -> Result<Option<Self>, StoreError> {
         let (answer, opened) = oneshot::channel();
         let settings = settings.clone();
-        let path = settings.path.clone();
+        let (name, path) = (settings.name(), settings.path.clone());
         std::thread::spawn(move || drop(answer.send(opening::open(&settings, access, now))));
         let Some((session, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
             return Ok(None);
@@ -202,6 +203,7 @@ impl Store {
             writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
             inner: Arc::new(Inner {
+                name,
                 path,
                 install_key: SecretBox::new(Box::new(key)),
                 requests: Some(requests),
@@ -231,7 +233,15 @@ impl Store {
         copied.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Where the database is.
+    /// The ledger as people are told of it: its file, or its server without a
+    /// login.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// What the names of the files beside the ledger begin with: with SQLite, the
+    /// path of its own.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.inner.path

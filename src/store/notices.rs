@@ -279,7 +279,7 @@ pub(super) fn forget_holders(
 /// again.
 pub(super) fn tidy(connection: &Connection, now: DateTime<Utc>) -> Result<(), Fault> {
     connection.execute(
-        "UPDATE editions SET body = x''
+        "UPDATE editions SET body = ?2
           WHERE length(body) > 0
             AND issue_id IN (
                 SELECT i.id FROM issues i
@@ -287,7 +287,7 @@ pub(super) fn tidy(connection: &Connection, now: DateTime<Utc>) -> Result<(), Fa
                    AND NOT EXISTS (SELECT 1 FROM tallies t
                                     WHERE t.issue_id = i.id AND t.state IN (0, 1, 2, 4)
                                       AND t.count > 0))",
-        [(now - KEPT).timestamp()],
+        params![(now - KEPT).timestamp(), Vec::<u8>::new()],
     )?;
     Ok(())
 }

@@ -3,8 +3,8 @@
 
 use rusqlite::params;
 
-use crate::store::sql::{Connection};
 use crate::store::error::Fault;
+use crate::store::sql::Connection;
 
 /// A file or folder of an output folder that is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::store::sql::{Connection};
+use crate::store::sql::Connection;
 use crate::{
     domain::{consent::Who, subscriber::Status},
     store::{DeliveryStory, Event, Suppression, error::Fault, reports, signups, subscribers},

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::{Connection};
+use crate::store::sql::Connection;
 use crate::store::{codes, error::Fault};
 
 /// A ping that was taken is nobody else's for so long.
@@ -76,7 +76,7 @@ pub(super) fn queue(connection: &Connection, news: &News, now: DateTime<Utc>) ->
         "INSERT INTO pings (hub, topic, revision, is_ready, changed_at, due_at)
          VALUES (?1, ?2, 1, 0, ?3, ?3)
          ON CONFLICT (hub, topic) DO UPDATE
-            SET revision = revision + 1, is_ready = 0, changed_at = excluded.changed_at",
+            SET revision = pings.revision + 1, is_ready = 0, changed_at = excluded.changed_at",
     )?;
     for topic in &news.topics {
         insert.execute(params![news.hub, topic, now.timestamp()])?;

@@ -198,7 +198,7 @@ pub(super) fn deliveries(
         "SELECT d.id, d.issue_id, i.digest, i.number, d.state, d.next_attempt_at, d.attempt_id,
                 d.edition
            FROM deliveries d JOIN issues i ON i.id = d.issue_id
-          WHERE d.subscriber_id = ?1 AND (?2 IS NULL OR d.issue_id = ?2)
+          WHERE d.subscriber_id = ?1 AND d.issue_id = coalesce(?2, d.issue_id)
           ORDER BY d.issue_id DESC",
     )?;
     let mut rows = select.query(params![subscriber, issue])?;

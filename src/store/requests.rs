@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::store::sql::{Access};
+use crate::store::sql::Access;
 use crate::{
     domain::{
         address::EmailAddress,
@@ -394,9 +394,7 @@ impl Store {
             if late.is_empty() {
                 return Ok(Vec::new());
             }
-            session.transact(Access::Read, |tx| {
-                reports::late_accepts(tx, &late)
-            })
+            session.transact(Access::Read, |tx| reports::late_accepts(tx, &late))
         })
         .await
     }

@@ -17,8 +17,8 @@ use crate::store::{
     deliveries::{self, RESTORED},
     error::{Fault, StoreError},
     guards::Guarded,
-    session::Session,
     opening,
+    session::Session,
 };
 
 /// One `run` of the program.
@@ -191,8 +191,7 @@ pub(super) fn begin(
     })?;
     let mut keeper = Keeper::open(session.path())?;
     if let Some(copy) = old_copy(&stands, keeper.mark()) {
-        let issues =
-            session.transact(Access::Write, |tx| doubt(tx, &copy, now))?;
+        let issues = session.transact(Access::Write, |tx| doubt(tx, &copy, now))?;
         return Ok(Begun::Restored(Restored {
             run: stands.mark.run,
             last_run: copy.last_run,
@@ -201,9 +200,7 @@ pub(super) fn begin(
     }
     // Where no room can be set aside, a full disk may leave more in doubt.
     drop(ballast::ensure(session.path()));
-    let run = session.transact(Access::Write, |tx| {
-        insert(tx, None, pid, now)
-    })?;
+    let run = session.transact(Access::Write, |tx| insert(tx, None, pid, now))?;
     keeper.set(Mark { run, ..stands.mark })?;
     session.keep(keeper);
     Ok(Begun::Run(run))
@@ -232,9 +229,7 @@ pub(super) fn accept(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let mut keeper = Keeper::open(session.path())?;
-    let stands = session.transact(Access::Read, |tx| {
-        standing(tx, install_key)
-    })?;
+    let stands = session.transact(Access::Read, |tx| standing(tx, install_key))?;
     let Some(copy) = old_copy(&stands, keeper.mark()) else {
         return Ok(false);
     };

@@ -198,7 +198,9 @@ impl Session {
                     }
                     Ok(Fate::Undone) if tries < MOST_TRIES => {}
                     Ok(Fate::Undone) => return Err(Failure::Closed.into()),
-                    Err(failure) if failure.is_worth_another_try(kind == Kind::Own) && tries < MOST_TRIES => {}
+                    Err(failure)
+                        if failure.is_worth_another_try(kind == Kind::Own)
+                            && tries < MOST_TRIES => {}
                     Err(failure) => return Err(failure.into()),
                 },
                 Err(Fault::Database(sql::Error::Postgres(failure)))

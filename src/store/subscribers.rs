@@ -436,7 +436,7 @@ pub(super) fn insert_suppression(
         .prepare_cached(
             "INSERT INTO suppressions (address_hash, reason, since) VALUES (?1, ?2, ?3)
              ON CONFLICT (address_hash) DO UPDATE SET reason = ?2, since = ?3
-              WHERE ?4 AND reason NOT IN ('complaint', 'request')",
+              WHERE ?4 = 1 AND suppressions.reason NOT IN ('complaint', 'request')",
         )?
         .execute(params![
             &hash[..],
@@ -502,7 +502,7 @@ pub(super) fn page(
 ) -> Result<SubscriberPage, Fault> {
     let filter = match status {
         Some(_) => "status = ?3 AND",
-        None => "status <> 5 AND ?3 IS NULL AND",
+        None => "status <> 5 AND coalesce(?3, status) = status AND",
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM subscribers WHERE {filter} address IS NOT NULL AND id > ?1

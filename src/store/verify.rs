@@ -1,8 +1,7 @@
 //! Whether the ledger adds up: its file, the sums of every issue, the counts
 //! that are kept along, and what deliveries and their attempts say of each other.
 
-
-use crate::store::sql::{Connection};
+use crate::store::sql::Connection;
 use crate::{
     domain::delivery::IssueId,
     store::{codes, error::Fault, opening},

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use crate::store::sql::{Connection};
+use crate::store::sql::Connection;
 use crate::{
     domain::{
         choice::Choice,

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{companion, open, sync_folder};
-use crate::store::sql::{Connection};
+use crate::store::sql::Connection;
 use crate::{
     domain::{address::EmailAddress, consent::Evidence},
     store::{

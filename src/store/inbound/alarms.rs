@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::{Connection};
+use crate::store::sql::Connection;
 use crate::{
     domain::{
         delivery::{IssueId, State},

@@ -171,7 +171,10 @@ fn write_ends(link: &Link, settled: &[(&Taken<'_>, &Standing)]) -> Result<(), Fa
     }
     let attempts: Vec<i64> = settled.iter().map(|(one, _)| one.attempt).collect();
     let times: Vec<i64> = settled.iter().map(|(one, _)| one.now.timestamp()).collect();
-    let codes: Vec<i64> = settled.iter().map(|(one, _)| one.reply.code.into()).collect();
+    let codes: Vec<i64> = settled
+        .iter()
+        .map(|(one, _)| one.reply.code.into())
+        .collect();
     let replies: Vec<Option<&str>> = settled
         .iter()
         .map(|(one, standing)| (!standing.is_erased).then_some(&*one.reply.text))
@@ -186,7 +189,10 @@ fn write_ends(link: &Link, settled: &[(&Taken<'_>, &Standing)]) -> Result<(), Fa
             (&replies, Type::TEXT_ARRAY),
         ],
     )?;
-    let deliveries: Vec<i64> = settled.iter().map(|(_, standing)| standing.delivery).collect();
+    let deliveries: Vec<i64> = settled
+        .iter()
+        .map(|(_, standing)| standing.delivery)
+        .collect();
     let counted: Vec<i64> = settled
         .iter()
         .map(|(_, standing)| i64::from(standing.end.is_none()))

@@ -3,8 +3,8 @@
 //! from one transaction to the next: a pooler may stand in between.
 
 mod failure;
-mod migrations;
 mod group;
+mod migrations;
 mod opening;
 mod upkeep;
 mod values;
@@ -24,13 +24,13 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use self::values::Found;
 pub(in crate::store) use self::{
     failure::Failure,
     group::group,
     opening::open,
     upkeep::{glance, integrity, wipe},
 };
-use self::values::Found;
 use crate::store::{
     Health,
     sql::{self, Access},

@@ -36,7 +36,8 @@ pub(in crate::store) fn open(
     if access == Access::ReadWrite && server.durability == Durability::Power {
         promises(&link).map_err(|fault| fault.at(link.name().into()))?;
     }
-    let fresh = migrations::bring_up(&link, access).map_err(|fault| fault.at(link.name().into()))?;
+    let fresh =
+        migrations::bring_up(&link, access).map_err(|fault| fault.at(link.name().into()))?;
     Ok((!fresh).then_some(link))
 }
 
@@ -96,7 +97,8 @@ fn tls() -> Result<ClientConfig, rustls::Error> {
 /// A commit has to be on stable storage when it is answered: an intent that is
 /// lost is a message that is sent twice.
 fn promises(link: &Link) -> Result<(), Fault> {
-    let settings = link.simple("SELECT current_setting('synchronous_commit'), current_setting('fsync')")?;
+    let settings =
+        link.simple("SELECT current_setting('synchronous_commit'), current_setting('fsync')")?;
     let unfit = |reason: &str| {
         Err(StoreError::Unfit {
             path: link.name().into(),

@@ -6,7 +6,14 @@ use crate::store::error::Fault;
 /// Is what says what is to be done sound? The server checks its pages as it
 /// reads them.
 pub(in crate::store) fn glance(link: &Link) -> Result<(), Fault> {
-    for table in ["installation", "digests", "issues", "assignments", "exclusions", "tallies"] {
+    for table in [
+        "installation",
+        "digests",
+        "issues",
+        "assignments",
+        "exclusions",
+        "tallies",
+    ] {
         link.batch(&format!("SELECT count(*) FROM {table}"))?;
     }
     Ok(())
@@ -43,7 +50,14 @@ const TABLES: [&str; 9] = [
 /// Lets the server reuse the room of what is erased; false while it is busy with
 /// that already. It keeps older versions of rows until then.
 pub(in crate::store) fn wipe(link: &Link) -> Result<bool, Fault> {
-    for table in ["subscribers", "events", "deliveries", "attempts", "reports", "runs"] {
+    for table in [
+        "subscribers",
+        "events",
+        "deliveries",
+        "attempts",
+        "reports",
+        "runs",
+    ] {
         match link.batch(&format!("VACUUM {table}")) {
             Err(failure) if failure.is_worth_another_try(true) => return Ok(false),
             done => done?,

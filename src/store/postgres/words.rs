@@ -9,7 +9,10 @@ pub(super) fn of(sql: &str) -> String {
     while let Some(at) = rest.find(['?', 'I', 'C', 't', 'i']) {
         words.push_str(&rest[..at]);
         rest = &rest[at..];
-        let (put, taken) = next(rest, words.ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+        let (put, taken) = next(
+            rest,
+            words.ends_with(|c: char| c.is_alphanumeric() || c == '_'),
+        );
         words.push_str(put);
         rest = &rest[taken..];
     }
@@ -52,10 +55,15 @@ mod tests {
             "UPDATE deliveries  SET a = $1 WHERE b = $12"
         );
         assert_eq!(
-            of("SELECT 1 FROM s CROSS JOIN temp.shares c ON c.x = s.x WHERE instr(lower(t), ?1) > 0"),
+            of(
+                "SELECT 1 FROM s CROSS JOIN temp.shares c ON c.x = s.x WHERE instr(lower(t), ?1) > 0"
+            ),
             "SELECT 1 FROM s JOIN pg_temp.shares c ON c.x = s.x WHERE strpos(lower(t), $1) > 0"
         );
         assert_eq!(of("DELETE FROM temp.shares"), "DELETE FROM pg_temp.shares");
-        assert_eq!(of("SELECT attempt.id, \u{e9}tat FROM x"), "SELECT attempt.id, \u{e9}tat FROM x");
+        assert_eq!(
+            of("SELECT attempt.id, \u{e9}tat FROM x"),
+            "SELECT attempt.id, \u{e9}tat FROM x"
+        );
     }
 }
