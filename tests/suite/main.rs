@@ -16,8 +16,8 @@ mod harness;
 mod scenarios;
 
 use harness::{
-    chaos, dialogue, dice, dns, dovecot, greylist, ledger, line, mailbox, net, oracle, picture,
-    postfix, postgres, press, process, receipt, sink, tls_front, tools,
+    chaos, cutter, dialogue, dice, dns, dovecot, greylist, ledger, line, mailbox, net, oracle,
+    pgbouncer, picture, postfix, postgres, press, process, receipt, sink, tls_front, tools,
 };
 
 mod bounces;

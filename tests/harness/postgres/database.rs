@@ -1,5 +1,7 @@
 //! A database of one test's own, looked at through `psql`.
 
+use std::process::{Command, Output};
+
 use super::{ROLE, as_account, program, succeeds};
 
 /// Between two values of a row; in no text of a test.
@@ -29,6 +31,17 @@ impl Database {
     /// The same database by way of another port: a proxy, a pooler.
     pub(crate) fn url_by(&self, port: u16) -> String {
         format!("postgres://{ROLE}@127.0.0.1:{port}/{}", self.name)
+    }
+
+    /// Runs statements one by one in one session by way of another port, and
+    /// hands back how that ended.
+    pub(crate) fn session_by(&self, port: u16, statements: &[&str]) -> Output {
+        let (first, rest) = statements.split_first().unwrap();
+        let mut command = command(port, ROLE, &self.name, first);
+        for statement in rest {
+            command.args(["--command", statement]);
+        }
+        command.output().unwrap()
     }
 
     /// Its name on the server.
@@ -84,7 +97,7 @@ pub(super) fn psql(port: u16, role: &str, database: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn command(port: u16, role: &str, database: &str, sql: &str) -> std::process::Command {
+fn command(port: u16, role: &str, database: &str, sql: &str) -> Command {
     let mut command = as_account(program("psql"));
     command
         .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])

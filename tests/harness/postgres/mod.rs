@@ -87,14 +87,9 @@ impl Server {
     }
 
     fn with_folder(options: &Options, port: u16) -> Self {
-        let world = tempfile::tempdir().unwrap();
-        if rustix::process::geteuid().is_root() {
-            chown(world.path(), Some(ACCOUNT), Some(ACCOUNT)).unwrap();
-            fs::set_permissions(world.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        }
         Self {
             keeper: None,
-            world,
+            world: folder(),
             port,
             options: options.clone(),
             databases: AtomicUsize::new(0),
@@ -184,14 +179,12 @@ impl Server {
 
     fn is_up(&mut self) -> bool {
         self.write_settings();
-        let keeper = Keeper::start(
-            as_account("/bin/sh"),
-            &program("postgres"),
-            self.world.path(),
-            self.options.is_kept,
-        );
+        let data = self.data();
+        let server = program("postgres");
+        let words = [server.as_os_str(), "-D".as_ref(), data.as_os_str()];
+        let keeper = Keeper::start(&words, "QUIT", self.world.path(), self.options.is_kept);
         // The server writes `ready` there when it takes connections.
-        let status = self.data().join("postmaster.pid");
+        let status = data.join("postmaster.pid");
         let is_ready = || {
             let text = fs::read_to_string(&status).unwrap_or_default();
             text.lines()
@@ -251,6 +244,16 @@ impl Server {
     fn log_file(&self) -> PathBuf {
         self.world.path().join("log")
     }
+}
+
+/// A temporary folder of the account that servers run as.
+pub(crate) fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    if rustix::process::geteuid().is_root() {
+        chown(folder.path(), Some(ACCOUNT), Some(ACCOUNT)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
 }
 
 /// A program of the newest PostgreSQL that Debian has put on this machine.
