@@ -34,7 +34,9 @@ pub(super) fn open(
 ) -> Result<Option<(Session, [u8; 32])>, StoreError> {
     let connection = match &settings.engine {
         Engine::Sqlite => sqlite::open(settings, access)?.map(Connection::Sqlite),
-        Engine::Postgres(server) => postgres::open(server, access)?.map(Connection::Postgres),
+        Engine::Postgres(server) => {
+            postgres::open(server, access)?.map(|link| Connection::Postgres(Box::new(link)))
+        }
     };
     let Some(connection) = connection else {
         return Ok(None);

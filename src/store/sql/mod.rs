@@ -73,7 +73,7 @@ pub(super) enum Connection {
     /// To the file.
     Sqlite(rusqlite::Connection),
     /// To the server.
-    Postgres(Link),
+    Postgres(Box<Link>),
 }
 
 impl Connection {
