@@ -76,6 +76,8 @@ pub struct Config {
     pub serve: ServeSettings,
     /// `[store]`.
     pub store: StoreSettings,
+    /// The section as written, for a ledger that moves elsewhere.
+    store_section: raw::RawStore,
     /// `subscribers.seed_file`: loaded into a ledger that has never had a subscriber.
     pub seed_file: Option<PathBuf>,
 }
@@ -185,9 +187,16 @@ impl Config {
             ses_topic,
             serve,
             store,
+            store_section: raw.store,
             root,
         };
         Ok((config, findings.problems()))
+    }
+
+    /// What `[store]` would be with another `url`; `None` for what is none.
+    #[must_use]
+    pub fn store_at(&self, url: &str) -> Option<StoreSettings> {
+        ledger::at(&self.store_section, url, &self.root)
     }
 
     /// The digest of this name.
