@@ -46,6 +46,7 @@ mod subscribers;
 mod tests;
 mod verify;
 mod wishes;
+mod workers;
 mod writer;
 
 use std::{
@@ -93,6 +94,7 @@ pub use self::{
     copying::Copied,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
     wishes::Wishes,
+    workers::{Lease, NewWorker, Worker},
 };
 
 use self::{
@@ -103,7 +105,7 @@ use self::{
     sql::{Access, Connection},
     writer::Request,
 };
-use crate::config::settings::StoreSettings;
+use crate::config::settings::{Engine, StoreSettings};
 
 /// A handle to the ledger. Clones share one database connection; when the last
 /// one is dropped, everything that was asked is committed and the file closed.
@@ -113,6 +115,7 @@ pub struct Store {
 }
 
 struct Inner {
+    is_shared: bool,
     name: String,
     path: PathBuf,
     install_key: SecretBox<[u8; 32]>,
@@ -211,6 +214,7 @@ impl Store {
     ) -> Result<Option<Self>, StoreError> {
         let (answer, opened) = oneshot::channel();
         let settings = settings.clone();
+        let is_shared = matches!(settings.engine, Engine::Postgres(_));
         let (name, path) = (settings.name(), settings.path.clone());
         std::thread::spawn(move || {
             drop(answer.send(opening::open(&settings, access, may_have_left, now)));
@@ -223,6 +227,7 @@ impl Store {
             writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
             inner: Arc::new(Inner {
+                is_shared,
                 name,
                 path,
                 install_key: SecretBox::new(Box::new(key)),

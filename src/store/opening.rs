@@ -63,7 +63,7 @@ pub(super) fn session(
             postgres::open(server, access)?.map(|link| Connection::Postgres(Box::new(link)))
         }
     };
-    Ok(connection.map(|connection| Session::new(connection, settings.path.clone())))
+    Ok(connection.map(|connection| Session::new(connection, settings)))
 }
 
 /// The secret under which tokens, Message-IDs and suppressions are made; drawn
