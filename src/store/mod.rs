@@ -35,6 +35,7 @@ mod runs;
 mod sending;
 mod signups;
 mod sqlite;
+mod standing;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -84,6 +85,7 @@ pub use self::{
     runs::{Begun, Restored, Run},
     signups::Confirmed,
     sqlite::backup::Copied,
+    standing::Standing,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
     wishes::Wishes,
 };
@@ -107,6 +109,8 @@ pub struct Store {
 struct Inner {
     path: PathBuf,
     install_key: SecretBox<[u8; 32]>,
+    /// See [`standing`].
+    signature: standing::Signature,
     /// Taken when the handle is dropped, which ends the thread.
     requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
@@ -183,12 +187,15 @@ impl Store {
         let Some((connection, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
             return Ok(None);
         };
+        let mut signature = standing::Signature::default();
+        sqlite::fill_random(&mut signature).map_err(|fault| fault.at(path.clone()))?;
         let (requests, thread) = writer::start(connection, path.clone())
             .map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
             inner: Arc::new(Inner {
                 path,
                 install_key: SecretBox::new(Box::new(key)),
+                signature,
                 requests: Some(requests),
                 thread: Some(thread),
             }),
@@ -260,6 +267,20 @@ impl Store {
     ) -> Result<T, StoreError> {
         self.session(|session| session.transact(TransactionBehavior::Immediate, work))
             .await
+    }
+
+    /// As [`Self::write`], for what builds ask about.
+    async fn publish<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let signature = self.inner.signature;
+        self.write(move |tx| {
+            let done = work(tx)?;
+            standing::advance(tx, &signature)?;
+            Ok(done)
+        })
+        .await
     }
 
     async fn read<T: Send + 'static>(
