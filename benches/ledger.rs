@@ -14,7 +14,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use letterpress::{
-    config::settings::{Durability, Sender, StoreSettings},
+    config::settings::{Durability, Engine, Sender, StoreSettings},
     domain::{
         article::ArticleId,
         choice::Choice,
@@ -47,6 +47,7 @@ async fn main() -> Result<()> {
         path: folder.path().join("letterpress.db"),
         durability: Durability::Power,
         allow_network_file_system: false,
+        engine: Engine::Sqlite,
     };
     let now: DateTime<Utc> = "2026-11-27T05:00:00Z".parse()?;
     let store = Store::open(&settings, now).await?;

@@ -5,7 +5,14 @@
 //! into a ledger; then the outbox that drains the ledger, and the commands.
 //! `docs/architecture.md` in the repository tells the whole story.
 
-#![cfg_attr(test, allow(clippy::unwrap_used))]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::duplicate_mod,
+        reason = "an unwrap is an assertion; one contract is run against two engines"
+    )
+)]
 
 pub mod cli;
 pub mod client;

@@ -13,7 +13,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use letterpress::{
-    config::settings::{Durability, RelayTls, SmtpRelay, StoreSettings, Timeouts},
+    config::settings::{Durability, Engine, RelayTls, SmtpRelay, StoreSettings, Timeouts},
     domain::delivery::{DueDelivery, Intent, Outcome},
     links::Signer,
     mail::{
@@ -51,6 +51,7 @@ async fn main() -> Result<()> {
         path: path.into(),
         durability: Durability::Power,
         allow_network_file_system: false,
+        engine: Engine::Sqlite,
     };
     let now: DateTime<Utc> = "2026-11-27T06:00:00Z".parse()?;
     let store = Store::open(&settings, now).await?;

@@ -52,7 +52,7 @@ enum What {
 /// What `verify` found, for `--format json`.
 #[derive(Serialize)]
 struct Verdict<'a> {
-    ledger: &'a Path,
+    ledger: &'a str,
     ok: bool,
     findings: &'a [String],
 }
@@ -116,7 +116,7 @@ async fn verify(context: &Context, config: &Config) -> Result<Exit, Failure> {
     let store = workspace::needed_ledger(context, config).await?;
     let findings = store.verify().await.map_err(workspace::store_failure)?;
     let verdict = Verdict {
-        ledger: store.path(),
+        ledger: store.name(),
         ok: findings.is_empty(),
         findings: &findings,
     };
@@ -129,7 +129,7 @@ async fn verify(context: &Context, config: &Config) -> Result<Exit, Failure> {
         Exit::Io,
         format!(
             "the ledger fails its integrity check at {}: {}",
-            store.path().display(),
+            store.name(),
             count(findings.len(), "finding")
         ),
     )

@@ -38,7 +38,7 @@ fn large_log(store: &Store) -> String {
     format!(
         "warning: the log of changes {}-wal has {} MiB: another program has been reading the ledger \
          for long; sending goes on, and the log shrinks when it is done",
-        store.path().display(),
+        store.name(),
         store.log_size() >> 20
     )
 }

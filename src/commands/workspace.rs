@@ -108,7 +108,7 @@ pub async fn needed_ledger(context: &Context, config: &Config) -> Result<Store, 
 pub fn no_ledger(config: &Config) -> Failure {
     Failure::new(
         Exit::NoInput,
-        format!("there is no ledger yet at {}", config.store.path.display()),
+        format!("there is no ledger yet at {}", config.store.name()),
     )
     .hint("`letterpress run` makes it")
 }

@@ -5,6 +5,7 @@ mod bounces;
 mod digests;
 mod dkim;
 mod findings;
+mod ledger;
 mod letters;
 mod mailing;
 mod place;
@@ -30,8 +31,8 @@ pub use self::{
 };
 use self::{
     findings::Findings,
-    raw::{Raw, RawContent, RawFeeds, RawPublication, RawStore, RawTheme},
-    settings::{BounceSource, Compression, Durability, MailSettings, ServeSettings, StoreSettings},
+    raw::{Raw, RawContent, RawFeeds, RawPublication, RawTheme},
+    settings::{BounceSource, Compression, MailSettings, ServeSettings, StoreSettings},
 };
 use crate::domain::{
     digest::Digest,
@@ -157,7 +158,7 @@ impl Config {
         let content = content_rules(&raw.content, &mut findings);
         let compress = publishing::compressions(&raw.content, &mut findings);
         let feeds = feed_rules(&raw.feeds, &mut findings);
-        let store = store(&raw.store, &root, &mut findings);
+        let store = ledger::store(&raw.store, &root, &mut findings);
         let bounces = bounces::check(&raw.bounces, &root, &mut findings);
         let ses_topic = bounces::topic(&raw.bounces, &mut findings);
         let serve = serving::check(&raw.serve, &mut findings);
@@ -458,39 +459,6 @@ fn feed_rules(raw: &RawFeeds, findings: &mut Findings) -> Option<FeedRules> {
         content,
         hub,
         archive_size: raw.archive.unwrap_or(true).then_some(archive_size),
-    })
-}
-
-fn store(raw: &RawStore, root: &Path, findings: &mut Findings) -> Option<StoreSettings> {
-    let url = raw
-        .url
-        .as_ref()
-        .map_or("sqlite:letterpress.db", |text| text.get_ref().as_str());
-    let Some(path) = url.strip_prefix("sqlite:").filter(|path| !path.is_empty()) else {
-        findings.at(
-            raw.url.as_ref(),
-            format!("store.url is `{}`", without_login(url)),
-            "this version keeps its ledger in SQLite: `sqlite:letterpress.db`",
-        );
-        return None;
-    };
-    let durability = match raw.durability.as_ref().map(|text| text.get_ref().as_str()) {
-        None | Some("power") => Durability::Power,
-        Some("process") => Durability::Process,
-        Some(other) => {
-            let what = format!("store.durability is `{other}`");
-            findings.at(
-                raw.durability.as_ref(),
-                what,
-                "use \"power\" or \"process\"",
-            );
-            return None;
-        }
-    };
-    Some(StoreSettings {
-        path: root.join(path),
-        durability,
-        allow_network_file_system: raw.allow_network_file_system,
     })
 }
 

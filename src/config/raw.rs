@@ -175,6 +175,9 @@ pub(super) struct RawBounces {
 pub(super) struct RawStore {
     pub(super) url: Text,
     pub(super) durability: Text,
+    pub(super) password_file: Option<String>,
+    pub(super) patience: Text,
+    pub(super) lease: Text,
     #[serde(default)]
     pub(super) allow_network_file_system: bool,
 }
@@ -378,7 +381,17 @@ const KEYS: [(&str, &[&str]); 18] = [
             "ses_topic",
         ],
     ),
-    ("store", &["url", "durability", "allow_network_file_system"]),
+    (
+        "store",
+        &[
+            "url",
+            "durability",
+            "allow_network_file_system",
+            "password_file",
+            "patience",
+            "lease",
+        ],
+    ),
     (
         "serve",
         &[

@@ -18,6 +18,11 @@ pub const MAILBOX_VARIABLE: &str = "LETTERPRESS_IMAP_PASSWORD";
 /// The systemd credential that may hold that one.
 pub const MAILBOX_CREDENTIAL: &str = "letterpress-imap-password";
 
+/// The environment variable that may hold the password of the database server.
+pub const STORE_VARIABLE: &str = "LETTERPRESS_STORE_PASSWORD";
+/// The systemd credential that may hold that one.
+pub const STORE_CREDENTIAL: &str = "letterpress-store-password";
+
 /// No private key is larger; what is read of a file that is.
 const LARGEST_SECRET: usize = 64 * 1024;
 
@@ -98,6 +103,15 @@ pub fn mailbox_password(file: Option<&Path>) -> Result<SecretString, SecretError
         credential: MAILBOX_CREDENTIAL,
     };
     password_from(file, MAILBOX_VARIABLE, MAILBOX_CREDENTIAL)?.ok_or_else(absent)
+}
+
+/// The password of the database server: from `file`, else the environment, else a
+/// credential; `None` where the server asks for none.
+///
+/// # Errors
+/// When the file is unreadable, empty or open to others (mode beyond 0640).
+pub fn store_password(file: Option<&Path>) -> Result<Option<SecretString>, SecretError> {
+    password_from(file, STORE_VARIABLE, STORE_CREDENTIAL)
 }
 
 /// `None` when none of the three places has it.

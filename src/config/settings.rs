@@ -341,10 +341,59 @@ pub enum Durability {
 /// `[store]`: where the ledger is.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
-    /// The SQLite file (absolute path).
+    /// What holds the ledger.
+    pub engine: Engine,
+    /// The SQLite file (absolute path). With a server there is no such file, and
+    /// only what lies beside it on this machine is named after it.
     pub path: PathBuf,
     /// How safe a commit must be.
     pub durability: Durability,
     /// Accept a network file system all the same.
     pub allow_network_file_system: bool,
+}
+
+impl StoreSettings {
+    /// Whether there may be a ledger: what no file tells, only the server knows.
+    #[must_use]
+    pub fn may_exist(&self) -> bool {
+        match self.engine {
+            Engine::Sqlite => self.path.exists(),
+            Engine::Postgres(_) => true,
+        }
+    }
+
+    /// The ledger as people are told of it: its file, or its server without a login.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.engine {
+            Engine::Sqlite => self.path.display().to_string(),
+            Engine::Postgres(server) => server.name.clone(),
+        }
+    }
+}
+
+/// What holds the ledger.
+#[derive(Debug, Clone)]
+pub enum Engine {
+    /// SQLite, in a file of this machine.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres(ServerSettings),
+}
+
+/// A PostgreSQL server and how to deal with it.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// The whole URL; it may hold a password.
+    pub url: SecretString,
+    /// The URL without a login, for messages.
+    pub name: String,
+    /// The file with the password, where the URL has none.
+    pub password_file: Option<PathBuf>,
+    /// How safe a commit must be.
+    pub durability: Durability,
+    /// How long what is under way waits for a server that went away.
+    pub patience: Duration,
+    /// How long a worker's claims are its own without a sign of life.
+    pub lease: Duration,
 }

@@ -82,7 +82,7 @@ impl Issues {
 mod tests {
     use super::{super::tests::frozen_issue, *};
     use crate::{
-        config::settings::{Durability, StoreSettings},
+        config::settings::{Durability, Engine, StoreSettings},
         mail::Edition,
         store::FreezeOutcome,
     };
@@ -94,6 +94,7 @@ mod tests {
             path: folder.path().join("letterpress.db"),
             durability: Durability::Process,
             allow_network_file_system: false,
+            engine: Engine::Sqlite,
         };
         let now = "2026-11-27T05:00:00Z".parse().unwrap();
         let store = Store::open(&ledger, now).await.unwrap();

@@ -13,8 +13,8 @@ use crate::{
     },
     store::{
         Confirmed, Counts, Departure, Erased, PersonalData, Receipt, Store, StoreError,
-        UnsubscribeOutcome, Wishes, departures::Leaver, erasing, issues, personal, signups,
-        sqlite::writer::Request, wishes,
+        UnsubscribeOutcome, Wishes, departures::Leaver, erasing, issues, personal, signups, wishes,
+        writer::Request,
     },
 };
 

@@ -2,9 +2,10 @@
 //! outcome after it. They run inside a group commit.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::{self, Connection, OptionalExtension, Row};
 use crate::{
     domain::{
         consent::Evidence,
@@ -48,11 +49,14 @@ pub(super) fn intent(
            JOIN subscribers s ON s.id = d.subscriber_id
           WHERE d.id = ?1 AND d.state = 0 AND i.state = 0 AND i.expire_at > ?2 AND ",
         is_wanted!("i.notice"),
+        " RETURNING id",
     ))?;
-    if insert.execute(params![delivery, now.timestamp()])? == 0 {
+    let inserted = insert
+        .insert(params![delivery, now.timestamp()])
+        .optional()?;
+    let Some(attempt) = inserted else {
         return Ok(Intent::Refused);
-    }
-    let attempt = connection.last_insert_rowid();
+    };
     connection
         .prepare_cached("UPDATE deliveries SET state = 2, attempt_id = ?2 WHERE id = ?1")?
         .execute([delivery, attempt])?;
@@ -74,15 +78,38 @@ pub(super) fn conclude(
 }
 
 /// What stands in the ledger when an outcome arrives.
-struct Standing {
-    delivery: DeliveryId,
+pub(super) struct Standing {
+    pub(super) delivery: DeliveryId,
     subscriber: i64,
     state: State,
     newest: Option<AttemptId>,
     /// How the attempt ended as far as the ledger knew.
-    end: Option<End>,
+    pub(super) end: Option<End>,
     /// The reader is erased: replies quote addresses.
-    is_erased: bool,
+    pub(super) is_erased: bool,
+}
+
+impl Standing {
+    /// Reads the columns of the delivery (id, reader, state, newest attempt), how
+    /// the attempt ended, and whether there is no address any more.
+    pub(super) fn of(row: &Row<'_>) -> sql::Result<Self> {
+        Ok(Self {
+            delivery: row.get(0)?,
+            subscriber: row.get(1)?,
+            state: codes::state(row, 2)?,
+            newest: row.get(3)?,
+            end: codes::end(row, 4)?,
+            is_erased: row.get(5)?,
+        })
+    }
+
+    /// Whether `Sent`, told of this attempt, is written to it and settles the
+    /// delivery.
+    pub(super) fn is_settled_as_sent(&self, attempt: AttemptId) -> bool {
+        matches!(self.end, None | Some(End::Uncertain))
+            && self.newest == Some(attempt)
+            && matches!(self.state, State::Inflight)
+    }
 }
 
 /// Records how an attempt ended, and what that makes of its delivery.
@@ -120,17 +147,7 @@ fn standing(connection: &Connection, attempt: AttemptId) -> Result<Option<Standi
            FROM attempts a JOIN deliveries d ON d.id = a.delivery_id
           WHERE a.id = ?1",
     )?;
-    let found = select.query_row([attempt], |row| {
-        Ok(Standing {
-            delivery: row.get(0)?,
-            subscriber: row.get(1)?,
-            state: codes::state(row, 2)?,
-            newest: row.get(3)?,
-            end: codes::end(row, 4)?,
-            is_erased: row.get(5)?,
-        })
-    });
-    Ok(found.optional()?)
+    Ok(select.query_row([attempt], Standing::of).optional()?)
 }
 
 /// Whether an outcome of the newest attempt still changes its delivery.

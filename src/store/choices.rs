@@ -1,7 +1,8 @@
 //! What readers chose, each choice kept once.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
+use crate::store::sql::Connection;
 use crate::{
     domain::choice::{Choice, LeftOut},
     store::{codes, error::Fault},
@@ -45,7 +46,7 @@ pub(super) fn intern(connection: &Connection, choice: &Choice) -> Result<ChoiceI
         return Ok(None);
     }
     connection
-        .prepare_cached("INSERT OR IGNORE INTO choices (choice) VALUES (?1)")?
+        .prepare_cached("INSERT INTO choices (choice) VALUES (?1) ON CONFLICT DO NOTHING")?
         .execute([&text])?;
     let id = connection
         .prepare_cached("SELECT id FROM choices WHERE choice = ?1")?
@@ -94,13 +95,13 @@ pub(super) fn is_news(connection: &Connection, shares: &[Share]) -> Result<bool,
 pub(super) fn lay_out(connection: &Connection, shares: &[Share]) -> Result<(), Fault> {
     connection.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS shares (
-             choice_id INTEGER PRIMARY KEY,
-             edition   INTEGER,
+             choice_id BIGINT PRIMARY KEY,
+             edition   BIGINT,
              reason    TEXT,
              CHECK ((edition IS NULL) <> (reason IS NULL))
-         ) STRICT;
-         DELETE FROM temp.shares;",
+         )",
     )?;
+    connection.execute("DELETE FROM temp.shares", [])?;
     let mut insert = connection
         .prepare("INSERT INTO temp.shares (choice_id, edition, reason) VALUES (?1, ?2, ?3)")?;
     for share in shares {
@@ -124,7 +125,7 @@ pub(super) fn choose(
     let id = intern(connection, choice)?;
     let changed = connection
         .prepare_cached(
-            "UPDATE subscribers SET choice_id = ?2 WHERE id = ?1 AND choice_id IS NOT ?2",
+            "UPDATE subscribers SET choice_id = ?2 WHERE id = ?1 AND choice_id IS DISTINCT FROM ?2",
         )?
         .execute(params![subscriber, id])?;
     Ok(changed > 0)

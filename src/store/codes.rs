@@ -4,10 +4,7 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{
-    Row,
-    types::{Type, ValueRef},
-};
+use rusqlite::types::{Type, ValueRef};
 
 use crate::domain::{
     address::EmailAddress,
@@ -18,6 +15,7 @@ use crate::domain::{
     report::ReportKind,
     subscriber::{Status, SubscriberId},
 };
+use crate::store::sql::{self, Row};
 
 /// Number of a delivery's state.
 pub(super) const fn of_state(state: State) -> i64 {
@@ -108,8 +106,13 @@ impl End {
 }
 
 /// A column holds what no version of the program writes.
-fn impossible(column: usize, kind: Type, what: &str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, kind, what.into())
+fn impossible(column: usize, kind: Type, what: &str) -> sql::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, what.into()).into()
+}
+
+/// A column holds a number that means nothing there.
+fn beyond(column: usize, number: i64) -> sql::Error {
+    rusqlite::Error::IntegralValueOutOfRange(column, number).into()
 }
 
 /// The value of a closed set whose number stands in a column.
@@ -118,26 +121,26 @@ fn decode<T: Copy>(
     column: usize,
     all: &[T],
     code: impl Fn(T) -> i64,
-) -> rusqlite::Result<T> {
+) -> sql::Result<T> {
     let number: i64 = row.get(column)?;
     all.iter()
         .copied()
         .find(|value| code(*value) == number)
-        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, number))
+        .ok_or_else(|| beyond(column, number))
 }
 
 /// A delivery's state.
-pub(super) fn state(row: &Row<'_>, column: usize) -> rusqlite::Result<State> {
+pub(super) fn state(row: &Row<'_>, column: usize) -> sql::Result<State> {
     decode(row, column, &State::ALL, of_state)
 }
 
 /// A subscriber's status.
-pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Status> {
+pub(super) fn status(row: &Row<'_>, column: usize) -> sql::Result<Status> {
     decode(row, column, &Status::ALL, of_status)
 }
 
 /// An issue's state.
-pub(super) fn issue_state(row: &Row<'_>, column: usize) -> rusqlite::Result<IssueState> {
+pub(super) fn issue_state(row: &Row<'_>, column: usize) -> sql::Result<IssueState> {
     let all = [
         IssueState::Sending,
         IssueState::Paused,
@@ -148,41 +151,40 @@ pub(super) fn issue_state(row: &Row<'_>, column: usize) -> rusqlite::Result<Issu
 }
 
 /// What a report says.
-pub(super) fn report_kind(row: &Row<'_>, column: usize) -> rusqlite::Result<ReportKind> {
+pub(super) fn report_kind(row: &Row<'_>, column: usize) -> sql::Result<ReportKind> {
     decode(row, column, &ReportKind::ALL, of_report_kind)
 }
 
 /// How an attempt ended; `None` while it is under way.
-pub(super) fn end(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<End>> {
-    match row.get::<_, Option<i64>>(column)? {
+pub(super) fn end(row: &Row<'_>, column: usize) -> sql::Result<Option<End>> {
+    match row.get::<Option<i64>>(column)? {
         None => Ok(None),
         Some(_) => decode(row, column, &End::ALL, End::code).map(Some),
     }
 }
 
 /// A count.
-pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+pub(super) fn count(row: &Row<'_>, column: usize) -> sql::Result<u64> {
     let number: i64 = row.get(column)?;
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+    u64::try_from(number).map_err(|_| beyond(column, number))
 }
 
 /// A moment.
-pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<DateTime<Utc>> {
+pub(super) fn time(row: &Row<'_>, column: usize) -> sql::Result<DateTime<Utc>> {
     let seconds: i64 = row.get(column)?;
-    DateTime::from_timestamp(seconds, 0)
-        .ok_or(rusqlite::Error::IntegralValueOutOfRange(column, seconds))
+    DateTime::from_timestamp(seconds, 0).ok_or_else(|| beyond(column, seconds))
 }
 
 /// A moment that may be absent.
-pub(super) fn time_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DateTime<Utc>>> {
-    match row.get::<_, Option<i64>>(column)? {
+pub(super) fn time_if_any(row: &Row<'_>, column: usize) -> sql::Result<Option<DateTime<Utc>>> {
+    match row.get::<Option<i64>>(column)? {
         None => Ok(None),
         Some(_) => time(row, column).map(Some),
     }
 }
 
 /// A text that is a domain type: an address, a slot, an occasion.
-pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> sql::Result<T> {
     row.get_ref(column)?
         .as_str()?
         .parse()
@@ -190,20 +192,20 @@ pub(super) fn parsed<T: FromStr>(row: &Row<'_>, column: usize) -> rusqlite::Resu
 }
 
 /// An address, as it was taken: the ledger holds no others.
-pub(super) fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<EmailAddress> {
+pub(super) fn address(row: &Row<'_>, column: usize) -> sql::Result<EmailAddress> {
     EmailAddress::international(row.get_ref(column)?.as_str()?)
         .map_err(|_| impossible(column, Type::Text, "not an address"))
 }
 
 /// A reader's choice.
-pub(super) fn choice(row: &Row<'_>, column: usize) -> rusqlite::Result<Choice> {
+pub(super) fn choice(row: &Row<'_>, column: usize) -> sql::Result<Choice> {
     let text = row.get_ref(column)?.as_str()?;
     text.parse()
         .map_err(|_| impossible(column, Type::Text, "not a choice"))
 }
 
 /// A reader's choice; none is the choice of everything.
-pub(super) fn choice_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Choice> {
+pub(super) fn choice_if_any(row: &Row<'_>, column: usize) -> sql::Result<Choice> {
     match row.get_ref(column)? {
         ValueRef::Null => Ok(Choice::default()),
         _ => choice(row, column),
@@ -211,12 +213,12 @@ pub(super) fn choice_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Ch
 }
 
 /// An article's id.
-pub(super) fn article(row: &Row<'_>, column: usize) -> rusqlite::Result<ArticleId> {
+pub(super) fn article(row: &Row<'_>, column: usize) -> sql::Result<ArticleId> {
     ArticleId::new(row.get_ref(column)?.as_str()?)
         .ok_or_else(|| impossible(column, Type::Text, "not the id of an article"))
 }
 
 /// A subscriber's public id.
-pub(super) fn subscriber(row: &Row<'_>, column: usize) -> rusqlite::Result<SubscriberId> {
+pub(super) fn subscriber(row: &Row<'_>, column: usize) -> sql::Result<SubscriberId> {
     row.get(column).map(SubscriberId)
 }

@@ -2,9 +2,10 @@
 //! they agreed to. Written in the transaction of what it proves.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use sha2::{Digest as _, Sha256};
 
+use crate::store::sql::Connection;
 use crate::{
     domain::consent::{Evidence, Happening},
     store::error::Fault,
@@ -45,7 +46,9 @@ pub(super) fn record(
 fn intern(connection: &Connection, words: &str) -> Result<i64, Fault> {
     let hash: [u8; 32] = Sha256::digest(words.as_bytes()).into();
     connection
-        .prepare_cached("INSERT OR IGNORE INTO wordings (sha256, words) VALUES (?1, ?2)")?
+        .prepare_cached(
+            "INSERT INTO wordings (sha256, words) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?
         .execute(params![&hash[..], words])?;
     Ok(connection
         .prepare_cached("SELECT id FROM wordings WHERE sha256 = ?1")?

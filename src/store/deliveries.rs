@@ -4,8 +4,9 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params, types::ValueRef};
+use rusqlite::{params, types::ValueRef};
 
+use crate::store::sql::{self, Connection, Row};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -197,7 +198,7 @@ fn due_of(
     Ok(found)
 }
 
-fn due_delivery(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
+fn due_delivery(row: &Row<'_>) -> sql::Result<DueDelivery> {
     Ok(DueDelivery {
         id: row.get(0)?,
         issue: row.get(1)?,
@@ -315,7 +316,7 @@ pub(super) fn count_due(
         if notice.is_none() && scope == Scope::Notices {
             continue;
         }
-        total += select.query_row([issue, now.timestamp()], |row| row.get::<_, i64>(0))?;
+        total += select.query_row([issue, now.timestamp()], |row| row.get::<i64>(0))?;
     }
     Ok(total.unsigned_abs())
 }
@@ -329,7 +330,7 @@ pub(super) fn withdraw_rejections(
 ) -> Result<(), Fault> {
     let mut update = connection.prepare_cached(concat!(
         "UPDATE deliveries AS d
-            SET next_attempt_at = ?2, attempts = max(attempts - 1, 0),
+            SET next_attempt_at = ?2, attempts = CASE WHEN attempts > 0 THEN attempts - 1 ELSE 0 END,
                 state = CASE WHEN EXISTS (
                     SELECT 1 FROM subscribers s JOIN issues i ON i.id = d.issue_id
                      WHERE s.id = d.subscriber_id AND i.state <> 3 AND d.is_unwanted = 0 AND ",

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
+use crate::store::sql::{Access, Connection};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -21,9 +22,10 @@ use crate::{
         beside::leaving::Note,
         choices, consent,
         error::{Fault, StoreError},
+        session::Session,
         signups,
-        sqlite::writer::{Answer, Session},
         subscribers::{self, UnsubscribeOutcome},
+        writer::Answer,
     },
 };
 
@@ -80,7 +82,7 @@ pub(super) fn unsubscribe(
     now: DateTime<Utc>,
 ) -> Result<UnsubscribeOutcome, StoreError> {
     let done = session.within(PATIENCE, |session| {
-        session.transact(TransactionBehavior::Immediate, |tx| {
+        session.transact(Access::Write, |tx| {
             subscribers::unsubscribe(tx, address, evidence, now)
         })
     });
@@ -88,9 +90,7 @@ pub(super) fn unsubscribe(
         return done;
     };
     // Readers of the database wait for nobody.
-    let known = session.transact(TransactionBehavior::Deferred, |tx| {
-        subscribers::find(tx, address)
-    })?;
+    let known = session.transact(Access::Read, |tx| subscribers::find(tx, address))?;
     let was = known.map(|(_, reader)| reader.status);
     if was.is_some() {
         let note = Note::new(address, Departure::List, evidence, now);
@@ -109,7 +109,7 @@ pub(super) fn all(session: &mut Session, leavers: Vec<Leaver>) {
         false => PATIENCE,
     };
     let done = session.within(patience, |session| {
-        session.transact(TransactionBehavior::Immediate, |tx| {
+        session.transact(Access::Write, |tx| {
             leavers.iter().map(|leaver| leave(tx, leaver)).collect()
         })
     });
@@ -149,7 +149,7 @@ fn answer(leavers: Vec<Leaver>, done: Result<Vec<UnsubscribeOutcome>, StoreError
 
 /// Writes them down beside the database, all at once.
 fn note(session: &mut Session, leavers: &[Leaver]) -> Result<Vec<UnsubscribeOutcome>, StoreError> {
-    let known = session.transact(TransactionBehavior::Deferred, |tx| {
+    let known = session.transact(Access::Read, |tx| {
         let known = leavers
             .iter()
             .map(|leaver| subscribers::find_who(tx, &leaver.reader.into()));

@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         article::Remembered,
@@ -89,7 +90,8 @@ pub(super) fn record_slots(
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
     let mut insert = connection.prepare_cached(
-        "INSERT OR IGNORE INTO slots (digest, slot, fate, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO slots (digest, slot, fate, reason, at) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO NOTHING",
     )?;
     for slot in slots {
         insert.execute(params![
@@ -110,7 +112,8 @@ pub(super) fn advance(connection: &Connection, digest: &str, slot: Slot) -> Resu
     connection
         .prepare_cached(
             "INSERT INTO digests (name, cursor) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET cursor = max(coalesce(cursor, ''), excluded.cursor)",
+             ON CONFLICT (name) DO UPDATE SET cursor = excluded.cursor
+                 WHERE coalesce(digests.cursor, '') < excluded.cursor",
         )?
         .execute(params![digest, slot.to_string()])?;
     Ok(())
@@ -137,7 +140,7 @@ pub(super) fn remember(connection: &Connection, articles: &[Remembered]) -> Resu
     let mut insert = connection.prepare(
         "INSERT INTO articles (source, id, body_hash) VALUES (?1, ?2, ?3)
          ON CONFLICT (source) DO UPDATE SET id = excluded.id, body_hash = excluded.body_hash
-          WHERE id <> excluded.id OR body_hash <> excluded.body_hash",
+          WHERE articles.id <> excluded.id OR articles.body_hash <> excluded.body_hash",
     )?;
     for article in articles {
         free.execute([article.id.as_str(), article.source.as_str()])?;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::{Access, Connection};
 use crate::{
     domain::{
         consent::{Evidence, Happening, Who},
@@ -15,7 +16,7 @@ use crate::{
     store::{
         consent,
         error::{Fault, StoreError},
-        sqlite::writer::Session,
+        session::Session,
         subscribers::{self, SuppressionReason},
     },
 };
@@ -48,7 +49,7 @@ pub(super) fn erase(
     evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<Erased, StoreError> {
-    let (mut erased, trace) = session.transact(TransactionBehavior::Immediate, |tx| {
+    let (mut erased, trace) = session.transact(Access::Write, |tx| {
         let found = subscribers::find_who(tx, who)?;
         let address = match (&found, who) {
             (Some((_, reader)), _) => Some(reader.address.clone()),
@@ -94,7 +95,7 @@ pub(super) fn erase(
 /// Wipes the files if an erasure could not do it, or its process died; false
 /// when that has to wait once more.
 pub(super) fn finish(session: &mut Session) -> Result<bool, StoreError> {
-    let is_due = session.transact(TransactionBehavior::Deferred, |tx| {
+    let is_due = session.transact(Access::Read, |tx| {
         Ok(tx.query_row("SELECT wipe_due FROM installation", [], |row| row.get(0))?)
     })?;
     match is_due {

@@ -9,6 +9,8 @@ use std::{
 
 use rusqlite::ErrorCode;
 
+use crate::store::{postgres::Failure, sql};
+
 /// What kind of answer an error calls for; the exit code follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorClass {
@@ -76,6 +78,9 @@ pub enum Cause {
     /// From SQLite.
     #[error(transparent)]
     Sqlite(#[from] Arc<rusqlite::Error>),
+    /// From PostgreSQL.
+    #[error(transparent)]
+    Postgres(Arc<dyn std::error::Error + Send + Sync>),
     /// From the operating system.
     #[error(transparent)]
     System(#[from] Arc<io::Error>),
@@ -90,6 +95,15 @@ pub enum StoreError {
         /// The database file.
         path: PathBuf,
         /// SQLite's words.
+        #[source]
+        source: Cause,
+    },
+    /// The database server cannot be reached, or went away.
+    #[error("the database {server} is away")]
+    Away {
+        /// The server, without a login.
+        server: String,
+        /// Its words, or the system's.
         #[source]
         source: Cause,
     },
@@ -140,7 +154,7 @@ pub enum StoreError {
     /// A fault in this program.
     #[error("the ledger refused a statement: a fault in this program")]
     Internal {
-        /// SQLite's words.
+        /// The database's words.
         #[source]
         source: Cause,
     },
@@ -154,7 +168,7 @@ impl StoreError {
     #[must_use]
     pub fn class(&self) -> ErrorClass {
         match self {
-            Self::Unavailable { .. } => ErrorClass::Unavailable,
+            Self::Unavailable { .. } | Self::Away { .. } => ErrorClass::Unavailable,
             Self::Io { .. } => ErrorClass::Io,
             Self::Version { .. } | Self::Unfit { .. } | Self::NetworkFileSystem { .. } => {
                 ErrorClass::Configuration
@@ -259,10 +273,10 @@ fn has_size_limit() -> bool {
     false
 }
 
-/// Inside the store: SQLite's error, or one that is already put into words.
+/// Inside the store: a database's error, or one that is already put into words.
 #[derive(Debug)]
 pub(super) enum Fault {
-    Sqlite(rusqlite::Error),
+    Database(sql::Error),
     Told(StoreError),
 }
 
@@ -270,21 +284,34 @@ impl Fault {
     /// The error as callers see it.
     pub(super) fn at(self, path: PathBuf) -> StoreError {
         match self {
-            Self::Sqlite(error) => StoreError::sqlite(path, error),
+            Self::Database(sql::Error::Sqlite(error)) => StoreError::sqlite(path, error),
+            Self::Database(sql::Error::Postgres(failure)) => failure.at(&path.to_string_lossy()),
             Self::Told(error) => error,
         }
     }
 }
 
+impl From<sql::Error> for Fault {
+    fn from(error: sql::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::Database(failure.into())
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Sqlite(error)
+        Self::Database(error.into())
     }
 }
 
 impl From<rusqlite::types::FromSqlError> for Fault {
     fn from(error: rusqlite::types::FromSqlError) -> Self {
-        Self::Sqlite(error.into())
+        Self::Database(error.into())
     }
 }
 

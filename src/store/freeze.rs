@@ -4,15 +4,16 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     config::settings::Sender,
     domain::{
         article::{ArticleId, Slug},
         delivery::{IssueId, State},
-        issue::Occasion,
+        issue::{IssueState, Occasion},
         schedule::Slot,
         subscriber::Status,
     },
@@ -227,11 +228,12 @@ fn insert_issue(
     freeze: &Freeze,
     now: DateTime<Utc>,
 ) -> Result<IssueId, Fault> {
-    connection.execute(
+    Ok(connection.query_row(
         "INSERT INTO issues (digest, occasion, number, title, subject, sender_name,
                              sender_address, frozen_at, expire_at, state, reason,
                              idempotency_header, candidates, first_delivery, last_delivery)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 IS NOT NULL, ?10, ?11, 0, 0, 0)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, 0, 0)
+         RETURNING id",
         params![
             freeze.digest.as_str(),
             freeze.occasion.to_string(),
@@ -242,11 +244,15 @@ fn insert_issue(
             freeze.sender.address.expose(),
             now.timestamp(),
             freeze.expire_at.timestamp(),
+            codes::of_issue_state(match freeze.hold {
+                None => IssueState::Sending,
+                Some(_) => IssueState::Paused,
+            }),
             freeze.hold,
             freeze.idempotency_header,
         ],
-    )?;
-    Ok(connection.last_insert_rowid())
+        |row| row.get(0),
+    )?)
 }
 
 fn insert_content(connection: &Connection, freeze: &Freeze, issue: IssueId) -> Result<(), Fault> {
@@ -270,8 +276,8 @@ fn insert_content(connection: &Connection, freeze: &Freeze, issue: IssueId) -> R
         assign.execute(params![digest, article.id.as_str(), issue, false])?;
     }
     let mut pass_over = connection.prepare(
-        "INSERT OR IGNORE INTO assignments (digest, article_id, issue_id, passed_over)
-         VALUES (?1, ?2, ?3, 1)",
+        "INSERT INTO assignments (digest, article_id, issue_id, passed_over)
+         VALUES (?1, ?2, ?3, 1) ON CONFLICT DO NOTHING",
     )?;
     for article in &freeze.passed_over {
         pass_over.execute(params![digest, article.as_str(), issue])?;
@@ -318,7 +324,7 @@ fn insert_numbers(
     queued: u64,
     exclusions: &BTreeMap<String, u64>,
 ) -> Result<(), Fault> {
-    // SQLite counts in 63 bits, far beyond any list.
+    // Databases count in 63 bits, far beyond any list.
     connection.execute(
         "UPDATE issues SET candidates = ?2 WHERE id = ?1",
         params![issue, candidates.cast_signed()],

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use chrono_tz::Tz;
-use rusqlite::Connection;
 
 use crate::store::error::Fault;
+use crate::store::sql::Connection;
 
 /// How many readers came and went in a month.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,9 +1,9 @@
 //! What keeps runs that die in an issue, one after the other, from wearing out
 //! the patience of its readers.
 
-use rusqlite::Connection;
 use serde::Serialize;
 
+use crate::store::sql::Connection;
 use crate::{
     domain::delivery::IssueId,
     store::{codes, error::Fault, issues},
@@ -28,8 +28,9 @@ pub(super) fn set_out(connection: &Connection, run: i64) -> Result<Vec<Guarded>,
     for (issue, name, queued) in under_way(connection)? {
         if deaths(connection, run, issue)? < MOST_DEATHS {
             connection.execute(
-                "INSERT OR REPLACE INTO run_issues (run_id, issue_id, attempt)
-                 VALUES (?1, ?2, (SELECT coalesce(max(id), 0) FROM attempts))",
+                "INSERT INTO run_issues (run_id, issue_id, attempt)
+                 VALUES (?1, ?2, (SELECT coalesce(max(id), 0) FROM attempts))
+                 ON CONFLICT (run_id, issue_id) DO UPDATE SET attempt = excluded.attempt",
                 [run, issue],
             )?;
         } else {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::{self, Connection, OptionalExtension, Row};
 use crate::{
     config::settings::Sender,
     domain::{
@@ -168,7 +169,7 @@ pub(super) fn find(connection: &Connection, key: &IssueKey) -> Result<Option<Iss
         .transpose()
 }
 
-fn summary(row: &Row<'_>) -> rusqlite::Result<IssueSummary> {
+fn summary(row: &Row<'_>) -> sql::Result<IssueSummary> {
     Ok(IssueSummary {
         id: row.get(0)?,
         digest: row.get(1)?,
@@ -341,7 +342,8 @@ fn resume(connection: &Connection, issue: IssueId, now: DateTime<Utc>) -> Result
         "UPDATE issues
             SET state = 0, reason = NULL,
                 expire_at = CASE WHEN expire_at > ?2 THEN expire_at
-                                 ELSE ?2 + max(expire_at - frozen_at, 0) END
+                                 WHEN expire_at > frozen_at THEN ?2 + expire_at - frozen_at
+                                 ELSE ?2 END
           WHERE id = ?1",
         params![issue, now.timestamp()],
     )?;

@@ -22,9 +22,11 @@ mod inbound;
 mod issues;
 mod lock;
 mod notices;
+mod opening;
 mod outputs;
 mod personal;
 mod pings;
+mod postgres;
 mod published;
 mod publishing;
 mod refused;
@@ -33,7 +35,9 @@ mod reports;
 mod requests;
 mod runs;
 mod sending;
+mod session;
 mod signups;
+mod sql;
 mod sqlite;
 mod standing;
 mod subscribers;
@@ -41,6 +45,7 @@ mod subscribers;
 mod tests;
 mod verify;
 mod wishes;
+mod writer;
 
 use std::{
     fmt,
@@ -52,9 +57,8 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior};
 use secrecy::{ExposeSecret, SecretBox};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub use self::{
     attempts::Recorded,
@@ -92,10 +96,10 @@ pub use self::{
 
 use self::{
     error::Fault,
-    sqlite::{
-        Access,
-        writer::{self, Request, Session},
-    },
+    opening::Access as Opening,
+    session::Session,
+    sql::{Access, Connection},
+    writer::Request,
 };
 use crate::config::settings::StoreSettings;
 
@@ -107,6 +111,7 @@ pub struct Store {
 }
 
 struct Inner {
+    name: String,
     path: PathBuf,
     install_key: SecretBox<[u8; 32]>,
     /// See [`standing`].
@@ -114,6 +119,7 @@ struct Inner {
     /// Taken when the handle is dropped, which ends the thread.
     requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
+    health: watch::Receiver<Health>,
 }
 
 impl Drop for Inner {
@@ -129,9 +135,18 @@ impl Drop for Inner {
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("path", &self.inner.path)
+            .field("name", &self.inner.name)
             .finish_non_exhaustive()
     }
+}
+
+/// How it stands with the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// It answers.
+    Well,
+    /// It cannot be reached, for this reason; what is asked waits for it.
+    Away(String),
 }
 
 /// An answer that is on its way. What was asked is done whether or not the
@@ -158,7 +173,7 @@ impl Store {
     /// When the path cannot hold a ledger, lies on a network file system, is
     /// damaged, cannot be written, or has a newer schema than this program.
     pub async fn open(settings: &StoreSettings, now: DateTime<Utc>) -> Result<Self, StoreError> {
-        let opened = Self::launch(settings, Access::ReadWrite, now).await?;
+        let opened = Self::launch(settings, Opening::ReadWrite, now).await?;
         opened.ok_or(StoreError::Closed)
     }
 
@@ -171,33 +186,36 @@ impl Store {
         settings: &StoreSettings,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, StoreError> {
-        Self::launch(settings, Access::ReadOnly, now).await
+        Self::launch(settings, Opening::ReadOnly, now).await
     }
 
     /// Opening waits for disks and locks: it has a thread of its own.
     async fn launch(
         settings: &StoreSettings,
-        access: Access,
+        access: Opening,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, StoreError> {
         let (answer, opened) = oneshot::channel();
         let settings = settings.clone();
-        let path = settings.path.clone();
-        std::thread::spawn(move || drop(answer.send(sqlite::open(&settings, access, now))));
-        let Some((connection, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
+        let (name, path) = (settings.name(), settings.path.clone());
+        std::thread::spawn(move || drop(answer.send(opening::open(&settings, access, now))));
+        let Some((session, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
             return Ok(None);
         };
         let mut signature = standing::Signature::default();
-        sqlite::fill_random(&mut signature).map_err(|fault| fault.at(path.clone()))?;
-        let (requests, thread) = writer::start(connection, path.clone())
-            .map_err(|error| StoreError::system(path.clone(), error))?;
+        opening::fill_random(&mut signature).map_err(|fault| fault.at(path.clone()))?;
+        let health = session.health();
+        let (requests, thread) =
+            writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
             inner: Arc::new(Inner {
+                name,
                 path,
                 install_key: SecretBox::new(Box::new(key)),
                 signature,
                 requests: Some(requests),
                 thread: Some(thread),
+                health,
             }),
         }))
     }
@@ -222,7 +240,15 @@ impl Store {
         copied.await.unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Where the database is.
+    /// The ledger as people are told of it: its file, or its server without a
+    /// login.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// What the names of the files beside the ledger begin with: with SQLite, the
+    /// path of its own.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.inner.path
@@ -234,6 +260,13 @@ impl Store {
     pub fn log_size(&self) -> u64 {
         let log = beside::companion(&self.inner.path, "-wal");
         std::fs::metadata(log).map_or(0, |facts| facts.len())
+    }
+
+    /// How it stands with the database server, as it changes; always
+    /// [`Health::Well`] with SQLite.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.inner.health.clone()
     }
 
     /// The secret under which tokens and Message-IDs of this ledger are made.
@@ -263,16 +296,16 @@ impl Store {
 
     async fn write<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.session(|session| session.transact(TransactionBehavior::Immediate, work))
+        self.session(|session| session.transact(Access::Write, work))
             .await
     }
 
     /// As [`Self::write`], for what builds ask about.
     async fn publish<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        mut work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
         let signature = self.inner.signature;
         self.write(move |tx| {
@@ -285,9 +318,9 @@ impl Store {
 
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+        work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.session(|session| session.transact(TransactionBehavior::Deferred, work))
+        self.session(|session| session.transact(Access::Read, work))
             .await
     }
 }

@@ -2,8 +2,9 @@
 //! which the outbox sends like any other.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 
+use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     config::settings::Sender,
     domain::{
@@ -174,12 +175,13 @@ fn insert_row(
         [name],
         |row| row.get(0),
     )?;
-    connection.execute(
+    Ok(connection.query_row(
         "INSERT INTO issues (digest, occasion, number, title, subject, sender_name,
                              sender_address, frozen_at, expire_at, state, idempotency_header,
                              candidates, first_delivery, last_delivery, notice)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, 0,
-                 (SELECT coalesce(max(id), 0) + 1 FROM deliveries), 0, ?11)",
+                 (SELECT coalesce(max(id), 0) + 1 FROM deliveries), 0, ?11)
+         RETURNING id",
         params![
             name,
             Occasion::Manual(format!("notice-{number}")).to_string(),
@@ -193,8 +195,8 @@ fn insert_row(
             notice.idempotency_header,
             notice.waiting.answer.as_str(),
         ],
-    )?;
-    Ok(connection.last_insert_rowid())
+        |row| row.get(0),
+    )?)
 }
 
 /// One delivery for each reader who still is to have the mail. Nobody has a
@@ -208,14 +210,13 @@ fn queue(
     let kind = waiting.answer.as_str();
     let queued = connection
         .prepare_cached(concat!(
-            "INSERT OR IGNORE INTO deliveries (issue_id, subscriber_id, state, next_attempt_at,
-                                               address, name)
+            "INSERT INTO deliveries (issue_id, subscriber_id, state, next_attempt_at, address, name)
              SELECT ?1, s.id, 0, ?2, s.address, CASE ?3 WHEN 'confirm' THEN NULL ELSE s.name END
                FROM answers a JOIN subscribers s ON s.id = a.subscriber_id
               WHERE a.kind = ?3 AND a.digest = ?4 AND a.wanted_at > ?5
                 AND s.address IS NOT NULL AND ",
             is_wanted!("?3"),
-            " ORDER BY a.id"
+            " ORDER BY a.id ON CONFLICT DO NOTHING"
         ))?
         .execute(params![
             issue,
@@ -227,7 +228,8 @@ fn queue(
     let queued = i64::try_from(queued).unwrap_or(i64::MAX);
     connection.execute(
         "UPDATE issues
-            SET candidates = candidates + ?2, expire_at = max(expire_at, ?3),
+            SET candidates = candidates + ?2, 
+                expire_at = CASE WHEN expire_at > ?3 THEN expire_at ELSE ?3 END,
                 state = CASE WHEN ?2 > 0 THEN 0 ELSE state END,
                 finished_at = CASE WHEN ?2 > 0 THEN NULL ELSE finished_at END,
                 last_delivery = (SELECT coalesce(max(id), 0) FROM deliveries)
@@ -277,7 +279,7 @@ pub(super) fn forget_holders(
 /// again.
 pub(super) fn tidy(connection: &Connection, now: DateTime<Utc>) -> Result<(), Fault> {
     connection.execute(
-        "UPDATE editions SET body = x''
+        "UPDATE editions SET body = ?2
           WHERE length(body) > 0
             AND issue_id IN (
                 SELECT i.id FROM issues i
@@ -285,7 +287,7 @@ pub(super) fn tidy(connection: &Connection, now: DateTime<Utc>) -> Result<(), Fa
                    AND NOT EXISTS (SELECT 1 FROM tallies t
                                     WHERE t.issue_id = i.id AND t.state IN (0, 1, 2, 4)
                                       AND t.count > 0))",
-        [(now - KEPT).timestamp()],
+        params![(now - KEPT).timestamp(), Vec::<u8>::new()],
     )?;
     Ok(())
 }

@@ -1,9 +1,10 @@
 //! The manifest of output folders: what this publication wrote where, noted
 //! before it was written.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
 use crate::store::error::Fault;
+use crate::store::sql::Connection;
 
 /// A file or folder of an output folder that is ours.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,7 +56,7 @@ pub(super) fn intend(
     outputs: &[Output],
 ) -> Result<(), Fault> {
     let mut insert = connection.prepare_cached(
-        "INSERT OR IGNORE INTO outputs (out_dir, path, sha256) VALUES (?1, ?2, ?3)",
+        "INSERT INTO outputs (out_dir, path, sha256) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     )?;
     for output in outputs {
         insert.execute(params![out_dir, output.path, hash(output)])?;

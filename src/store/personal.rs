@@ -1,9 +1,9 @@
 //! Everything that the ledger holds about one person, for that person.
 
 use chrono::{DateTime, Utc};
-use rusqlite::Connection;
 use serde::Serialize;
 
+use crate::store::sql::Connection;
 use crate::{
     domain::{consent::Who, subscriber::Status},
     store::{DeliveryStory, Event, Suppression, error::Fault, reports, signups, subscribers},

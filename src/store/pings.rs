@@ -1,9 +1,10 @@
 //! Which hubs are still to be told of which feeds (WebSub).
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::Connection;
 use crate::store::{codes, error::Fault};
 
 /// A ping that was taken is nobody else's for so long.
@@ -75,7 +76,7 @@ pub(super) fn queue(connection: &Connection, news: &News, now: DateTime<Utc>) ->
         "INSERT INTO pings (hub, topic, revision, is_ready, changed_at, due_at)
          VALUES (?1, ?2, 1, 0, ?3, ?3)
          ON CONFLICT (hub, topic) DO UPDATE
-            SET revision = revision + 1, is_ready = 0, changed_at = excluded.changed_at",
+            SET revision = pings.revision + 1, is_ready = 0, changed_at = excluded.changed_at",
     )?;
     for topic in &news.topics {
         insert.execute(params![news.hub, topic, now.timestamp()])?;
@@ -97,7 +98,7 @@ pub(super) fn take(
     hub: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Ping>, Fault> {
-    connection.execute("DELETE FROM pings WHERE hub IS NOT ?1", [hub])?;
+    connection.execute("DELETE FROM pings WHERE hub IS DISTINCT FROM ?1", [hub])?;
     let mut select = connection.prepare_cached(
         "SELECT topic, revision, changed_at, attempts, failing_since FROM pings
           WHERE is_ready = 1 AND (due_at <= ?1 OR due_at > ?2)
@@ -182,9 +183,9 @@ pub(super) fn waiting(connection: &Connection) -> Result<Option<WaitingPings>, F
         return Ok(None);
     };
     Ok(Some(WaitingPings {
-        count: codes::count(row, 0)?,
-        since: codes::time(row, 1)?,
-        next_at: codes::time(row, 2)?,
+        count: codes::count(&row, 0)?,
+        since: codes::time(&row, 1)?,
+        next_at: codes::time(&row, 2)?,
         last_error: row.get(3)?,
     }))
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row, params};
+use rusqlite::params;
 
+use crate::store::sql::{self, Connection, Row};
 use crate::{
     domain::{
         article::ArticleId,
@@ -44,7 +45,7 @@ pub(super) fn chronicle(connection: &Connection) -> Result<Chronicle, Fault> {
     Ok(chronicle)
 }
 
-fn published(row: &Row<'_>) -> rusqlite::Result<(ArticleId, Published)> {
+fn published(row: &Row<'_>) -> sql::Result<(ArticleId, Published)> {
     let streams: String = row.get(3)?;
     let published = Published {
         title: row.get(1)?,
@@ -82,8 +83,8 @@ pub(super) fn record(
         free.execute([id.as_str()])?;
     }
     let mut insert = connection.prepare(
-        "INSERT OR IGNORE INTO archived (stream, article_id, document, updated_at)
-         VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO archived (stream, article_id, document, updated_at)
+         VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
     )?;
     for one in &changes.archived {
         insert.execute(params![

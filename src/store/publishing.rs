@@ -136,7 +136,8 @@ impl Store {
         let out_dir = out_dir.to_owned();
         self.publish(move |tx| {
             outputs::intend(tx, &out_dir, &written)?;
-            news.map_or(Ok(()), |news| pings::queue(tx, &news, now))
+            news.as_ref()
+                .map_or(Ok(()), |news| pings::queue(tx, news, now))
         })
         .await
     }

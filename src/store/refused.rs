@@ -3,8 +3,9 @@
 //! in reports that came back.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, Row, params};
+use rusqlite::params;
 
+use crate::store::sql::{self, Connection, Row};
 use crate::{
     domain::{
         consent::Evidence,
@@ -78,7 +79,7 @@ fn latest(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn ended(row: &Row<'_>) -> rusqlite::Result<Ended> {
+fn ended(row: &Row<'_>) -> sql::Result<Ended> {
     let state = codes::state(row, 0)?;
     let end = codes::end(row, 1)?;
     let code: Option<u16> = row.get(2)?;

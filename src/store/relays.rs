@@ -1,9 +1,10 @@
 //! What is known about each relay from earlier runs.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::{self, Connection};
 use crate::store::{codes, error::Fault};
 
 /// One relay, as the last run left it.
@@ -26,9 +27,9 @@ pub(super) fn all(connection: &Connection) -> Result<Vec<RelayMemory>, Fault> {
            FROM relays ORDER BY name",
     )?;
     let rows = select.query_map([], |row| {
-        let span = |at: usize| -> rusqlite::Result<Option<(DateTime<Utc>, String)>> {
+        let span = |at: usize| -> sql::Result<Option<(DateTime<Utc>, String)>> {
             let moment = codes::time_if_any(row, at)?;
-            Ok(moment.zip(row.get::<_, Option<String>>(at + 1)?))
+            Ok(moment.zip(row.get::<Option<String>>(at + 1)?))
         };
         Ok(RelayMemory {
             name: row.get(0)?,

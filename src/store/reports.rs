@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use data_encoding::HEXLOWER;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -197,14 +198,14 @@ pub(super) fn deliveries(
         "SELECT d.id, d.issue_id, i.digest, i.number, d.state, d.next_attempt_at, d.attempt_id,
                 d.edition
            FROM deliveries d JOIN issues i ON i.id = d.issue_id
-          WHERE d.subscriber_id = ?1 AND (?2 IS NULL OR d.issue_id = ?2)
+          WHERE d.subscriber_id = ?1 AND d.issue_id = coalesce(?2, d.issue_id)
           ORDER BY d.issue_id DESC",
     )?;
     let mut rows = select.query(params![subscriber, issue])?;
     let mut stories = Vec::new();
     while let Some(row) = rows.next()? {
-        let state = codes::state(row, 4)?;
-        let due = codes::time(row, 5)?;
+        let state = codes::state(&row, 4)?;
+        let due = codes::time(&row, 5)?;
         let id = row.get(0)?;
         stories.push(DeliveryStory {
             id,

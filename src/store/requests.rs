@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use rusqlite::TransactionBehavior;
 
+use crate::store::sql::Access;
 use crate::{
     domain::{
         address::EmailAddress,
@@ -106,7 +106,7 @@ impl Store {
     ) -> Result<Vec<AddOutcome>, StoreError> {
         let (source, key) = (source.to_owned(), *self.install_key());
         self.session(move |session| {
-            session.transact_unless(is_dry_run, TransactionBehavior::Immediate, |tx| {
+            session.transact_unless(is_dry_run, Access::Write, |tx| {
                 subscribers::add(tx, &key, &readers, &source, now)
             })
         })
@@ -394,9 +394,7 @@ impl Store {
             if late.is_empty() {
                 return Ok(Vec::new());
             }
-            session.transact(TransactionBehavior::Deferred, |tx| {
-                reports::late_accepts(tx, &late)
-            })
+            session.transact(Access::Read, |tx| reports::late_accepts(tx, &late))
         })
         .await
     }

@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use data_encoding::HEXLOWER;
-use rusqlite::{Connection, Row, TransactionBehavior, params};
+use rusqlite::params;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::store::sql::{self, Access, Connection, Row};
 use crate::store::{
     beside::{
         ballast,
@@ -16,7 +17,8 @@ use crate::store::{
     deliveries::{self, RESTORED},
     error::{Fault, StoreError},
     guards::Guarded,
-    sqlite::{self, writer::Session},
+    opening,
+    session::Session,
 };
 
 /// One `run` of the program.
@@ -183,14 +185,13 @@ pub(super) fn begin(
     pid: u32,
     now: DateTime<Utc>,
 ) -> Result<Begun, StoreError> {
-    let stands = session.transact(TransactionBehavior::Deferred, |tx| {
-        sqlite::glance(tx)?;
+    let stands = session.transact(Access::Read, |tx| {
+        opening::glance(tx)?;
         standing(tx, install_key)
     })?;
     let mut keeper = Keeper::open(session.path())?;
     if let Some(copy) = old_copy(&stands, keeper.mark()) {
-        let issues =
-            session.transact(TransactionBehavior::Immediate, |tx| doubt(tx, &copy, now))?;
+        let issues = session.transact(Access::Write, |tx| doubt(tx, &copy, now))?;
         return Ok(Begun::Restored(Restored {
             run: stands.mark.run,
             last_run: copy.last_run,
@@ -199,9 +200,7 @@ pub(super) fn begin(
     }
     // Where no room can be set aside, a full disk may leave more in doubt.
     drop(ballast::ensure(session.path()));
-    let run = session.transact(TransactionBehavior::Immediate, |tx| {
-        insert(tx, None, pid, now)
-    })?;
+    let run = session.transact(Access::Write, |tx| insert(tx, None, pid, now))?;
     keeper.set(Mark { run, ..stands.mark })?;
     session.keep(keeper);
     Ok(Begun::Run(run))
@@ -215,7 +214,7 @@ pub(super) fn end(
     summary: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    session.transact(TransactionBehavior::Immediate, |tx| {
+    session.transact(Access::Write, |tx| {
         finish(tx, number, exit_code, summary, now)
     })?;
     session.settle_mark()
@@ -230,14 +229,12 @@ pub(super) fn accept(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let mut keeper = Keeper::open(session.path())?;
-    let stands = session.transact(TransactionBehavior::Deferred, |tx| {
-        standing(tx, install_key)
-    })?;
+    let stands = session.transact(Access::Read, |tx| standing(tx, install_key))?;
     let Some(copy) = old_copy(&stands, keeper.mark()) else {
         return Ok(false);
     };
     let number = copy.last_run.max(stands.mark.run) + 1;
-    let accepted = session.transact(TransactionBehavior::Immediate, |tx| {
+    let accepted = session.transact(Access::Write, |tx| {
         doubt(tx, &copy, now)?;
         tx.execute("UPDATE installation SET restored_after = NULL", [])?;
         insert(tx, Some(number), pid, now)?;
@@ -255,11 +252,14 @@ fn insert(
     pid: u32,
     now: DateTime<Utc>,
 ) -> Result<i64, Fault> {
-    connection.execute(
-        "INSERT INTO runs (id, started_at, pid) VALUES (?1, ?2, ?3)",
+    // Under the lock of those who write there is no other who counts.
+    Ok(connection.query_row(
+        "INSERT INTO runs (id, started_at, pid)
+         VALUES (coalesce(?1, (SELECT coalesce(max(id), 0) + 1 FROM runs)), ?2, ?3)
+         RETURNING id",
         params![number, now.timestamp(), pid],
-    )?;
-    Ok(connection.last_insert_rowid())
+        |row| row.get(0),
+    )?)
 }
 
 fn finish(
@@ -286,7 +286,7 @@ pub(super) fn list(connection: &Connection, limit: usize) -> Result<Vec<Run>, Fa
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn run(row: &Row<'_>) -> rusqlite::Result<Run> {
+fn run(row: &Row<'_>) -> sql::Result<Run> {
     Ok(Run {
         number: row.get(0)?,
         started: codes::time(row, 1)?,

@@ -12,7 +12,7 @@ use crate::{
     store::{
         Expired, NoticeFreeze, Receipt, Recorded, Recovered, RelayMemory, Scope, Store, StoreError,
         WaitingAnswers, deliveries, issues, notices, refused, relays,
-        sqlite::writer::{Grouped, Request},
+        writer::{Grouped, Request},
     },
 };
 

@@ -3,9 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use sha2::Sha256;
 
+use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -68,8 +69,11 @@ pub(super) fn sign_up(
     let choice = choices::intern(connection, &ask.choice)?;
     connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO signups (subscriber_id, digest, name, choice_id, asked_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO signups (subscriber_id, digest, name, choice_id, asked_at)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (subscriber_id) DO UPDATE
+                SET digest = excluded.digest, name = excluded.name,
+                    choice_id = excluded.choice_id, asked_at = excluded.asked_at",
         )?
         .execute(params![
             id,
@@ -94,7 +98,7 @@ fn count_request(
 ) -> Result<bool, Fault> {
     let mut count = connection.prepare_cached(
         "INSERT INTO askings (address_hash, requests, times) VALUES (?1, 1, 0)
-         ON CONFLICT (address_hash) DO UPDATE SET requests = requests + 1
+         ON CONFLICT (address_hash) DO UPDATE SET requests = askings.requests + 1
          RETURNING times < ?2 AND (last_at IS NULL OR last_at <= ?3)",
     )?;
     let before = (now - ASK_EVERY).timestamp();
@@ -145,8 +149,8 @@ pub(super) fn want(
 ) -> Result<(), Fault> {
     connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO answers (subscriber_id, kind, digest, wanted_at)
-             VALUES (?1, ?2, ?3, ?4)",
+            "INSERT INTO answers (subscriber_id, kind, digest, wanted_at)
+             VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             subscriber,

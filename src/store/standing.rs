@@ -2,10 +2,12 @@
 //! called, what readers were shown, what stands in which output folder. Every
 //! change of that makes another one, which nobody can foresee but who made it.
 
-use rusqlite::{Connection, OptionalExtension};
 use sha2::{Digest, Sha256};
 
-use crate::store::error::Fault;
+use crate::store::{
+    error::Fault,
+    sql::{Connection, OptionalExtension},
+};
 
 /// Whose changes they are: drawn by lot for each handle of the ledger.
 pub(super) type Signature = [u8; 16];

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::params;
 use serde::Serialize;
 use sha2::Sha256;
 
+use crate::store::sql::{self, Connection, OptionalExtension, Row};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -18,7 +19,7 @@ use crate::{
         consent::{Evidence, Happening, Who},
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
     },
-    store::{choices, codes, consent, error::Fault, sqlite},
+    store::{choices, codes, consent, error::Fault, opening},
 };
 
 /// Why an address must never be written to.
@@ -241,14 +242,14 @@ pub(super) fn insert(
     now: DateTime<Utc>,
 ) -> Result<i64, Fault> {
     let mut public_id = [0; 16];
-    sqlite::fill_random(&mut public_id)?;
-    connection
+    opening::fill_random(&mut public_id)?;
+    Ok(connection
         .prepare_cached(
             "INSERT INTO subscribers (public_id, address, address_key, address_hash, name, status,
                                       source, created_at, changed_at, choice_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) RETURNING id",
         )?
-        .execute(params![
+        .insert(params![
             &public_id[..],
             reader.address.expose(),
             reader.address.key(),
@@ -258,8 +259,7 @@ pub(super) fn insert(
             source,
             now.timestamp(),
             choices::intern(connection, &reader.choice)?,
-        ])?;
-    Ok(connection.last_insert_rowid())
+        ])?)
 }
 
 /// Moves a reader toward less mail; returns how many deliveries that cancels.
@@ -436,7 +436,7 @@ pub(super) fn insert_suppression(
         .prepare_cached(
             "INSERT INTO suppressions (address_hash, reason, since) VALUES (?1, ?2, ?3)
              ON CONFLICT (address_hash) DO UPDATE SET reason = ?2, since = ?3
-              WHERE ?4 AND reason NOT IN ('complaint', 'request')",
+              WHERE ?4 = 1 AND suppressions.reason NOT IN ('complaint', 'request')",
         )?
         .execute(params![
             &hash[..],
@@ -450,7 +450,7 @@ pub(super) fn insert_suppression(
 const COLUMNS: &str = "public_id, address, name, status, source, created_at, changed_at, id,
     (SELECT choice FROM choices c WHERE c.id = choice_id), paused_until";
 
-fn subscriber(row: &Row<'_>) -> rusqlite::Result<Subscriber> {
+fn subscriber(row: &Row<'_>) -> sql::Result<Subscriber> {
     Ok(Subscriber {
         id: codes::subscriber(row, 0)?,
         address: codes::address(row, 1)?,
@@ -502,7 +502,7 @@ pub(super) fn page(
 ) -> Result<SubscriberPage, Fault> {
     let filter = match status {
         Some(_) => "status = ?3 AND",
-        None => "status <> 5 AND ?3 IS NULL AND",
+        None => "status <> 5 AND coalesce(?3, status) = status AND",
     };
     let sql = format!(
         "SELECT {COLUMNS} FROM subscribers WHERE {filter} address IS NOT NULL AND id > ?1

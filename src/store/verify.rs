@@ -1,16 +1,15 @@
 //! Whether the ledger adds up: its file, the sums of every issue, the counts
 //! that are kept along, and what deliveries and their attempts say of each other.
 
-use rusqlite::Connection;
-
+use crate::store::sql::Connection;
 use crate::{
     domain::delivery::IssueId,
-    store::{codes, error::Fault, sqlite},
+    store::{codes, error::Fault, opening},
 };
 
 /// Everything that does not add up; nothing when all is well.
 pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
-    let mut findings = sqlite::integrity(connection)?;
+    let mut findings = opening::integrity(connection)?;
     check_sums(connection, &mut findings)?;
     check_tallies(connection, &mut findings)?;
     check_attempts(connection, &mut findings)?;
@@ -55,7 +54,7 @@ fn check_tallies(connection: &Connection, findings: &mut Vec<String>) -> Result<
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (issue, kept, counted): (IssueId, i64, i64) = (row.get(0)?, row.get(2)?, row.get(3)?);
-        let state = codes::state(row, 1)?;
+        let state = codes::state(&row, 1)?;
         findings.push(format!(
             "issue {issue}: {kept} deliveries are noted as {state}, {counted} are"
         ));
@@ -74,7 +73,7 @@ fn check_editions(connection: &Connection, findings: &mut Vec<String>) -> Result
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {
         let (issue, edition): (IssueId, u32) = (row.get(0)?, row.get(1)?);
-        let deliveries = codes::count(row, 2)?;
+        let deliveries = codes::count(&row, 2)?;
         findings.push(format!(
             "issue {issue}: edition {edition} of {deliveries} deliveries is not there"
         ));
@@ -91,20 +90,20 @@ fn check_attempts(connection: &Connection, findings: &mut Vec<String>) -> Result
     let mut select = connection.prepare(
         "SELECT d.id, d.issue_id, d.state, a.id
            FROM deliveries d LEFT JOIN attempts a ON a.id = d.attempt_id
-          WHERE (d.attempt_id IS NOT NULL AND a.delivery_id IS NOT d.id)
+          WHERE (d.attempt_id IS NOT NULL AND a.delivery_id IS DISTINCT FROM d.id)
              OR CASE d.state
                 WHEN 2 THEN a.id IS NULL OR a.outcome IS NOT NULL
                 WHEN 3 THEN a.outcome IS NULL OR a.outcome NOT IN (1, 6)
-                WHEN 4 THEN a.outcome IS NOT 6
-                WHEN 5 THEN a.outcome IS NOT 4
-                WHEN 6 THEN a.outcome IS NOT 5
+                WHEN 4 THEN a.outcome IS DISTINCT FROM 6
+                WHEN 5 THEN a.outcome IS DISTINCT FROM 4
+                WHEN 6 THEN a.outcome IS DISTINCT FROM 5
                 ELSE a.id IS NOT NULL AND a.outcome IS NULL END
           ORDER BY d.id LIMIT ?1",
     )?;
     let mut rows = select.query([MOST_NAMED])?;
     while let Some(row) = rows.next()? {
         let (delivery, issue): (i64, IssueId) = (row.get(0)?, row.get(1)?);
-        let state = codes::state(row, 2)?;
+        let state = codes::state(&row, 2)?;
         let attempt: Option<i64> = row.get(3)?;
         let attempt = attempt.map_or_else(
             || "it has no attempt".to_owned(),

@@ -1,8 +1,9 @@
 //! What a reader wants to get, as the reader's own page shows and changes it.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, params};
+use rusqlite::params;
 
+use crate::store::sql::Connection;
 use crate::{
     domain::{
         choice::Choice,

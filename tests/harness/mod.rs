@@ -12,6 +12,7 @@
 )]
 
 pub(crate) mod chaos;
+pub(crate) mod cutter;
 pub(crate) mod dialogue;
 pub(crate) mod dice;
 pub(crate) mod dns;
@@ -22,8 +23,10 @@ pub(crate) mod line;
 pub(crate) mod mailbox;
 pub(crate) mod net;
 pub(crate) mod oracle;
+pub(crate) mod pgbouncer;
 pub(crate) mod picture;
 pub(crate) mod postfix;
+pub(crate) mod postgres;
 pub(crate) mod press;
 pub(crate) mod process;
 pub(crate) mod receipt;

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::harness::ledger::Ledger;
 use crate::harness::picture::png;
+use crate::harness::postgres::Database;
 use crate::harness::process::{Finished, Running};
 use crate::harness::tools::program;
 
@@ -60,6 +62,8 @@ pub(crate) struct Press {
     at: Option<String>,
     environment: Vec<(String, String)>,
     limit: Duration,
+    /// Where its ledger is when it is not in the folder.
+    server: Option<Arc<Database>>,
 }
 
 impl Press {
@@ -125,6 +129,7 @@ impl Press {
             at: Some(FRIDAY.to_owned()),
             environment: Vec::new(),
             limit: Duration::from_secs(60),
+            server: None,
         }
     }
 
@@ -135,6 +140,7 @@ impl Press {
             at: self.at.clone(),
             environment: self.environment.clone(),
             limit: self.limit,
+            server: self.server.clone(),
         };
         for entry in walkdir::WalkDir::new(self.dir()).min_depth(1) {
             let entry = entry.unwrap();
@@ -198,6 +204,19 @@ impl Press {
         drop(fs::remove_file(self.database()));
         fs::create_dir(self.path("ledger")).unwrap();
         self.set("store.url", "sqlite:ledger/letterpress.db")
+    }
+
+    /// Has the ledger in this database. There is none yet: whoever was imported
+    /// before is not in it.
+    pub(crate) fn ledger_on(&mut self, database: Database) -> &mut Self {
+        self.set("store.url", database.url());
+        self.server = Some(Arc::new(database));
+        self
+    }
+
+    /// The database that [`Press::ledger_on`] was given.
+    pub(crate) fn server(&self) -> &Database {
+        self.server.as_ref().expect("its ledger is on a server")
     }
 
     /// Signs mail with two new keys, RSA and Ed25519.
@@ -410,7 +429,10 @@ impl Press {
     /// The ledger as it stands now.
     #[track_caller]
     pub(crate) fn ledger(&self) -> Ledger {
-        Ledger::open(&self.database())
+        match &self.server {
+            Some(database) => Ledger::on(database),
+            None => Ledger::open(&self.database()),
+        }
     }
 
     /// The text of a file of the publication.

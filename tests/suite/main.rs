@@ -16,11 +16,12 @@ mod harness;
 mod scenarios;
 
 use harness::{
-    chaos, dialogue, dice, dns, dovecot, greylist, ledger, line, mailbox, net, oracle, picture,
-    postfix, press, process, receipt, sink, tls_front, tools,
+    chaos, cutter, dialogue, dice, dns, dovecot, greylist, ledger, line, mailbox, net, oracle,
+    pgbouncer, picture, postfix, postgres, press, process, receipt, sink, tls_front, tools,
 };
 
 mod bounces;
+mod cluster;
 mod dkim;
 mod html;
 mod looks;

@@ -123,7 +123,7 @@ fn no_source() -> Failure {
 
 /// Nothing can have come back where nothing ever left.
 async fn ledger(context: &Context, config: &Config) -> Result<Store, Failure> {
-    if !config.store.path.exists() {
+    if !config.store.may_exist() {
         return Err(workspace::no_ledger(config));
     }
     workspace::ledger(context, config).await

@@ -123,7 +123,7 @@ async fn press(
     let (ledger, remembered) = match ledger(context, &config, &templates).await {
         Ok(known) => known,
         Err(failure) => {
-            problems.push(failure.problem(&config.store.path));
+            problems.push(failure.problem(config.store.name().as_ref()));
             (Ledger::default(), Vec::new())
         }
     };

@@ -19,7 +19,8 @@ use self::relay::{Answer, Asked, ScriptedRelay};
 use super::*;
 use crate::{
     config::settings::{
-        Durability, ListSettings, OnUncertain, RelayTls, Sender, SmtpRelay, StoreSettings, Timeouts,
+        Durability, Engine, ListSettings, OnUncertain, RelayTls, Sender, SmtpRelay, StoreSettings,
+        Timeouts,
     },
     domain::{
         delivery::{Intent, IssueId, Outcome, Phase, Reply, State},
@@ -140,6 +141,7 @@ impl World {
             path: folder.path().join("letterpress.db"),
             durability: Durability::Process,
             allow_network_file_system: false,
+            engine: Engine::Sqlite,
         };
         let store = Store::open(&ledger, morning()).await.unwrap();
         let readers = readers

@@ -8,10 +8,10 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::{companion, open, sync_folder};
+use crate::store::sql::Connection;
 use crate::{
     domain::{address::EmailAddress, consent::Evidence},
     store::{

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use serde::Serialize;
 
+use crate::store::sql::Connection;
 use crate::{
     domain::{
         delivery::{IssueId, State},

@@ -1,9 +1,10 @@
 //! What one mail does: a report about a delivery, or a reader who leaves.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 
 use super::{Fate, Leave, alarms::News};
+use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         consent::Evidence,
@@ -98,8 +99,8 @@ fn insert(
     });
     let inserted = connection
         .prepare_cached(
-            "INSERT OR IGNORE INTO reports (delivery_id, kind, at, code, reason)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO reports (delivery_id, kind, at, code, reason)
+             VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
         )?
         .execute(params![
             delivery,

@@ -8,10 +8,11 @@ mod effects;
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::params;
 use serde::Serialize;
 
 pub use self::alarms::Alarm;
+use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         delivery::{DeliveryId, IssueId},
@@ -141,7 +142,7 @@ impl Store {
     /// When the database cannot be read.
     pub async fn mailbox_place(&self, source: &str) -> Result<Option<MailboxPlace>, StoreError> {
         let source = source.to_owned();
-        self.read(move |tx| place(tx, source)).await
+        self.read(move |tx| place(tx, &source)).await
     }
 
     /// The deliveries of issues with one of these numbers that were frozen after
@@ -186,7 +187,9 @@ fn apply(
     applied.alarms = alarms::raise(connection, &news)?;
     if let Some(place) = place {
         connection.execute(
-            "INSERT OR REPLACE INTO mailboxes (source, offset, tail) VALUES (?1, ?2, ?3)",
+            "INSERT INTO mailboxes (source, \"offset\", tail) VALUES (?1, ?2, ?3)
+             ON CONFLICT (source) DO UPDATE
+                SET \"offset\" = excluded.\"offset\", tail = excluded.tail",
             params![
                 place.source,
                 i64::try_from(place.offset).unwrap_or(i64::MAX),
@@ -204,19 +207,19 @@ fn remember(
     now: DateTime<Utc>,
 ) -> Result<bool, Fault> {
     let inserted = connection
-        .prepare_cached("INSERT OR IGNORE INTO inbound (id, handled) VALUES (?1, ?2)")?
+        .prepare_cached("INSERT INTO inbound (id, handled) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
         .execute(params![&mail.id[..], now.timestamp()])?;
     Ok(inserted > 0)
 }
 
-fn place(connection: &Connection, source: String) -> Result<Option<MailboxPlace>, Fault> {
+fn place(connection: &Connection, source: &str) -> Result<Option<MailboxPlace>, Fault> {
     let found = connection.query_row(
-        "SELECT offset, tail FROM mailboxes WHERE source = ?1",
-        [&source],
+        "SELECT \"offset\", tail FROM mailboxes WHERE source = ?1",
+        [source],
         |row| Ok((codes::count(row, 0)?, row.get(1)?)),
     );
     Ok(found.optional()?.map(|(offset, tail)| MailboxPlace {
-        source,
+        source: source.to_owned(),
         offset,
         tail,
     }))

@@ -16,7 +16,7 @@ use super::{BUSY_TIMEOUT, check_path, is_there, migrations};
 use crate::store::{
     beside,
     error::{Fault, StoreError, Trouble},
-    verify,
+    sql, verify,
 };
 
 /// So many pages are copied between two looks at how far it is.
@@ -115,7 +115,7 @@ fn check(path: &Path) -> Result<(), Fault> {
     let copy = open(path)?;
     let version: i64 = copy.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let findings = if version == migrations::KNOWN {
-        verify::verify(&copy)?
+        verify::verify(&sql::Connection::Sqlite(copy))?
     } else {
         super::integrity(&copy)?
     };

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::store::{
     error::{Fault, StoreError},
-    sqlite::Access,
+    opening::Access,
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.

@@ -4,41 +4,29 @@
 pub(super) mod backup;
 mod file_system;
 mod migrations;
-mod wiping;
-pub(super) mod writer;
+pub(super) mod wiping;
 
 use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::Duration};
 
-use chrono::{DateTime, Utc};
-use rusqlite::{
-    Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, config::DbConfig,
-    params,
-};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::{
     config::settings::{Durability, StoreSettings},
-    store::error::{Fault, StoreError, Trouble},
+    store::{
+        error::{Fault, StoreError, Trouble},
+        opening::Access,
+    },
 };
 
 /// How long a statement waits while another process writes: a large import is
 /// one transaction of many seconds, and must not end a run beside it.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How a ledger is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Made if absent, migrated if older.
-    ReadWrite,
-    /// Only read; never made, never migrated.
-    ReadOnly,
-}
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Opens the database; `None` when it is only to be read and is not there.
 pub(super) fn open(
     settings: &StoreSettings,
     access: Access,
-    now: DateTime<Utc>,
-) -> Result<Option<(Connection, [u8; 32])>, StoreError> {
+) -> Result<Option<Connection>, StoreError> {
     let path = settings.path.as_path();
     check_path(path)?;
     if access == Access::ReadOnly && !is_there(path)? {
@@ -51,11 +39,7 @@ pub(super) fn open(
     let told = |fault: Fault| fault.at(path.to_owned());
     let mut connection = connect(path, settings.durability, access).map_err(told)?;
     let fresh = migrations::bring_up(&mut connection, path, access).map_err(told)?;
-    if fresh {
-        return Ok(None);
-    }
-    let key = install_key(&mut connection, access, now).map_err(told)?;
-    Ok(Some((connection, key)))
+    Ok((!fresh).then_some(connection))
 }
 
 /// Refuses names that SQLite would not take for a file.
@@ -158,55 +142,6 @@ fn read_only(path: &Path) -> StoreError {
     }
 }
 
-/// The secret under which tokens, Message-IDs and suppressions are made; drawn
-/// once in the life of a ledger.
-fn install_key(
-    connection: &mut Connection,
-    access: Access,
-    now: DateTime<Utc>,
-) -> Result<[u8; 32], Fault> {
-    // Reading waits for nobody: a ledger that another process writes to can be
-    // opened all the same.
-    if let Some(key) = stored_key(connection)? {
-        return Ok(key);
-    }
-    let behavior = match access {
-        Access::ReadWrite => TransactionBehavior::Immediate,
-        Access::ReadOnly => TransactionBehavior::Deferred,
-    };
-    let transaction = connection.transaction_with_behavior(behavior)?;
-    let key = match stored_key(&transaction)? {
-        Some(key) => key,
-        None => draw_key(&transaction, now)?,
-    };
-    transaction.commit()?;
-    Ok(key)
-}
-
-fn stored_key(connection: &Connection) -> Result<Option<[u8; 32]>, Fault> {
-    Ok(connection
-        .query_row("SELECT install_key FROM installation", [], |row| row.get(0))
-        .optional()?)
-}
-
-fn draw_key(transaction: &Transaction<'_>, now: DateTime<Utc>) -> Result<[u8; 32], Fault> {
-    let mut key = [0; 32];
-    fill_random(&mut key)?;
-    transaction.execute(
-        "INSERT INTO installation (id, install_key, created_at) VALUES (1, ?1, ?2)",
-        params![&key[..], now.timestamp()],
-    )?;
-    Ok(key)
-}
-
-/// Random bytes from the operating system.
-pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), Fault> {
-    getrandom::fill(bytes).map_err(|error| {
-        let source = std::sync::Arc::new(io::Error::other(error)).into();
-        Fault::Told(StoreError::Internal { source })
-    })
-}
-
 /// Tables that say what is to be done. They are small, whatever the list is.
 const SMALL: [&str; 6] = [
     "installation",
@@ -217,8 +152,8 @@ const SMALL: [&str; 6] = [
     "tallies",
 ];
 
-/// A cheap look before anything is sent: are the small tables sound, and does
-/// every issue under way add up? [`integrity`] reads everything.
+/// A cheap look before anything is sent: are the small tables sound?
+/// [`integrity`] reads everything.
 pub(super) fn glance(connection: &Connection) -> Result<(), Fault> {
     for table in SMALL {
         let mut check = connection.prepare(&format!("PRAGMA quick_check('{table}')"))?;
@@ -227,22 +162,7 @@ pub(super) fn glance(connection: &Connection) -> Result<(), Fault> {
             return Err(damaged(connection, &first).into());
         }
     }
-    let off: Option<String> = connection
-        .query_row(
-            "SELECT printf('issue %s/%d does not add up', digest, number) FROM issues i
-              WHERE state IN (0, 1)
-                AND candidates <> (SELECT coalesce(sum(count), 0) FROM tallies
-                                    WHERE issue_id = i.id)
-                                + (SELECT coalesce(sum(count), 0) FROM exclusions
-                                    WHERE issue_id = i.id)",
-            [],
-            |row| row.get(0),
-        )
-        .optional()?;
-    match off {
-        Some(finding) => Err(damaged(connection, &finding).into()),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 fn damaged(connection: &Connection, finding: &str) -> StoreError {

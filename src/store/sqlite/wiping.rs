@@ -18,7 +18,7 @@ const PIECE: usize = 1 << 20;
 /// Empties the log into the file, and makes the file anew if it still holds
 /// `trace`, which is in lower case; without one that cannot be known, and it is
 /// made anew. False when somebody else reads: then nothing can be wiped now.
-pub(super) fn wipe(
+pub(in crate::store) fn wipe(
     connection: &Connection,
     path: &Path,
     trace: Option<&str>,

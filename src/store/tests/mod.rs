@@ -1,22 +1,23 @@
-//! The contract of the store, promise by promise.
+//! The contract of the store, promise by promise: `contract/` holds for either
+//! engine and is run against both, the rest for what one of them alone does.
 
-mod consent;
-mod deciding;
-mod freezing;
-mod guards;
-mod inbound;
-mod killed;
-mod listing;
-mod opening;
-mod publishing;
-mod random;
-mod sending;
-mod storage;
+mod postgres;
+mod sqlite;
 
-use std::collections::HashSet;
+/// The server that the integration tests use, too.
+#[path = "../../../tests/harness"]
+#[expect(dead_code, reason = "they use more of it")]
+mod harness {
+    mod net;
+    pub(super) mod postgres;
+}
+
+use std::{collections::HashSet, marker::PhantomData, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tempfile::TempDir;
+
+use self::harness::postgres::Database;
 
 use crate::{
     config::settings::{Durability, Sender, StoreSettings},
@@ -34,37 +35,13 @@ use crate::{
 };
 
 /// A ledger of its own in a folder of its own.
-struct World {
+struct World<E> {
     store: Store,
     settings: StoreSettings,
     folder: TempDir,
-}
-
-fn settings(folder: &TempDir) -> StoreSettings {
-    StoreSettings {
-        path: folder.path().join("letterpress.db"),
-        durability: Durability::Power,
-        allow_network_file_system: false,
-    }
-}
-
-async fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = settings(&folder);
-    let store = Store::open(&settings, now()).await.unwrap();
-    World {
-        store,
-        settings,
-        folder,
-    }
-}
-
-/// A world with `readers` active readers and one frozen issue.
-async fn frozen_world(readers: usize) -> (World, IssueId) {
-    let world = world().await;
-    world.join(readers).await;
-    let issue = world.freeze(&issue(1, "2026-11-27T07:00")).await.issue;
-    (world, issue)
+    /// What else goes with it.
+    database: Option<Database>,
+    engine: PhantomData<E>,
 }
 
 /// The morning of the sample issue.
@@ -131,7 +108,7 @@ fn ok() -> Reply {
     Reply::new(250, "2.0.0 queued as 4711")
 }
 
-impl World {
+impl<E> World<E> {
     async fn join(&self, readers: usize) {
         let readers = (0..readers)
             .map(|n| reader(&format!("reader{n}@example.org"), Status::Active))
@@ -196,4 +173,27 @@ impl World {
             })
             .await
     }
+}
+
+/// Every file of the ledger, in lower case.
+fn files(folder: &TempDir) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    files
+        .map(|file| {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap().to_ascii_lowercase();
+            (path.display().to_string(), bytes)
+        })
+        .collect()
+}
+
+/// Which of the files beside a ledger hold these bytes.
+fn files_with(folder: &TempDir, needle: &str) -> Vec<String> {
+    let needle = needle.as_bytes();
+    let has = |bytes: &[u8]| bytes.windows(needle.len()).any(|part| part == needle);
+    let files = files(folder).into_iter();
+    files
+        .filter(|(_, bytes)| has(bytes))
+        .map(|(name, _)| name)
+        .collect()
 }

@@ -192,7 +192,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        config::settings::{Durability, StoreSettings},
+        config::settings::{Durability, Engine, StoreSettings},
         inbound::sns::tests::Signing,
     };
 
@@ -207,6 +207,7 @@ mod tests {
             path: folder.path().join("letterpress.db"),
             durability: Durability::Process,
             allow_network_file_system: false,
+            engine: Engine::Sqlite,
         };
         Store::open(&settings, now()).await.unwrap()
     }

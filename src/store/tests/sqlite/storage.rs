@@ -205,7 +205,7 @@ async fn a_ledger_that_stays_locked_is_unavailable_and_works_again_after() {
         .store
         .session(|session| {
             session
-                .connection()
+                .file()
                 .busy_timeout(Duration::from_millis(50))
                 .unwrap();
             Ok(())
@@ -226,7 +226,7 @@ async fn impatient(world: &World) {
     world
         .store
         .session(|session| {
-            session.connection().busy_timeout(Duration::ZERO).unwrap();
+            session.file().busy_timeout(Duration::ZERO).unwrap();
             Ok(())
         })
         .await

@@ -13,7 +13,7 @@ use crate::store::{LockError, RunLock, Scope};
 
 const PATH: &str = "LETTERPRESS_TEST_LEDGER";
 const THIS: &str =
-    "store::tests::killed::every_granted_intent_outlives_a_kill_and_the_lock_does_not";
+    "store::tests::sqlite::killed::every_granted_intent_outlives_a_kill_and_the_lock_does_not";
 
 /// What the process that dies does: takes the lock and asks for one intent
 /// after another.
@@ -22,6 +22,7 @@ async fn send_until_killed(path: PathBuf) {
         path,
         durability: Durability::Power,
         allow_network_file_system: false,
+        engine: Engine::Sqlite,
     };
     let _lock = RunLock::acquire(&settings.path, now()).unwrap();
     let store = Store::open(&settings, now()).await.unwrap();

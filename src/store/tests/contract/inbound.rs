@@ -126,13 +126,13 @@ async fn reports_forget_an_erased_reader_and_later_ones_learn_nothing() {
     world
         .fates(vec![mail(1, due.id, ReportKind::SoftBounce)])
         .await;
-    assert!(!super::consent::found(&world, "<reader0@example.org> is full").is_empty());
+    assert!(!found(&world, "<reader0@example.org> is full").is_empty());
     world
         .store
         .erase(Who::Reader(due.subscriber), "command line", later(1))
         .await
         .unwrap();
-    assert!(super::consent::found(&world, &text).is_empty());
+    assert!(found(&world, &text).is_empty());
     let late = world
         .fates(vec![
             mail(2, due.id, ReportKind::HardBounce),
@@ -140,6 +140,6 @@ async fn reports_forget_an_erased_reader_and_later_ones_learn_nothing() {
         ])
         .await;
     assert_eq!(late.len(), 2);
-    assert!(super::consent::found(&world, &text).is_empty());
+    assert!(found(&world, &text).is_empty());
     world.adds_up().await;
 }

@@ -2,24 +2,24 @@
 //! wait are committed together: while one fsync runs, the next group collects.
 
 use std::{
-    path::{Path, PathBuf},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::{
     domain::delivery::{AttemptId, DeliveryId, Intent, Outcome},
     store::{
         attempts::{self, Recorded},
-        beside::{ballast, leaving::Leaving, mark::Keeper},
+        beside::ballast,
         departures::{self, Leaver},
         error::{Fault, StoreError, Trouble},
-        sqlite::{BUSY_TIMEOUT, wiping},
+        postgres,
+        session::Session,
+        sql::Connection,
     },
 };
 
@@ -27,10 +27,10 @@ use crate::{
 const BREATH: Duration = Duration::from_millis(4);
 
 /// An answer on its way to the asker.
-pub(in crate::store) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// What can be asked of the writer.
-pub(in crate::store) enum Request {
+pub(super) enum Request {
     /// Statements with a transaction of their own.
     Alone(Box<dyn FnOnce(&mut Session) + Send>),
     /// What shares a transaction with others that wait.
@@ -40,7 +40,7 @@ pub(in crate::store) enum Request {
 }
 
 /// The questions that are asked once per message.
-pub(in crate::store) enum Grouped {
+pub(super) enum Grouped {
     /// A delivery is about to be sent.
     Intent {
         delivery: DeliveryId,
@@ -64,55 +64,18 @@ pub(in crate::store) enum Grouped {
     },
 }
 
-/// The connection and what is known of its health.
-pub(in crate::store) struct Session {
-    connection: Connection,
-    path: PathBuf,
-    broken: Option<StoreError>,
-    /// Who left while the database was busy.
-    leaving: Leaving,
-    /// Whether the last who left had to wait in vain.
-    is_busy: bool,
-    /// How far the ledger has come, during a run.
-    keeper: Option<Keeper>,
-    /// Set once the disk was full: what room was found since is for outcomes.
-    no_more_intents: Option<StoreError>,
-    /// Outcomes whose commit failed: what the relay said is known only here.
-    /// They go with the next commit. As nothing is granted while commits fail,
-    /// there is at most one for each message that was under way.
-    owed: Vec<Grouped>,
-    /// Attempts that the relay took although a newer one had been made.
-    late: Vec<AttemptId>,
-    #[cfg(test)]
-    groups: u64,
-}
-
 /// What became of one request of a group; told once the group is committed.
-enum Done {
+pub(super) enum Done {
     Intent(Intent),
     Conclusion(bool),
     Outcome(Recorded),
 }
 
 /// Starts the writer; it ends when every sender is gone.
-pub(in crate::store) fn start(
-    connection: Connection,
-    path: PathBuf,
+pub(super) fn start(
+    mut session: Session,
 ) -> std::io::Result<(Sender<Request>, thread::JoinHandle<()>)> {
     let (sender, receiver) = channel();
-    let mut session = Session {
-        leaving: Leaving::of(&path),
-        connection,
-        path,
-        broken: None,
-        is_busy: false,
-        keeper: None,
-        no_more_intents: None,
-        owed: Vec::new(),
-        late: Vec::new(),
-        #[cfg(test)]
-        groups: 0,
-    };
     let thread = thread::Builder::new()
         .name("ledger".to_owned())
         .spawn(move || session.serve(&receiver))?;
@@ -148,115 +111,6 @@ impl Session {
         self.commit(Vec::new());
     }
 
-    /// Runs `work` in one transaction; an error undoes it.
-    pub(in crate::store) fn transact<T>(
-        &mut self,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&Connection) -> Result<T, Fault>,
-    ) -> Result<T, StoreError> {
-        self.transact_unless(false, behavior, work)
-    }
-
-    /// Runs `work` in one transaction; an error or a dry run undoes it.
-    pub(in crate::store) fn transact_unless<T>(
-        &mut self,
-        is_dry_run: bool,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&Connection) -> Result<T, Fault>,
-    ) -> Result<T, StoreError> {
-        if let Some(error) = &self.broken {
-            return Err(error.clone());
-        }
-        let done = transact(
-            &mut self.connection,
-            &self.leaving,
-            is_dry_run,
-            behavior,
-            work,
-        );
-        done.map_err(|fault| self.told(fault))
-    }
-
-    /// Where the database is.
-    pub(in crate::store) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Where those are noted who leave while it is busy.
-    pub(in crate::store) fn leaving(&self) -> &Leaving {
-        &self.leaving
-    }
-
-    /// Whether the last who left had to wait in vain for the database.
-    pub(in crate::store) fn is_busy(&self) -> bool {
-        self.is_busy
-    }
-
-    /// Says whether those who leave wait in vain.
-    pub(in crate::store) fn set_busy(&mut self, is_busy: bool) {
-        self.is_busy = is_busy;
-    }
-
-    /// Does something that must not wait for other processes for long.
-    pub(in crate::store) fn within<T>(
-        &mut self,
-        patience: Duration,
-        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let set = |session: &mut Self, patience| {
-            let set = session.connection.busy_timeout(patience);
-            set.map_err(|error| session.told(error.into()))
-        };
-        set(self, patience)?;
-        let done = work(self);
-        set(self, BUSY_TIMEOUT)?;
-        done
-    }
-
-    /// Wipes the files of what is erased; false while somebody else reads.
-    pub(in crate::store) fn wipe(&mut self, trace: Option<&str>) -> Result<bool, StoreError> {
-        let done = wiping::wipe(&self.connection, &self.path, trace);
-        done.map_err(|fault| self.told(fault))
-    }
-
-    /// A run has begun: its mark is kept up to date from now on.
-    pub(in crate::store) fn keep(&mut self, keeper: Keeper) {
-        self.keeper = Some(keeper);
-    }
-
-    /// The run has ended: its mark is forced to the disk.
-    pub(in crate::store) fn settle_mark(&mut self) -> Result<(), StoreError> {
-        self.keeper.take().map_or(Ok(()), Keeper::sync)
-    }
-
-    /// Attempts that the relay took although a newer one had been made, since
-    /// this was last asked.
-    pub(in crate::store) fn take_late(&mut self) -> Vec<AttemptId> {
-        std::mem::take(&mut self.late)
-    }
-
-    /// Groups committed so far.
-    #[cfg(test)]
-    pub(in crate::store) fn groups(&self) -> u64 {
-        self.groups
-    }
-
-    /// The connection itself, to provoke what a file system does.
-    #[cfg(test)]
-    pub(in crate::store) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    /// Puts a fault into words. After a failed fsync nobody knows which pages
-    /// reached the disk, so this connection is not used again.
-    fn told(&mut self, fault: Fault) -> StoreError {
-        let error = fault.at(self.path.clone());
-        if error.trouble() == Some(Trouble::Sync) {
-            self.broken = Some(error.clone());
-        }
-        error
-    }
-
     /// Commits what is owed and a group, and wakes everyone in it. When a
     /// statement fails for a reason of its own, the others must not suffer:
     /// each is tried alone.
@@ -270,10 +124,7 @@ impl Session {
         if group.is_empty() {
             return;
         }
-        #[cfg(test)]
-        {
-            self.groups += 1;
-        }
+        self.groups += 1;
         match self.attempt(&group) {
             Ok(done) => {
                 self.note_attempts(&done);
@@ -305,7 +156,7 @@ impl Session {
     /// room that makes.
     fn save(&mut self, error: &StoreError) {
         let lacks_room = matches!(error.trouble(), Some(Trouble::DiskFull | Trouble::Write));
-        if !lacks_room || !ballast::release(&self.path) {
+        if !lacks_room || !ballast::release(self.path()) {
             return;
         }
         self.no_more_intents = Some(error.clone());
@@ -339,39 +190,14 @@ impl Session {
     }
 
     fn attempt(&mut self, group: &[Grouped]) -> Result<Vec<Done>, StoreError> {
-        self.transact(TransactionBehavior::Immediate, |transaction| {
-            group
-                .iter()
-                .map(|request| perform(transaction, request))
-                .collect()
+        self.transact_own(|connection| match connection {
+            Connection::Sqlite(_) => {
+                let done = group.iter().map(|request| perform(connection, request));
+                done.collect()
+            }
+            Connection::Postgres(link) => postgres::group(connection, link, group),
         })
     }
-}
-
-fn transact<T>(
-    connection: &mut Connection,
-    leaving: &Leaving,
-    is_dry_run: bool,
-    behavior: TransactionBehavior,
-    work: impl FnOnce(&Connection) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    let transaction = connection.transaction_with_behavior(behavior)?;
-    // Whoever left beside the database has left before anything else is done.
-    let taken = match behavior {
-        TransactionBehavior::Deferred => None,
-        _ => leaving.take_up(&transaction)?,
-    };
-    let done = work(&transaction)?;
-    if is_dry_run {
-        transaction.rollback()?;
-        return Ok(done);
-    }
-    transaction.commit()?;
-    if let Some(taken) = taken {
-        // What is taken up again changes nothing.
-        drop(taken.forget());
-    }
-    Ok(done)
 }
 
 fn perform(transaction: &Connection, request: &Grouped) -> Result<Done, Fault> {

@@ -35,12 +35,12 @@ async fn a_commit_is_made_to_survive_a_power_cut_unless_told_otherwise() {
             .session(|session| {
                 let pragma = |name| {
                     session
-                        .connection()
+                        .file()
                         .pragma_query_value(None, name, |row| row.get::<_, i64>(0))
                         .unwrap()
                 };
                 let mode: String = session
-                    .connection()
+                    .file()
                     .pragma_query_value(None, "journal_mode", |row| row.get(0))
                     .unwrap();
                 let flags = ["synchronous", "foreign_keys", "secure_delete"].map(pragma);

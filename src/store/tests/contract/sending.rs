@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use super::*;
 use crate::{
     domain::delivery::{Outcome, Phase},
-    store::{IssueChange, Recorded, sqlite::writer::Request},
+    store::{IssueChange, Recorded, writer::Request},
 };
 
 fn deferred(minutes: i64) -> Outcome {
@@ -51,7 +51,7 @@ async fn a_thousand_intents_that_wait_share_one_commit() {
     let (release, held) = mpsc::channel::<()>();
     let (tell, before) = mpsc::channel();
     world.store.send(Request::Alone(Box::new(move |session| {
-        tell.send(session.groups()).unwrap();
+        tell.send(session.groups).unwrap();
         held.recv().unwrap();
     })));
     let receipts: Vec<_> = due
@@ -69,7 +69,7 @@ async fn a_thousand_intents_that_wait_share_one_commit() {
     let before = before.recv().unwrap();
     let after = world
         .store
-        .session(|session| Ok(session.groups()))
+        .session(|session| Ok(session.groups))
         .await
         .unwrap();
     assert_eq!(after - before, 1);
@@ -251,30 +251,6 @@ async fn a_crash_leaves_only_listed_uncertain_deliveries() {
     // Nobody but the two that are queued is taken up again.
     assert_eq!(world.due(later(10)).await.len(), 2);
     world.adds_up().await;
-}
-
-#[tokio::test]
-async fn recovery_reads_only_what_was_under_way() {
-    let (world, _) = frozen_world(1).await;
-    let plan = world
-        .store
-        .session(|session| {
-            let mut explain = session
-                .connection()
-                .prepare(
-                    "EXPLAIN QUERY PLAN UPDATE deliveries INDEXED BY deliveries_inflight
-                        SET state = 4, attempts = attempts + 1 WHERE state = 2",
-                )
-                .unwrap();
-            let lines = explain.query_map([], |row| row.get(3)).unwrap();
-            Ok(lines
-                .collect::<Result<Vec<String>, _>>()
-                .unwrap()
-                .join("; "))
-        })
-        .await
-        .unwrap();
-    assert!(plan.contains("deliveries_inflight"), "{plan}");
 }
 
 #[tokio::test]

@@ -1,7 +1,5 @@
 //! Readers who ask, say yes, change their minds and want to be forgotten.
 
-use std::fs;
-
 use super::*;
 use crate::{
     domain::{
@@ -61,7 +59,7 @@ impl World {
         self.store
             .read(move |tx| {
                 let sql = "SELECT count(*) FROM answers WHERE kind = ?1";
-                Ok(tx.query_row(sql, [kind], |row| row.get(0))?)
+                Ok(tx.query_row(sql, [&kind], |row| row.get(0))?)
             })
             .await
             .unwrap()
@@ -356,29 +354,6 @@ async fn whoever_pauses_or_leaves_a_digest_gets_nothing_of_what_waits_even_after
     assert_eq!(world.count(issue, State::Cancelled).await, 2);
     assert!(world.due(hours(1)).await.is_empty());
     world.adds_up().await;
-}
-
-/// Every file of the ledger, in lower case.
-fn files(world: &World) -> Vec<(String, Vec<u8>)> {
-    let files = fs::read_dir(world.folder.path()).unwrap();
-    files
-        .map(|file| {
-            let path = file.unwrap().path();
-            let bytes = fs::read(&path).unwrap().to_ascii_lowercase();
-            (path.display().to_string(), bytes)
-        })
-        .collect()
-}
-
-/// Where these bytes are.
-pub(super) fn found(world: &World, needle: &str) -> Vec<String> {
-    let needle = needle.as_bytes();
-    let has = |bytes: &[u8]| bytes.windows(needle.len()).any(|part| part == needle);
-    let files = files(world).into_iter();
-    files
-        .filter(|(_, bytes)| has(bytes))
-        .map(|(name, _)| name)
-        .collect()
 }
 
 #[tokio::test]

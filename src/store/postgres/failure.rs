@@ -1,0 +1,157 @@
+//! What can go wrong with a server, sorted by what can be done about it.
+
+use std::{io, sync::Arc};
+
+use tokio_postgres::error::SqlState;
+
+use crate::store::error::{Cause, StoreError, Trouble};
+
+/// Why the server did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(in crate::store) enum Failure {
+    /// It said so, or could not be reached.
+    #[error("{}", words(.0))]
+    Told(Arc<tokio_postgres::Error>),
+    /// It did not answer in time.
+    #[error("no answer in time")]
+    Silent,
+    /// The session had ended.
+    #[error("the connection was closed")]
+    Closed,
+}
+
+impl From<tokio_postgres::Error> for Failure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Told(Arc::new(error))
+    }
+}
+
+/// The library's own words leave out what the server said.
+fn words(error: &tokio_postgres::Error) -> String {
+    if let Some(told) = error.as_db_error() {
+        return told.message().to_owned();
+    }
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        words = inner.to_string();
+        cause = inner.source();
+    }
+    words
+}
+
+impl Failure {
+    fn state(&self) -> Option<&SqlState> {
+        match self {
+            Self::Told(error) => error.code(),
+            Self::Silent | Self::Closed => None,
+        }
+    }
+
+    /// Whether there is no server to talk to now; nothing is known of what was
+    /// asked last.
+    pub(in crate::store) fn is_away(&self) -> bool {
+        match self {
+            Self::Silent | Self::Closed => true,
+            Self::Told(error) => match error.code() {
+                None => error.is_closed() || is_io(error),
+                Some(state) => {
+                    // Connection exceptions; shutting down, starting; a standby
+                    // that is not yet in charge; no session left.
+                    state.code().starts_with("08")
+                        || state.code().starts_with("57P")
+                        || *state == SqlState::READ_ONLY_SQL_TRANSACTION
+                        || *state == SqlState::TOO_MANY_CONNECTIONS
+                }
+            },
+        }
+    }
+
+    /// Whether doing the whole transaction again may well succeed: it met with
+    /// others, or lost its server. Who `yields` to others waits for a moment only.
+    pub(in crate::store) fn is_worth_another_try(&self, yields: bool) -> bool {
+        self.is_away() || self.met_others() && (yields || !self.is_out_of_patience())
+    }
+
+    fn met_others(&self) -> bool {
+        self.is_out_of_patience()
+            || self.state().is_some_and(|state| {
+                [
+                    SqlState::T_R_SERIALIZATION_FAILURE,
+                    SqlState::T_R_DEADLOCK_DETECTED,
+                ]
+                .contains(state)
+            })
+    }
+
+    fn is_out_of_patience(&self) -> bool {
+        self.state() == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    }
+
+    fn cause(self) -> Cause {
+        Cause::Postgres(Arc::new(self))
+    }
+
+    /// Whether it waited for others in vain.
+    fn is_busy(&self) -> bool {
+        self.met_others() || self.state() == Some(&SqlState::QUERY_CANCELED)
+    }
+
+    /// The failure as callers see it, of the server with this name.
+    pub(in crate::store) fn at(self, server: &str) -> StoreError {
+        let path = || server.into();
+        if self.is_away() {
+            return StoreError::Away {
+                server: server.to_owned(),
+                source: self.cause(),
+            };
+        }
+        if self.is_busy() {
+            return StoreError::Unavailable {
+                path: path(),
+                source: self.cause(),
+            };
+        }
+        let Some(state) = self.state() else {
+            return StoreError::Internal {
+                source: self.cause(),
+            };
+        };
+        let trouble = match state.code() {
+            "53100" => Some(Trouble::DiskFull),
+            "58030" => Some(Trouble::Write),
+            "XX001" | "XX002" => Some(Trouble::Corrupt),
+            _ => None,
+        };
+        if let Some(trouble) = trouble {
+            return StoreError::Io {
+                path: path(),
+                trouble,
+                source: self.cause(),
+            };
+        }
+        // Who we are, which database, what we may do.
+        if ["28", "3D", "3F"].contains(&&state.code()[..2])
+            || *state == SqlState::INSUFFICIENT_PRIVILEGE
+        {
+            return StoreError::Unfit {
+                path: path(),
+                reason: self.to_string(),
+            };
+        }
+        StoreError::Internal {
+            source: self.cause(),
+        }
+    }
+}
+
+fn is_io(error: &tokio_postgres::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if inner.is::<io::Error>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
+}

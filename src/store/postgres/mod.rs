@@ -1,0 +1,333 @@
+//! The ledger in PostgreSQL: what is peculiar to it is here. One session, which
+//! is made anew when the server comes back, and of which nothing is expected
+//! from one transaction to the next: a pooler may stand in between.
+
+mod failure;
+mod group;
+mod migrations;
+mod opening;
+mod upkeep;
+mod values;
+mod words;
+
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rusqlite::types::{ToSql, Value};
+use tokio::{runtime::Runtime, sync::watch, time::timeout};
+use tokio_postgres::{
+    Client, Config, SimpleQueryMessage, SimpleQueryRow,
+    types::{ToSql as PostgresValue, Type},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use self::values::Found;
+pub(in crate::store) use self::{
+    failure::Failure,
+    group::group,
+    opening::open,
+    upkeep::{glance, integrity, wipe},
+};
+use crate::store::{
+    Health,
+    sql::{self, Access},
+};
+
+/// Key of the lock that those share who write more than their own deliveries:
+/// they come one after the other, as with SQLite. It ends with the transaction,
+/// so that it works behind poolers.
+const WRITERS: i64 = 0x4C50_5253;
+
+/// A statement that is not answered for so long never is.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
+/// The same for what is asked with every message.
+const LONGEST_OWN: Duration = Duration::from_secs(30);
+
+/// How long making a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The first and the longest pause between two tries to reach the server.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// What became of a transaction whose end was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Fate {
+    /// It is on stable storage.
+    Committed,
+    /// It never was.
+    Undone,
+}
+
+/// A session with the server.
+pub(in crate::store) struct Link {
+    runtime: Runtime,
+    config: Config,
+    tls: MakeRustlsConnect,
+    name: String,
+    client: RefCell<Option<Arc<Client>>>,
+    /// How long to wait for a server that is away.
+    patience: Cell<Duration>,
+    /// How long to wait for others who write.
+    lock_patience: Cell<Duration>,
+    /// How long an answer may take.
+    longest: Cell<Duration>,
+    /// The transaction that is open, as the server numbers it, and the history
+    /// of the server that the number belongs to.
+    transaction: RefCell<Option<(String, String)>>,
+    health: watch::Sender<Health>,
+    /// Who delivers here, as the ledger numbers workers; 0 for nobody.
+    worker: Cell<i64>,
+}
+
+impl Link {
+    /// The server as people are told of it: without a login.
+    pub(in crate::store) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it stands with the server, from now on.
+    pub(in crate::store) fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    /// Who delivers here; 0 for nobody.
+    pub(in crate::store) fn worker(&self) -> i64 {
+        self.worker.get()
+    }
+
+    /// Sets how long to wait for others and for the server; gives what held before.
+    pub(in crate::store) fn set_patience(
+        &self,
+        (locks, server): (Duration, Duration),
+    ) -> (Duration, Duration) {
+        (
+            self.lock_patience.replace(locks),
+            self.patience.replace(server),
+        )
+    }
+
+    /// Begins a transaction, once the server can be reached.
+    pub(in crate::store) fn begin(&self, access: Access) -> Result<(), Failure> {
+        self.longest.set(LONGEST);
+        let writers = format!("SELECT pg_advisory_xact_lock({WRITERS});");
+        self.begin_as(match access {
+            Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
+            Access::Write => self.writing(self.lock_patience.get(), &writers),
+        })
+    }
+
+    /// Begins a transaction about deliveries that are this worker's own. Beside
+    /// those who write it is the first to step back: it is quickly done again.
+    pub(in crate::store) fn begin_own(&self) -> Result<(), Failure> {
+        self.longest.set(LONGEST_OWN);
+        self.begin_as(self.writing(Duration::from_millis(500), ""))
+    }
+
+    fn writing(&self, lock_patience: Duration, lock: &str) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+             SET LOCAL lock_timeout = {};
+             SET LOCAL idle_in_transaction_session_timeout = 120000;
+             {lock}
+             SELECT pg_current_xact_id()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
+            lock_patience.as_millis().max(1)
+        )
+    }
+
+    fn begin_as(&self, sql: String) -> Result<(), Failure> {
+        let began = Instant::now();
+        let mut pause = PAUSES.0;
+        loop {
+            let begun = self.connect().and_then(|()| self.simple(&sql));
+            match begun {
+                Ok(rows) => {
+                    *self.transaction.borrow_mut() = rows.into_iter().next_back();
+                    self.tell(Health::Well);
+                    return Ok(());
+                }
+                Err(failure) => {
+                    self.undo();
+                    if !failure.is_away() || began.elapsed() + pause > self.patience.get() {
+                        return Err(failure);
+                    }
+                    self.tell(Health::Away(failure.to_string()));
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(PAUSES.1);
+                }
+            }
+        }
+    }
+
+    /// Ends a transaction. Where its end is not answered, the server is asked
+    /// again what became of it.
+    pub(in crate::store) fn commit(&self) -> Result<Fate, Failure> {
+        let open = self.transaction.borrow_mut().take();
+        match self.simple("COMMIT") {
+            Ok(_) => Ok(Fate::Committed),
+            Err(failure) if failure.is_away() => match open {
+                Some(open) => self.fate(&open),
+                // It only read.
+                None => Err(failure),
+            },
+            Err(failure) => {
+                self.undo();
+                Err(failure)
+            }
+        }
+    }
+
+    /// Takes back what was done since the beginning.
+    pub(in crate::store) fn undo(&self) {
+        self.transaction.borrow_mut().take();
+        if self.client().is_ok() && self.simple("ROLLBACK").is_err() {
+            self.hang_up();
+        }
+    }
+
+    /// What became of a transaction.
+    fn fate(&self, (number, history): &(String, String)) -> Result<Fate, Failure> {
+        let ask = format!(
+            "SELECT coalesce(pg_xact_status('{number}'::xid8), 'aborted'),
+                    substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+        );
+        let began = Instant::now();
+        loop {
+            // Its session may not have heard yet that nobody listens.
+            std::thread::sleep(PAUSES.0);
+            let told = self.connect().and_then(|()| self.simple(&ask));
+            match told {
+                Ok(rows) => match rows.first() {
+                    // Another server took over: what it does not know of is undone,
+                    // and numbers mean something else there.
+                    Some((_, now)) if now != history => return Ok(Fate::Undone),
+                    Some((status, _)) if status == "committed" => return Ok(Fate::Committed),
+                    Some((status, _)) if status == "aborted" => return Ok(Fate::Undone),
+                    _ => {}
+                },
+                Err(failure) if !failure.is_away() => return Err(failure),
+                Err(failure) => self.tell(Health::Away(failure.to_string())),
+            }
+            if began.elapsed() > self.patience.get() {
+                return Err(Failure::Silent);
+            }
+        }
+    }
+
+    /// A statement in PostgreSQL's words.
+    pub(in crate::store) fn words(&self, sql: &str) -> String {
+        words::of(sql)
+    }
+
+    /// Runs a statement; says how many rows it changed.
+    pub(in crate::store) fn execute(&self, sql: &str, values: &[&dyn ToSql]) -> sql::Result<usize> {
+        let given = values::given(values)?;
+        let client = self.client()?;
+        let changed = self.wait(client.execute_typed(sql, &values::typed(&given)))?;
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    /// Runs a statement; gives the rows it finds.
+    pub(in crate::store) fn query(
+        &self,
+        sql: &str,
+        values: &[&dyn ToSql],
+    ) -> sql::Result<Vec<Vec<Value>>> {
+        let given = values::given(values)?;
+        Ok(self.query_given(sql, &values::typed(&given))?)
+    }
+
+    /// As [`Link::query`], with values as PostgreSQL has them: lists, too.
+    pub(in crate::store) fn query_given(
+        &self,
+        sql: &str,
+        values: &[(&(dyn PostgresValue + Sync), Type)],
+    ) -> Result<Vec<Vec<Value>>, Failure> {
+        let client = self.client()?;
+        let rows = self.wait(client.query_typed(sql, values))?;
+        let cells = |row: &tokio_postgres::Row| {
+            let cells = (0..row.len()).map(|column| row.try_get(column).map(|Found(value)| value));
+            cells.collect::<Result<Vec<Value>, _>>()
+        };
+        Ok(rows.iter().map(cells).collect::<Result<_, _>>()?)
+    }
+
+    /// Runs statements without parameters.
+    pub(in crate::store) fn batch(&self, sql: &str) -> Result<(), Failure> {
+        let client = self.client()?;
+        self.wait(client.batch_execute(sql))
+    }
+
+    /// Runs statements without parameters; gives the first two columns of what
+    /// they find.
+    fn simple(&self, sql: &str) -> Result<Vec<(String, String)>, Failure> {
+        let client = self.client()?;
+        let messages = self.wait(client.simple_query(sql))?;
+        let text = |row: &SimpleQueryRow, column| {
+            let value = (column < row.len()).then(|| row.get(column)).flatten();
+            value.unwrap_or_default().to_owned()
+        };
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some((text(row, 0), text(row, 1))),
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    /// Connects, unless it is connected.
+    fn connect(&self) -> Result<(), Failure> {
+        if self.client().is_ok() {
+            return Ok(());
+        }
+        let client = self.runtime.block_on(async {
+            let made = timeout(CONNECT_TIMEOUT, self.config.connect(self.tls.clone())).await;
+            let (client, connection) = made.map_err(|_| Failure::Silent)??;
+            // Its end is seen by whoever asks next.
+            tokio::spawn(connection);
+            Ok::<_, Failure>(client)
+        })?;
+        *self.client.borrow_mut() = Some(Arc::new(client));
+        Ok(())
+    }
+
+    fn client(&self) -> Result<Arc<Client>, Failure> {
+        let client = self.client.borrow();
+        let open = client.as_ref().filter(|client| !client.is_closed());
+        open.cloned().ok_or(Failure::Closed)
+    }
+
+    fn hang_up(&self) {
+        self.client.borrow_mut().take();
+    }
+
+    /// Waits for an answer. Without one the session is given up: what comes late
+    /// must not be taken for the answer to something else.
+    fn wait<T>(
+        &self,
+        question: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Failure> {
+        let answer = self
+            .runtime
+            .block_on(async { timeout(self.longest.get(), question).await });
+        let failure = match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => Failure::from(error),
+            Err(_) => Failure::Silent,
+        };
+        if failure.is_away() {
+            self.hang_up();
+        }
+        Err(failure)
+    }
+
+    fn tell(&self, health: Health) {
+        self.health.send_if_modified(|known| {
+            let is_news = *known != health;
+            *known = health;
+            is_news
+        });
+    }
+}

@@ -1,0 +1,121 @@
+//! Reaching a server, and what it has to promise before it holds a ledger.
+
+use std::{cell::Cell, cell::RefCell, time::Duration};
+
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::ExposeSecret;
+use tokio::sync::watch;
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{CONNECT_TIMEOUT, LONGEST, Link, migrations};
+use crate::{
+    config::{
+        secret,
+        settings::{Durability, ServerSettings},
+    },
+    store::{
+        Health,
+        error::{Fault, StoreError},
+        opening::Access,
+    },
+};
+
+/// Others who write may have a list of millions in hand.
+const LOCK_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Opens the ledger on a server; `None` when it is only to be read and is not
+/// there.
+pub(in crate::store) fn open(
+    server: &ServerSettings,
+    access: Access,
+) -> Result<Option<Link>, StoreError> {
+    let link = link(server)?;
+    let told = |failure: super::Failure| failure.at(&link.name);
+    link.connect().map_err(told)?;
+    if access == Access::ReadWrite && server.durability == Durability::Power {
+        promises(&link).map_err(|fault| fault.at(link.name().into()))?;
+    }
+    let fresh =
+        migrations::bring_up(&link, access).map_err(|fault| fault.at(link.name().into()))?;
+    Ok((!fresh).then_some(link))
+}
+
+fn link(server: &ServerSettings) -> Result<Link, StoreError> {
+    let unfit = |reason: String| StoreError::Unfit {
+        path: server.name.clone().into(),
+        reason,
+    };
+    let mut config: Config = server
+        .url
+        .expose_secret()
+        .parse()
+        .map_err(|error: tokio_postgres::Error| unfit(error.to_string()))?;
+    let password = secret::store_password(server.password_file.as_deref())
+        .map_err(|error| unfit(error.to_string()))?;
+    if let Some(password) = &password {
+        config.password(password.expose_secret());
+    }
+    config
+        .application_name("letterpress")
+        .connect_timeout(CONNECT_TIMEOUT)
+        // A server whose machine is gone must not be waited for.
+        .tcp_user_timeout(Duration::from_secs(30))
+        .keepalives_idle(Duration::from_secs(15))
+        .keepalives_interval(Duration::from_secs(5))
+        .keepalives_retries(3);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| StoreError::system(server.name.clone().into(), error))?;
+    Ok(Link {
+        runtime,
+        config,
+        tls: MakeRustlsConnect::new(tls().map_err(|error| unfit(error.to_string()))?),
+        name: server.name.clone(),
+        client: RefCell::new(None),
+        patience: Cell::new(server.patience),
+        lock_patience: Cell::new(LOCK_PATIENCE),
+        longest: Cell::new(LONGEST),
+        transaction: RefCell::new(None),
+        health: watch::Sender::new(Health::Well),
+        worker: Cell::new(0),
+    })
+}
+
+/// The certificates that this machine trusts.
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    Ok(ClientConfig::builder_with_provider(provider.into())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// A commit has to be on stable storage when it is answered: an intent that is
+/// lost is a message that is sent twice.
+fn promises(link: &Link) -> Result<(), Fault> {
+    let settings =
+        link.simple("SELECT current_setting('synchronous_commit'), current_setting('fsync')")?;
+    let unfit = |reason: &str| {
+        Err(StoreError::Unfit {
+            path: link.name().into(),
+            reason: reason.to_owned(),
+        }
+        .into())
+    };
+    match settings.first() {
+        Some((commit, _)) if commit == "off" => unfit(
+            "synchronous_commit is off there, so commits can be lost that were answered; set it to \
+             `on` for this role (ALTER ROLE … SET synchronous_commit = on), or accept that with \
+             `store.durability = \"process\"`",
+        ),
+        Some((_, fsync)) if fsync == "off" => unfit(
+            "fsync is off there, so a power cut can lose commits or the whole database; set \
+             `fsync = on` in postgresql.conf, or accept that with `store.durability = \"process\"`",
+        ),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,331 @@
+//! The connection of one process to its ledger: transactions on either engine,
+//! and what is known of the health of both.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Transaction, TransactionBehavior};
+use tokio::sync::watch;
+
+use crate::{
+    domain::delivery::AttemptId,
+    store::{
+        Health,
+        beside::{
+            leaving::{Leaving, Taken},
+            mark::Keeper,
+        },
+        error::{Fault, StoreError, Trouble},
+        postgres::{self, Failure, Fate, Link},
+        sql::{self, Access, Connection},
+        sqlite::{BUSY_TIMEOUT, wiping},
+        writer::Grouped,
+    },
+};
+
+/// A transaction that others come in between is tried so often.
+const MOST_TRIES: u32 = 20;
+
+/// What a transaction is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Read,
+    /// Anything: one such transaction at a time.
+    Write,
+    /// Deliveries that nobody else has a hand in.
+    Own,
+}
+
+/// The connection and what is known of its health.
+pub(super) struct Session {
+    connection: Connection,
+    /// What the names of the files beside the database begin with: the path of
+    /// SQLite's own.
+    path: PathBuf,
+    /// The database in messages.
+    name: PathBuf,
+    broken: Option<StoreError>,
+    /// Who left while the database was busy.
+    leaving: Leaving,
+    /// Whether the last who left had to wait in vain.
+    is_busy: bool,
+    /// How far the ledger has come, during a run.
+    pub(super) keeper: Option<Keeper>,
+    /// Set once the disk was full: what room was found since is for outcomes.
+    pub(super) no_more_intents: Option<StoreError>,
+    /// Outcomes whose commit failed: what the relay said is known only here.
+    /// They go with the next commit. As nothing is granted while commits fail,
+    /// there is at most one for each message that was under way.
+    pub(super) owed: Vec<Grouped>,
+    /// Attempts that the relay took although a newer one had been made.
+    pub(super) late: Vec<AttemptId>,
+    /// Groups committed so far.
+    pub(super) groups: u64,
+}
+
+impl Session {
+    /// Takes over a connection to the database that lies at `path`, or is known
+    /// here by that.
+    pub(super) fn new(connection: Connection, path: PathBuf) -> Self {
+        let name = match &connection {
+            Connection::Sqlite(_) => path.clone(),
+            Connection::Postgres(link) => link.name().into(),
+        };
+        Self {
+            leaving: Leaving::of(&path),
+            connection,
+            path,
+            name,
+            broken: None,
+            is_busy: false,
+            keeper: None,
+            no_more_intents: None,
+            owed: Vec::new(),
+            late: Vec::new(),
+            groups: 0,
+        }
+    }
+
+    /// How it stands with the database, from now on.
+    pub(super) fn health(&self) -> watch::Receiver<Health> {
+        match &self.connection {
+            Connection::Sqlite(_) => watch::channel(Health::Well).1,
+            Connection::Postgres(link) => link.health(),
+        }
+    }
+
+    /// Runs `work` in one transaction; an error undoes it.
+    pub(super) fn transact<T>(
+        &mut self,
+        access: Access,
+        work: impl FnMut(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.transact_unless(false, access, work)
+    }
+
+    /// Runs `work` in one transaction; an error or a dry run undoes it. It may
+    /// be run again where others came in between.
+    pub(super) fn transact_unless<T>(
+        &mut self,
+        is_dry_run: bool,
+        access: Access,
+        work: impl FnMut(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        let kind = match access {
+            Access::Read => Kind::Read,
+            Access::Write => Kind::Write,
+        };
+        self.do_transact(kind, is_dry_run, work)
+    }
+
+    /// Runs `work`, which is about deliveries that are this process's own, in one
+    /// transaction.
+    pub(super) fn transact_own<T>(
+        &mut self,
+        work: impl FnMut(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.do_transact(Kind::Own, false, work)
+    }
+
+    fn do_transact<T>(
+        &mut self,
+        kind: Kind,
+        is_dry_run: bool,
+        work: impl FnMut(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let done = match &self.connection {
+            Connection::Sqlite(file) => self.transact_in_file(file, kind, is_dry_run, work),
+            Connection::Postgres(link) => self.transact_on_server(link, kind, is_dry_run, work),
+        };
+        done.map_err(|fault| self.told(fault))
+    }
+
+    fn transact_in_file<T>(
+        &self,
+        file: &rusqlite::Connection,
+        kind: Kind,
+        is_dry_run: bool,
+        mut work: impl FnMut(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let behavior = match kind {
+            Kind::Read => TransactionBehavior::Deferred,
+            Kind::Write | Kind::Own => TransactionBehavior::Immediate,
+        };
+        let transaction = Transaction::new_unchecked(file, behavior)?;
+        let taken = self.take_up(kind)?;
+        let done = work(&self.connection)?;
+        if is_dry_run {
+            transaction.rollback()?;
+            return Ok(done);
+        }
+        transaction.commit()?;
+        forget(taken);
+        Ok(done)
+    }
+
+    fn transact_on_server<T>(
+        &self,
+        link: &Link,
+        kind: Kind,
+        is_dry_run: bool,
+        mut work: impl FnMut(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match kind {
+                Kind::Read => link.begin(Access::Read)?,
+                Kind::Write => link.begin(Access::Write)?,
+                Kind::Own => link.begin_own()?,
+            }
+            let done = self
+                .take_up(kind)
+                .and_then(|taken| Ok((work(&self.connection)?, taken)));
+            match done {
+                Ok((done, _)) if is_dry_run => {
+                    link.undo();
+                    return Ok(done);
+                }
+                Ok((done, taken)) => match link.commit() {
+                    Ok(Fate::Committed) => {
+                        forget(taken);
+                        return Ok(done);
+                    }
+                    Ok(Fate::Undone) if tries < MOST_TRIES => {}
+                    Ok(Fate::Undone) => return Err(Failure::Closed.into()),
+                    Err(failure)
+                        if failure.is_worth_another_try(kind == Kind::Own)
+                            && tries < MOST_TRIES => {}
+                    Err(failure) => return Err(failure.into()),
+                },
+                Err(Fault::Database(sql::Error::Postgres(failure)))
+                    if failure.is_worth_another_try(kind == Kind::Own) && tries < MOST_TRIES =>
+                {
+                    link.undo();
+                }
+                Err(fault) => {
+                    link.undo();
+                    return Err(fault);
+                }
+            }
+        }
+    }
+
+    /// Whoever left beside the database has left before anything else is done.
+    fn take_up(&self, kind: Kind) -> Result<Option<Taken>, Fault> {
+        match kind {
+            Kind::Read => Ok(None),
+            Kind::Write | Kind::Own => self.leaving.take_up(&self.connection),
+        }
+    }
+
+    /// Where the database is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where those are noted who leave while it is busy.
+    pub(super) fn leaving(&self) -> &Leaving {
+        &self.leaving
+    }
+
+    /// Whether the last who left had to wait in vain for the database.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_busy
+    }
+
+    /// Says whether those who leave wait in vain.
+    pub(super) fn set_busy(&mut self, is_busy: bool) {
+        self.is_busy = is_busy;
+    }
+
+    /// Does something that must not wait for other processes for long.
+    pub(super) fn within<T>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let before = self.set_patience((patience, patience))?;
+        let done = work(self);
+        self.set_patience(before)?;
+        done
+    }
+
+    /// Sets how long to wait for others and for a server that is away; gives
+    /// what held before.
+    fn set_patience(
+        &mut self,
+        (others, server): (Duration, Duration),
+    ) -> Result<(Duration, Duration), StoreError> {
+        match &self.connection {
+            Connection::Sqlite(file) => {
+                let set = file.busy_timeout(others);
+                set.map_err(|error| self.told(error.into()))?;
+                Ok((BUSY_TIMEOUT, server))
+            }
+            Connection::Postgres(link) => Ok(link.set_patience((others, server))),
+        }
+    }
+
+    /// Wipes the files of what is erased; false while somebody else reads.
+    pub(super) fn wipe(&mut self, trace: Option<&str>) -> Result<bool, StoreError> {
+        let done = match &self.connection {
+            Connection::Sqlite(file) => wiping::wipe(file, &self.path, trace),
+            Connection::Postgres(link) => postgres::wipe(link),
+        };
+        done.map_err(|fault| self.told(fault))
+    }
+
+    /// A run has begun: its mark is kept up to date from now on.
+    pub(super) fn keep(&mut self, keeper: Keeper) {
+        self.keeper = Some(keeper);
+    }
+
+    /// The run has ended: its mark is forced to the disk.
+    pub(super) fn settle_mark(&mut self) -> Result<(), StoreError> {
+        self.keeper.take().map_or(Ok(()), Keeper::sync)
+    }
+
+    /// Attempts that the relay took although a newer one had been made, since
+    /// this was last asked.
+    pub(super) fn take_late(&mut self) -> Vec<AttemptId> {
+        std::mem::take(&mut self.late)
+    }
+
+    /// The connection itself, to provoke what other hands do.
+    #[cfg(test)]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// SQLite itself, to provoke what a file system does.
+    #[cfg(test)]
+    pub(super) fn file(&self) -> &rusqlite::Connection {
+        match &self.connection {
+            Connection::Sqlite(file) => file,
+            Connection::Postgres(_) => panic!("not a file"),
+        }
+    }
+
+    /// Puts a fault into words. After a failed fsync nobody knows which pages
+    /// reached the disk, so this connection is not used again.
+    pub(super) fn told(&mut self, fault: Fault) -> StoreError {
+        let error = fault.at(self.name.clone());
+        if error.trouble() == Some(Trouble::Sync) {
+            self.broken = Some(error.clone());
+        }
+        error
+    }
+}
+
+fn forget(taken: Option<Taken>) {
+    if let Some(taken) = taken {
+        // What is taken up again changes nothing.
+        drop(taken.forget());
+    }
+}

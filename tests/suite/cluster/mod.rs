@@ -1,0 +1,3 @@
+//! More than one machine: the ledger in PostgreSQL, and many workers on it.
+
+mod parts;
