@@ -26,6 +26,7 @@ pub mod files;
 pub mod inbound;
 pub mod links;
 pub mod mail;
+pub mod moment;
 pub mod outbox;
 pub mod pages;
 pub mod scaling;

@@ -19,7 +19,7 @@ use source::{Source, Token};
 
 /// Each module of the crate with the modules it may import, lowest first.
 /// A module that is not here has no place yet: give it one deliberately.
-const LAYERS: [(&str, &[&str]); 21] = [
+const LAYERS: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("config", &["domain"]),
     ("links", &["domain"]),
@@ -27,13 +27,18 @@ const LAYERS: [(&str, &[&str]); 21] = [
     ("templates", &["domain"]),
     // Files that are whole or not there: knows nothing of what is in them.
     ("files", &[]),
+    // Time that goes on while the process is stopped.
+    ("moment", &[]),
     ("content", &["domain", "files"]),
     ("feed", &["domain"]),
-    ("mail", &["domain", "config", "links", "templates"]),
+    (
+        "mail",
+        &["domain", "config", "links", "templates", "moment"],
+    ),
     ("pages", &["domain", "templates"]),
     // Bytes in, bytes out.
     ("scaling", &["domain"]),
-    ("store", &["domain", "config"]),
+    ("store", &["domain", "config", "moment"]),
     // Asks a web server, whatever for.
     ("client", &[]),
     // Tells a hub; what is to be told stands in the ledger.
@@ -44,7 +49,9 @@ const LAYERS: [(&str, &[&str]); 21] = [
     ("import", &["domain"]),
     (
         "outbox",
-        &["domain", "config", "files", "links", "mail", "store"],
+        &[
+            "domain", "config", "files", "links", "mail", "moment", "store",
+        ],
     ),
     (
         "web",
@@ -90,10 +97,11 @@ const LAYERS: [(&str, &[&str]); 21] = [
 ];
 
 /// Crates that belong to one module only.
-const OWNED_CRATES: [(&str, &str); 5] = [
+const OWNED_CRATES: [(&str, &str); 6] = [
     ("hickory_resolver", "doctor"),
     ("async_imap", "inbound"),
     ("rusqlite", "store"),
+    ("tokio_postgres", "store"),
     ("lettre", "mail"),
     ("jpeg_encoder", "scaling"),
 ];

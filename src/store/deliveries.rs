@@ -13,7 +13,13 @@ use crate::{
         delivery::{AttemptId, DeliveryId, DueDelivery, IssueId, LONGEST_RETRY},
         issue::IssueState,
     },
-    store::{codes, error::Fault, issues, notices::is_wanted},
+    store::{
+        codes,
+        error::Fault,
+        issues,
+        notices::is_wanted,
+        postgres::{claims, lease},
+    },
 };
 
 /// Which deliveries are meant.
@@ -31,6 +37,8 @@ pub enum Scope {
 pub struct Recovered {
     /// Deliveries of which nobody knows whether they arrived.
     pub uncertain: u64,
+    /// Deliveries that lost workers had claimed and not begun: they wait again.
+    pub requeued: u64,
     /// When the last of them was begun: about the time of the crash.
     pub crashed: Option<DateTime<Utc>>,
 }
@@ -101,14 +109,18 @@ pub(super) const RECOVERY: [&str; 3] = [
 ];
 
 /// Turns every inflight delivery into an uncertain one. Under the run lock they
-/// all belong to a dead process.
+/// all belong to a dead process; on a server, those do of workers that are lost.
 pub(super) fn recover(connection: &Connection, now: DateTime<Utc>) -> Result<Recovered, Fault> {
+    if let Connection::Postgres(link) = connection {
+        return lease::reap(connection, link.lease(), now);
+    }
     let [when, end, doubt] = RECOVERY;
     let crashed = connection.query_row(when, [], |row| codes::time_if_any(row, 0))?;
     connection.execute(end, params![now.timestamp(), CRASH])?;
     let uncertain = connection.execute(doubt, [])?;
     Ok(Recovered {
         uncertain: uncertain as u64,
+        requeued: 0,
         crashed,
     })
 }
@@ -179,6 +191,14 @@ fn due_of(
     now: DateTime<Utc>,
     in_hand: &HashSet<DeliveryId>,
 ) -> Result<Vec<(bool, i64, DueDelivery)>, Fault> {
+    let is_issue = notice.is_none();
+    if let Connection::Postgres(link) = connection
+        && link.worker() != 0
+    {
+        let claimed = claims::claim(link, (issue, notice.as_deref()), limit, now, in_hand)?;
+        let with_rank = |(at, delivery)| (is_issue, at, delivery);
+        return Ok(claimed.into_iter().map(with_rank).collect());
+    }
     let mut select = connection.prepare_cached(concat!(
         "SELECT d.id, d.issue_id, s.public_id, d.address, d.name, d.attempts, d.next_attempt_at,
                 d.edition
@@ -189,7 +209,6 @@ fn due_of(
     ))?;
     // What is in hand is still queued, and stands in front.
     let most = i64::try_from(limit.saturating_add(in_hand.len())).unwrap_or(i64::MAX);
-    let is_issue = notice.is_none();
     let rows = select.query_map(params![issue, now.timestamp(), most, notice], |row| {
         Ok((is_issue, row.get(6)?, due_delivery(row)?))
     })?;
@@ -198,7 +217,7 @@ fn due_of(
     Ok(found)
 }
 
-fn due_delivery(row: &Row<'_>) -> sql::Result<DueDelivery> {
+pub(super) fn due_delivery(row: &Row<'_>) -> sql::Result<DueDelivery> {
     Ok(DueDelivery {
         id: row.get(0)?,
         issue: row.get(1)?,

@@ -45,6 +45,7 @@ mod subscribers;
 mod tests;
 mod verify;
 mod wishes;
+mod workers;
 mod writer;
 
 use std::{
@@ -92,6 +93,7 @@ pub use self::{
     standing::Standing,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
     wishes::Wishes,
+    workers::{Lease, NewWorker, Worker},
 };
 
 use self::{
@@ -101,7 +103,7 @@ use self::{
     sql::{Access, Connection},
     writer::Request,
 };
-use crate::config::settings::StoreSettings;
+use crate::config::settings::{Engine, StoreSettings};
 
 /// A handle to the ledger. Clones share one database connection; when the last
 /// one is dropped, everything that was asked is committed and the file closed.
@@ -111,6 +113,7 @@ pub struct Store {
 }
 
 struct Inner {
+    is_shared: bool,
     name: String,
     path: PathBuf,
     install_key: SecretBox<[u8; 32]>,
@@ -197,6 +200,7 @@ impl Store {
     ) -> Result<Option<Self>, StoreError> {
         let (answer, opened) = oneshot::channel();
         let settings = settings.clone();
+        let is_shared = matches!(settings.engine, Engine::Postgres(_));
         let (name, path) = (settings.name(), settings.path.clone());
         std::thread::spawn(move || drop(answer.send(opening::open(&settings, access, now))));
         let Some((session, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
@@ -209,6 +213,7 @@ impl Store {
             writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
             inner: Arc::new(Inner {
+                is_shared,
                 name,
                 path,
                 install_key: SecretBox::new(Box::new(key)),

@@ -41,7 +41,7 @@ pub(super) fn open(
     let Some(connection) = connection else {
         return Ok(None);
     };
-    let mut session = Session::new(connection, settings.path.clone());
+    let mut session = Session::new(connection, settings);
     let key = install_key(&mut session, access, now)?;
     Ok(Some((session, key)))
 }

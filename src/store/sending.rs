@@ -20,12 +20,12 @@ use crate::{
 impl Store {
     /// Makes every inflight delivery uncertain. Only for the holder of the
     /// [`crate::store::RunLock`], before it sends anything: then they all
-    /// belong to a run that died.
+    /// belong to a run that died. On a shared ledger this is [`Store::reap`].
     ///
     /// # Errors
     /// See the head of this module.
     pub async fn recover(&self, now: DateTime<Utc>) -> Result<Recovered, StoreError> {
-        self.write(move |tx| deliveries::recover(tx, now)).await
+        self.own(move |tx| deliveries::recover(tx, now)).await
     }
 
     /// Up to `limit` deliveries of issues that are being sent and that are due,
@@ -41,7 +41,7 @@ impl Store {
         now: DateTime<Utc>,
         in_hand: HashSet<DeliveryId>,
     ) -> Result<Vec<DueDelivery>, StoreError> {
-        self.write(move |tx| deliveries::due(tx, scope, limit, now, &in_hand))
+        self.own(move |tx| deliveries::due(tx, scope, limit, now, &in_hand))
             .await
     }
 

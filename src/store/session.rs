@@ -3,6 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::atomic::Ordering,
     time::Duration,
 };
 
@@ -10,7 +11,9 @@ use rusqlite::{Transaction, TransactionBehavior};
 use tokio::sync::watch;
 
 use crate::{
+    config::settings::{Engine, ServerSettings, StoreSettings},
     domain::delivery::AttemptId,
+    moment::Moment,
     store::{
         Health,
         beside::{
@@ -18,9 +21,13 @@ use crate::{
             mark::Keeper,
         },
         error::{Fault, StoreError, Trouble},
-        postgres::{self, Failure, Fate, Link},
+        postgres::{
+            self, Failure, Fate, Link,
+            lease::{self, Heartbeat},
+        },
         sql::{self, Access, Connection},
         sqlite::{BUSY_TIMEOUT, wiping},
+        workers::{Lease, NewWorker},
         writer::Grouped,
     },
 };
@@ -63,12 +70,20 @@ pub(super) struct Session {
     pub(super) late: Vec<AttemptId>,
     /// Groups committed so far.
     pub(super) groups: u64,
+    /// The server, if there is one.
+    server: Option<ServerSettings>,
+    /// What keeps up the lease of a worker.
+    heartbeat: Option<Heartbeat>,
 }
 
 impl Session {
-    /// Takes over a connection to the database that lies at `path`, or is known
-    /// here by that.
-    pub(super) fn new(connection: Connection, path: PathBuf) -> Self {
+    /// Takes over a connection to the database of these settings.
+    pub(super) fn new(connection: Connection, settings: &StoreSettings) -> Self {
+        let path = settings.path.clone();
+        let server = match &settings.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres(server) => Some(server.clone()),
+        };
         let name = match &connection {
             Connection::Sqlite(_) => path.clone(),
             Connection::Postgres(link) => link.name().into(),
@@ -85,6 +100,51 @@ impl Session {
             owed: Vec::new(),
             late: Vec::new(),
             groups: 0,
+            server,
+            heartbeat: None,
+        }
+    }
+
+    /// Makes this process a worker; see [`crate::store::Store::enlist`].
+    pub(super) fn enlist(&mut self, worker: &NewWorker) -> Result<Option<Lease>, StoreError> {
+        let Some(server) = self.server.clone() else {
+            return Ok(None);
+        };
+        self.discharge()?;
+        let entered = Moment::now();
+        let epoch =
+            self.transact_own(|connection| lease::enter(connection, worker, server.lease))?;
+        let heartbeat = lease::keep_up(&server, epoch, entered)?;
+        let kept = Lease::new(epoch, heartbeat.deadline.clone());
+        self.be_worker(epoch);
+        self.heartbeat = Some(heartbeat);
+        Ok(Some(kept))
+    }
+
+    /// Ends the lease of this process, if it has one.
+    pub(super) fn discharge(&mut self) -> Result<(), StoreError> {
+        let Some(heartbeat) = self.heartbeat.take() else {
+            return Ok(());
+        };
+        let Connection::Postgres(link) = &self.connection else {
+            return Ok(());
+        };
+        let (worker, sent) = (link.worker(), heartbeat.sent.load(Ordering::Relaxed));
+        drop(heartbeat);
+        self.be_worker(0);
+        self.transact_own(|connection| lease::end(connection, worker, sent))
+    }
+
+    fn be_worker(&self, worker: i64) {
+        if let Connection::Postgres(link) = &self.connection {
+            link.set_worker(worker);
+        }
+    }
+
+    /// Counts messages that relays took, for those who watch.
+    pub(super) fn count_sent(&self, sent: usize) {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.sent.fetch_add(sent as u64, Ordering::Relaxed);
         }
     }
 

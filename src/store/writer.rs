@@ -64,6 +64,19 @@ pub(super) enum Grouped {
     },
 }
 
+impl Grouped {
+    /// Whether it says that a relay took a message.
+    fn is_sent(&self) -> bool {
+        matches!(
+            self,
+            Self::Outcome {
+                outcome: Outcome::Sent(_),
+                ..
+            }
+        )
+    }
+}
+
 /// What became of one request of a group; told once the group is committed.
 pub(super) enum Done {
     Intent(Intent),
@@ -129,6 +142,7 @@ impl Session {
             Ok(done) => {
                 self.note_attempts(&done);
                 self.note_late(&group, &done);
+                self.count_sent(group.iter().filter(|one| one.is_sent()).count());
                 answer(group, done);
             }
             Err(StoreError::Internal { .. }) if group.len() > 1 => {

@@ -9,7 +9,6 @@
 mod dial;
 mod envelope;
 mod features;
-mod moment;
 mod session;
 mod stream;
 #[cfg(test)]

@@ -9,13 +9,13 @@ use tokio::{pin, time::timeout};
 
 use super::{
     Envelope, Trouble,
-    moment::Moment,
     stream::{OVERDUE, RelayStream},
     trouble::{cause, reply_of},
 };
 use crate::{
     config::settings::Timeouts,
     domain::delivery::{Phase, Reply},
+    moment::Moment,
 };
 
 /// What opens a transaction, in order.

@@ -21,7 +21,8 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::{features::Features, moment::Moment, text::Text};
+use super::{features::Features, text::Text};
+use crate::moment::Moment;
 
 /// Written through when this much waits.
 const WRITE_CHUNK: usize = 64 * 1024;

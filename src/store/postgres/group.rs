@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::types::Value;
 use tokio_postgres::types::Type;
 
-use super::Link;
+use super::{Link, claims};
 use crate::{
     domain::delivery::{AttemptId, DeliveryId, Intent, Outcome, Reply},
     store::{
@@ -49,7 +49,11 @@ pub(in crate::store) fn group(
             outcome,
             now,
             ..
-        } => attempts::conclude(connection, *delivery, outcome, *now).map(Done::Conclusion),
+        } => match granted.get(delivery) {
+            Some(attempt) => attempts::outcome(connection, *attempt, outcome, *now)
+                .map(|_| Done::Conclusion(true)),
+            None => Ok(Done::Conclusion(false)),
+        },
     };
     group.iter().map(answer).collect()
 }
@@ -85,8 +89,10 @@ fn grant(link: &Link, group: &[Grouped]) -> Result<HashMap<DeliveryId, AttemptId
     let asked: HashMap<DeliveryId, i64> = group
         .iter()
         .filter_map(|request| match request {
-            Grouped::Intent { delivery, now, .. } => Some((*delivery, now.timestamp())),
-            _ => None,
+            Grouped::Intent { delivery, now, .. } | Grouped::Conclusion { delivery, now, .. } => {
+                Some((*delivery, now.timestamp()))
+            }
+            Grouped::Outcome { .. } => None,
         })
         .collect();
     if asked.is_empty() {
@@ -105,7 +111,16 @@ fn grant(link: &Link, group: &[Grouped]) -> Result<HashMap<DeliveryId, AttemptId
         let row = Row::Postgres(row);
         Ok((row.get(0)?, row.get(1)?))
     };
-    granted.iter().map(pair).collect()
+    let granted: HashMap<_, _> = granted.iter().map(pair).collect::<Result<_, Fault>>()?;
+    // What is not wanted now is not kept from others, or for later.
+    let refused: Vec<i64> = ids
+        .into_iter()
+        .filter(|id| !granted.contains_key(id))
+        .collect();
+    if link.worker() != 0 && !refused.is_empty() {
+        claims::release(link, &refused)?;
+    }
+    Ok(granted)
 }
 
 /// What the relay took, as it is told.

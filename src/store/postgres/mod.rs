@@ -2,8 +2,10 @@
 //! is made anew when the server comes back, and of which nothing is expected
 //! from one transaction to the next: a pooler may stand in between.
 
+pub(in crate::store) mod claims;
 mod failure;
 mod group;
+pub(in crate::store) mod lease;
 mod migrations;
 mod opening;
 mod upkeep;
@@ -79,6 +81,8 @@ pub(in crate::store) struct Link {
     /// of the server that the number belongs to.
     transaction: RefCell<Option<(String, String)>>,
     health: watch::Sender<Health>,
+    /// How long what a worker claims stays its own.
+    lease: Duration,
     /// Who delivers here, as the ledger numbers workers; 0 for nobody.
     worker: Cell<i64>,
 }
@@ -92,6 +96,16 @@ impl Link {
     /// How it stands with the server, from now on.
     pub(in crate::store) fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
+    }
+
+    /// How long what a worker claims stays its own.
+    pub(in crate::store) fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// Says who delivers here.
+    pub(in crate::store) fn set_worker(&self, worker: i64) {
+        self.worker.set(worker);
     }
 
     /// Who delivers here; 0 for nobody.

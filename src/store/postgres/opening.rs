@@ -41,7 +41,7 @@ pub(in crate::store) fn open(
     Ok((!fresh).then_some(link))
 }
 
-fn link(server: &ServerSettings) -> Result<Link, StoreError> {
+pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
     let unfit = |reason: String| StoreError::Unfit {
         path: server.name.clone().into(),
         reason,
@@ -73,6 +73,7 @@ fn link(server: &ServerSettings) -> Result<Link, StoreError> {
         config,
         tls: MakeRustlsConnect::new(tls().map_err(|error| unfit(error.to_string()))?),
         name: server.name.clone(),
+        lease: server.lease,
         client: RefCell::new(None),
         patience: Cell::new(server.patience),
         lock_patience: Cell::new(LOCK_PATIENCE),

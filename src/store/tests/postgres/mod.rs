@@ -19,6 +19,8 @@ mod random;
 #[path = "../contract/sending.rs"]
 mod sending;
 
+mod workers;
+
 use super::*;
 use crate::config::settings::{Engine, ServerSettings};
 

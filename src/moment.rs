@@ -14,19 +14,31 @@ const CLOCK: ClockId = ClockId::Monotonic;
 
 /// A moment by `CLOCK_BOOTTIME` or, elsewhere than on Linux, `CLOCK_MONOTONIC`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(Duration);
+pub struct Moment(Duration);
 
 impl Moment {
-    pub(super) fn now() -> Self {
+    /// This moment.
+    #[must_use]
+    pub fn now() -> Self {
         // Never negative: it counts from the start of the machine.
         Self(Duration::try_from(clock_gettime(CLOCK)).unwrap_or_default())
     }
 
-    pub(super) fn elapsed(self) -> Duration {
+    /// How long ago it was.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
         Self::now().0.saturating_sub(self.0)
     }
 
-    pub(super) fn is_past(self) -> bool {
+    /// How long it still takes; nothing once it is past.
+    #[must_use]
+    pub fn remaining(self) -> Duration {
+        self.0.saturating_sub(Self::now().0)
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_past(self) -> bool {
         Self::now() > self
     }
 }
