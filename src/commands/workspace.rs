@@ -123,7 +123,13 @@ pub fn store_failure(error: StoreError) -> Failure {
     let (exit, hint) = match error.class() {
         ErrorClass::Unavailable => (
             Exit::Database,
-            "another command may be importing; try again",
+            match error {
+                StoreError::Away { .. } => {
+                    "when the server is back, run the same command again; or see `store.url` in \
+                     letterpress.toml"
+                }
+                _ => "another command may be importing; try again",
+            },
         ),
         ErrorClass::Io => (Exit::Io, storage_hint(error.trouble())),
         ErrorClass::Configuration => (Exit::Config, configuration_hint(&error)),

@@ -44,6 +44,18 @@ impl Database {
         command.output().unwrap()
     }
 
+    /// The port of its server.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What every session in it finds set from its start.
+    #[track_caller]
+    pub(crate) fn set_for_everyone(&self, setting: &str, value: &str) {
+        let alter = format!("ALTER DATABASE {} SET {setting} = {value}", self.name);
+        psql(self.port, "postgres", "postgres", &alter);
+    }
+
     /// Its name on the server.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -1,0 +1,122 @@
+//! What happens between a BEGIN and the answer to its COMMIT: lost questions and
+//! answers, other sessions in the way, and a pooler in between.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::{everybody_has_it_once, press_on};
+use crate::cutter::{Cutter, Loss};
+use crate::net::holds_within;
+use crate::pgbouncer::PgBouncer;
+use crate::postgres::{self, Database, Options, Server};
+use crate::press::reader_address;
+use crate::receipt::Fate;
+
+const READERS: usize = 60;
+
+/// What the transactions do of which commits are lost: freeze, intend, record.
+const LOST: [&str; 3] = ["INTO issues", "INTO attempts", "UPDATE attempts"];
+
+#[test]
+fn a_commit_whose_answer_is_lost_is_looked_up_and_counts_once() {
+    for loss in [Loss::Answer, Loss::Question] {
+        let server = Server::start(&Options::default());
+        let line = Cutter::to(server.port());
+        let (press, sink) = press_on(server.database(), READERS);
+        press.set("store.url", press.server().url_by(line.port()));
+        for (number, statement) in LOST.into_iter().cycle().take(6).enumerate() {
+            // An issue is frozen once only.
+            if number != LOST.len() {
+                line.lose_a_commit(loss, statement);
+            }
+        }
+        press.run(&["run"]).succeeds().is_silent();
+        assert_eq!(line.lost(), 5, "{loss:?}");
+        everybody_has_it_once(&press, &sink, READERS);
+        let attempts = press.ledger().table("SELECT count(*) FROM attempts");
+        assert_eq!(attempts, [[READERS.to_string()]], "{loss:?}");
+    }
+}
+
+#[test]
+fn behind_a_pooler_in_transaction_mode_everything_works() {
+    let database = postgres::database();
+    let pooler = PgBouncer::start(database.port(), 3);
+    let (mut press, sink) = press_on(database, 0);
+    press.set("store.url", press.server().url_by(pooler.port()));
+    press.subscribers(READERS);
+    let leaver = reader_address(READERS);
+    press
+        .run(&["subscribers", "unsubscribe", &leaver])
+        .succeeds();
+    sink.hold_dots();
+    let run = press.spawn(&["run"]);
+    sink.wait_for_held(1);
+    press.run(&["status"]).succeeds();
+    let erased = reader_address(READERS - 1);
+    press.run(&["subscribers", "erase", &erased]).succeeds();
+    sink.release();
+    run.wait().succeeds();
+    everybody_has_it_once(&press, &sink, READERS - 2);
+    press
+        .run(&["why", &reader_address(1)])
+        .succeeds()
+        .prints("sent");
+    press.at("2026-12-04T08:00:00+02:00");
+    press.article(
+        "food/figs.md",
+        "+++\ntitle = \"Figs\"\ndate = 2026-12-01\n+++\n\nRipe.\n",
+    );
+    press.run(&["run"]).succeeds().is_silent();
+    assert_eq!(
+        sink.count(Fate::Accepted),
+        2 * (READERS - 2),
+        "{}",
+        pooler.log()
+    );
+}
+
+/// Holds what is next in turn and then wants what is under way, as nobody of ours
+/// does; with `all`, just holds everything for longer than anybody waits.
+fn gets_in_the_way(database: &Database, all: bool, over: &AtomicBool) {
+    let next = "UPDATE deliveries SET edition = edition WHERE id IN
+                (SELECT id FROM deliveries WHERE state = 0 ORDER BY id LIMIT 20)";
+    let under_way = "UPDATE deliveries SET edition = edition WHERE state = 2";
+    let everything = "SELECT id FROM deliveries ORDER BY id DESC FOR UPDATE";
+    while !over.load(Ordering::SeqCst) {
+        let crossing = ["BEGIN", next, "SELECT pg_sleep(0.1)", under_way, "COMMIT"];
+        let holding = ["BEGIN", everything, "SELECT pg_sleep(0.7)", "COMMIT"];
+        let statements = if all { &holding[..] } else { &crossing };
+        // Before there is a ledger it fails, and as the victim of a deadlock.
+        drop(database.session_by(database.port(), statements));
+        thread::sleep(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn sessions_that_get_in_the_way_delay_a_run_and_are_not_worth_a_word() {
+    const READERS: usize = 300;
+    let settings = vec![("deadlock_timeout", "50ms")];
+    let server = Server::start(&Options {
+        settings,
+        is_kept: false,
+    });
+    let (press, sink) = press_on(server.database(), READERS);
+    let over = AtomicBool::new(false);
+    let mut run = press.spawn(&["run"]);
+    thread::scope(|scope| {
+        for all in [false, true] {
+            let (server, over) = (press.server(), &over);
+            scope.spawn(move || gets_in_the_way(server, all, over));
+        }
+        holds_within(Duration::from_secs(50), || !run.is_running());
+        over.store(true, Ordering::SeqCst);
+    });
+    run.wait().succeeds().is_silent();
+    everybody_has_it_once(&press, &sink, READERS);
+    let log = server.log();
+    let met = ["deadlock detected", "due to lock timeout"];
+    let met = met.map(|what| log.lines().filter(|line| line.contains(what)).count());
+    assert!(met[0] > 0 && met[1] > 0, "nobody was in the way: {met:?}");
+}

@@ -1,0 +1,40 @@
+//! What a server has to promise before anything is sent.
+
+use super::{everybody_has_it_once, press_on};
+use crate::postgres::{self, Options, Server};
+
+const READERS: usize = 5;
+
+#[test]
+fn where_commits_may_be_lost_that_were_answered_nothing_is_sent() {
+    let database = postgres::database();
+    let (press, sink) = press_on(database, READERS);
+    let server = press.server();
+    server.set_for_everyone("synchronous_commit", "off");
+    for command in [&["run"][..], &["send", "weekly"]] {
+        press
+            .run(command)
+            .exits(78)
+            .says("synchronous_commit is off there, so commits can be lost that were answered");
+    }
+    assert_eq!(sink.connections(), 0);
+
+    server.set_for_everyone("synchronous_commit", "on");
+    press.run(&["run"]).succeeds().is_silent();
+    everybody_has_it_once(&press, &sink, READERS);
+}
+
+#[test]
+fn a_server_without_fsync_is_refused_unless_that_is_accepted() {
+    let server = Server::start(&Options {
+        settings: vec![("fsync", "off")],
+        is_kept: false,
+    });
+    let (press, sink) = press_on(server.database(), 0);
+    press.run(&["run"]).exits(78).says("fsync is off there");
+    press
+        .set("store.durability", "process")
+        .subscribers(READERS);
+    press.run(&["run"]).succeeds();
+    everybody_has_it_once(&press, &sink, READERS);
+}
