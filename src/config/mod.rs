@@ -77,10 +77,14 @@ pub struct Config {
     /// `[store]`.
     pub store: StoreSettings,
     /// The section as written, for a ledger that moves elsewhere.
-    store_section: raw::RawStore,
+    pub store_section: StoreSection,
     /// `subscribers.seed_file`: loaded into a ledger that has never had a subscriber.
     pub seed_file: Option<PathBuf>,
 }
+
+/// `[store]` as it is written.
+#[derive(Debug)]
+pub struct StoreSection(raw::RawStore);
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
@@ -187,7 +191,7 @@ impl Config {
             ses_topic,
             serve,
             store,
-            store_section: raw.store,
+            store_section: StoreSection(raw.store),
             root,
         };
         Ok((config, findings.problems()))
@@ -196,7 +200,7 @@ impl Config {
     /// What `[store]` would be with another `url`; `None` for what is none.
     #[must_use]
     pub fn store_at(&self, url: &str) -> Option<StoreSettings> {
-        ledger::at(&self.store_section, url, &self.root)
+        ledger::at(&self.store_section.0, url, &self.root)
     }
 
     /// The digest of this name.

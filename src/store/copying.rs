@@ -46,7 +46,9 @@ pub(super) fn copy(
         .tempfile_in(beside::folder_of(to))
         .map_err(at_target)?;
     let is_copied = match &settings.engine {
-        Engine::Sqlite => sqlite::backup::pages(&settings.path, begun.path(), progress).map(|()| true),
+        Engine::Sqlite => {
+            sqlite::backup::pages(&settings.path, begun.path(), progress).map(|()| true)
+        }
         Engine::Postgres(server) => rows(settings, server, begun.path(), progress),
     };
     if !is_copied? {

@@ -135,14 +135,14 @@ pub(super) fn all(session: &mut Session, leavers: Vec<Leaver>) {
 /// Whether who leaves is noted beside the database: it is busy, or the ledger is
 /// on its way elsewhere and takes up the notes where it arrives.
 fn is_to_be_noted(error: &StoreError) -> bool {
-    matches!(
+    let is_on_its_way = matches!(
         error,
-        StoreError::Unavailable { .. }
-            | StoreError::Moved {
-                is_whole: false,
-                ..
-            }
-    )
+        StoreError::Moved {
+            is_whole: false,
+            ..
+        }
+    );
+    error.is_passing() || is_on_its_way
 }
 
 fn answer(leavers: Vec<Leaver>, done: Result<Vec<UnsubscribeOutcome>, StoreError>) {
@@ -162,27 +162,36 @@ fn answer(leavers: Vec<Leaver>, done: Result<Vec<UnsubscribeOutcome>, StoreError
 
 /// Writes them down beside the database, all at once.
 fn note(session: &mut Session, leavers: &[Leaver]) -> Result<Vec<UnsubscribeOutcome>, StoreError> {
-    let known = session.transact(Access::Read, |tx| {
-        let known = leavers
-            .iter()
-            .map(|leaver| subscribers::find_who(tx, &leaver.reader.into()));
-        known.collect::<Result<Vec<_>, Fault>>()
-    })?;
     let notes: Vec<Note> = leavers
         .iter()
-        .zip(&known)
-        .filter_map(|(leaver, known)| {
-            let address = &known.as_ref()?.1.address;
+        .map(|leaver| {
             let departure = leaver.departure.clone();
-            Some(Note::new(address, departure, &leaver.evidence, leaver.now))
+            Note::of_reader(leaver.reader, departure, &leaver.evidence, leaver.now)
         })
         .collect();
     session.leaving().append(&notes)?;
-    let was = known
-        .into_iter()
-        .map(|known| known.map(|(_, reader)| reader.status));
-    Ok(was.map(noted).collect())
+    // The files answer while another writes; a server that is away does not.
+    let known = session.within(LITTLE_PATIENCE, |session| {
+        session.transact(Access::Read, |tx| {
+            let known = leavers
+                .iter()
+                .map(|leaver| subscribers::find_who(tx, &leaver.reader.into()));
+            known.collect::<Result<Vec<_>, Fault>>()
+        })
+    });
+    let was = |known: Option<Known>| known.map(|(_, reader)| reader.status);
+    Ok(match known {
+        Ok(known) => known.into_iter().map(|known| noted(was(known))).collect(),
+        Err(_) => leavers.iter().map(|_| NOTED_UNSEEN).collect(),
+    })
 }
+
+/// Noted without having been looked up: the link was ours.
+const NOTED_UNSEEN: UnsubscribeOutcome = UnsubscribeOutcome {
+    was: None,
+    cancelled_deliveries: 0,
+    is_noted: true,
+};
 
 fn noted(was: Option<Status>) -> UnsubscribeOutcome {
     UnsubscribeOutcome {
@@ -315,10 +324,10 @@ fn cancel_open(connection: &Connection, reader: i64, digest: &str) -> Result<u64
 /// Does what was noted while the database was busy. Whoever came back after
 /// that stays.
 pub(super) fn take_up(connection: &Connection, note: &Note) -> Result<(), Fault> {
-    let Some(address) = note.address() else {
+    let Some(who) = note.who() else {
         return Ok(());
     };
-    let Some(known) = subscribers::find(connection, &address)? else {
+    let Some(known) = subscribers::find_who(connection, &who)? else {
         return Ok(());
     };
     let came_back = connection

@@ -20,7 +20,9 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use scenarios::{disk, kills, moves, one_click, order, overlap, power, relay_deaths, stops, syscalls};
+use scenarios::{
+    disk, kills, moves, one_click, order, overlap, power, relay_deaths, stops, syscalls,
+};
 
 /// Proves the promises of delivery at length
 #[derive(Debug, Parser)]

@@ -48,8 +48,9 @@ pub(super) struct Move {
 /// When the ledger cannot be moved; the same command goes on later.
 pub(super) async fn run(context: &Context, config: &Config, args: &Move) -> Result<Exit, Failure> {
     let target = config.store_at(&args.to).ok_or_else(|| {
-        Failure::new(Exit::Usage, "that is no place for a ledger")
-            .hint("use a server, `postgres://user@host/database`, or a file, `sqlite:letterpress.db`")
+        Failure::new(Exit::Usage, "that is no place for a ledger").hint(
+            "use a server, `postgres://user@host/database`, or a file, `sqlite:letterpress.db`",
+        )
     })?;
     if target.name() == config.store.name() {
         return Err(Failure::new(

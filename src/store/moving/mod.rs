@@ -156,10 +156,15 @@ impl<'p> Move<'p> {
     pub(super) fn run(mut self) -> Result<Moved, MoveError> {
         let here = place_of(&mut self.from)?;
         here.check(&self.source.name(), true)?;
-        let key = here.key.ok_or_else(|| MoveError::Absent(self.source.name()))?;
+        let key = here
+            .key
+            .ok_or_else(|| MoveError::Absent(self.source.name()))?;
         if let Some((to, is_whole)) = &here.moved
             && (*is_whole || *to != self.target.name())
         {
+            if *to == self.target.name() {
+                self.take_along()?;
+            }
             here.check(&self.source.name(), false)?;
         }
         let there = place_of(&mut self.to)?;
@@ -217,8 +222,16 @@ impl<'p> Move<'p> {
         }
     }
 
-    fn mark(&mut self, is_source: bool, key: &[u8; 32]) -> Result<super::beside::mark::Mark, StoreError> {
-        let session = if is_source { &mut self.from } else { &mut self.to };
+    fn mark(
+        &mut self,
+        is_source: bool,
+        key: &[u8; 32],
+    ) -> Result<super::beside::mark::Mark, StoreError> {
+        let session = if is_source {
+            &mut self.from
+        } else {
+            &mut self.to
+        };
         session.transact(Access::Read, |tx| Ok(runs::standing(tx, key)?.mark))
     }
 
@@ -277,7 +290,9 @@ impl<'p> Move<'p> {
         let mut done = 0;
         for table in &self.tables {
             let table = Table::clone(table);
-            done += self.to.transact(Access::Read, |tx| rows::count(tx, &table))?;
+            done += self
+                .to
+                .transact(Access::Read, |tx| rows::count(tx, &table))?;
             let mut after = self
                 .to
                 .transact(Access::Read, |tx| rows::last_key(tx, &table))?;
@@ -350,8 +365,7 @@ impl<'p> Move<'p> {
                 },
             )?)
         })?;
-        let left_behind = Leaving::of(&self.source.path);
-        let taken = self.to.transact_apart(|tx| {
+        self.to.transact_apart(|tx| {
             if let Connection::Postgres(link) = tx {
                 postgres::count_on(link)?;
                 postgres::look_at_sizes(link)?;
@@ -362,9 +376,15 @@ impl<'p> Move<'p> {
                 params![&key[..], created_at, restored_after, wipe_due],
             )?;
             tx.execute("DELETE FROM arrivals", [])?;
-            // Who left while the ledger was on its way.
-            left_behind.take_up(tx)
+            Ok(())
         })?;
+        Ok(())
+    }
+
+    /// Takes along who left while the ledger was on its way.
+    fn take_along(&mut self) -> Result<(), StoreError> {
+        let left_behind = Leaving::of(&self.source.path);
+        let taken = self.to.transact_apart(|tx| left_behind.take_up(tx))?;
         if let Some(taken) = taken {
             // What is taken up again changes nothing.
             drop(taken.forget());
@@ -378,7 +398,9 @@ impl<'p> Move<'p> {
         let mark = self.mark(false, key)?;
         Keeper::open(&self.target.path)?.set(mark)?;
         let (to, now) = (self.target.name(), self.now);
-        self.from.transact_apart(|tx| leave(tx, &to, Some(now)))
+        self.from.transact_apart(|tx| leave(tx, &to, Some(now)))?;
+        // From now on nobody is noted there.
+        self.take_along()
     }
 
     /// Gives up a move that is not finished: the ledger stays where it was.
@@ -395,7 +417,11 @@ impl<'p> Move<'p> {
         }
         let there = place_of(&mut self.to)?;
         match (&there.arriving, &there.key, &there.moved) {
-            (Some((ledger, _)), ..) if here.key.is_some_and(|key| runs::fingerprint(&key) == *ledger) => {
+            (Some((ledger, _)), ..)
+                if here
+                    .key
+                    .is_some_and(|key| runs::fingerprint(&key) == *ledger) =>
+            {
                 self.clear_target()?;
             }
             (None, Some(key), None) if here.key.as_ref() == Some(key) => {
@@ -420,8 +446,7 @@ fn sum(
 ) -> Result<(u64, String), StoreError> {
     let (mut sum, mut after, mut done) = (Sum::default(), None::<rows::Values>, 0);
     loop {
-        let page =
-            session.transact(Access::Read, |tx| rows::page(tx, table, after.as_deref()))?;
+        let page = session.transact(Access::Read, |tx| rows::page(tx, table, after.as_deref()))?;
         let Some(last) = page.last() else {
             return Ok(sum.finish());
         };
@@ -474,7 +499,10 @@ pub(super) fn copy_of_a_moment(
         }
         let file = sqlite::fresh(to_path)?;
         let to = Connection::Sqlite(file);
-        let total = tables.iter().map(|table| rows::count(tx, table)).sum::<Result<u64, _>>()?;
+        let total = tables
+            .iter()
+            .map(|table| rows::count(tx, table))
+            .sum::<Result<u64, _>>()?;
         let mut done = 0;
         for table in &tables {
             let mut after = None::<rows::Values>;

@@ -52,7 +52,11 @@ pub(in crate::store) fn place(connection: &Connection) -> Result<Place, Fault> {
 impl Place {
     /// Refuses a ledger that is not, or not wholly, in the database called `name`.
     /// Who only reads may look at one that left.
-    pub(in crate::store) fn check(&self, name: &str, may_have_left: bool) -> Result<(), StoreError> {
+    pub(in crate::store) fn check(
+        &self,
+        name: &str,
+        may_have_left: bool,
+    ) -> Result<(), StoreError> {
         if let Some((_, source)) = &self.arriving {
             return Err(StoreError::Arriving {
                 path: name.into(),
@@ -88,7 +92,10 @@ pub(super) fn leave(
 /// Takes the note back: the ledger is here.
 pub(in crate::store) fn stay(connection: &Connection) -> Result<(), Fault> {
     unbar(connection)?;
-    connection.execute("UPDATE installation SET moved_to = NULL, moved_at = NULL", [])?;
+    connection.execute(
+        "UPDATE installation SET moved_to = NULL, moved_at = NULL",
+        [],
+    )?;
     Ok(())
 }
 

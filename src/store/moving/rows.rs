@@ -34,13 +34,19 @@ pub(super) fn page(
 /// The key of the last row that is there.
 pub(super) fn last_key(connection: &Connection, table: &Table) -> Result<Option<Values>, Fault> {
     let mut select = connection.prepare(&table.select_last())?;
-    let last = select.query_row([], |row| Ok(values(row, table.key.len()))).optional()?;
+    let last = select
+        .query_row([], |row| Ok(values(row, table.key.len())))
+        .optional()?;
     last.transpose()
 }
 
 /// The key of a row.
 pub(super) fn key(table: &Table, row: &[Value]) -> Values {
-    table.key.iter().filter_map(|at| row.get(*at).cloned()).collect()
+    table
+        .key
+        .iter()
+        .filter_map(|at| row.get(*at).cloned())
+        .collect()
 }
 
 /// How many rows there are.
@@ -51,11 +57,7 @@ pub(super) fn count(connection: &Connection, table: &Table) -> Result<u64, Fault
 }
 
 /// Adds rows.
-pub(super) fn insert(
-    connection: &Connection,
-    table: &Table,
-    rows: &[Values],
-) -> Result<(), Fault> {
+pub(super) fn insert(connection: &Connection, table: &Table, rows: &[Values]) -> Result<(), Fault> {
     match connection {
         Connection::Sqlite(file) => {
             let mut insert = file.prepare_cached(&table.insert())?;

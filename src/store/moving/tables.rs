@@ -58,7 +58,12 @@ impl Table {
         if is_after {
             let values: Vec<String> = (1..=self.key.len()).map(|at| format!("?{at}")).collect();
             // A failure to write into memory is none.
-            let _ = write!(sql, " WHERE ({}) > ({})", self.key_list(""), values.join(", "));
+            let _ = write!(
+                sql,
+                " WHERE ({}) > ({})",
+                self.key_list(""),
+                values.join(", ")
+            );
         }
         let _ = write!(sql, " ORDER BY {} LIMIT {}", self.key_list(""), self.page);
         sql
@@ -76,7 +81,9 @@ impl Table {
 
     /// Adds a row.
     pub(super) fn insert(&self) -> String {
-        let values: Vec<String> = (1..=self.columns.len()).map(|at| format!("?{at}")).collect();
+        let values: Vec<String> = (1..=self.columns.len())
+            .map(|at| format!("?{at}"))
+            .collect();
         format!(
             "INSERT INTO {} ({}) VALUES ({})",
             quoted(&self.name),
@@ -112,7 +119,9 @@ pub(super) fn all() -> Result<Vec<Table>, Fault> {
         let next = waiting
             .iter()
             .position(|(table, parents)| {
-                !parents.iter().any(|parent| *parent != table.name && is_open(parent))
+                !parents
+                    .iter()
+                    .any(|parent| *parent != table.name && is_open(parent))
             })
             .unwrap_or(0);
         ready.push(waiting.remove(next).0);
@@ -126,8 +135,7 @@ fn table(schema: &File, name: &str) -> Result<Table, Fault> {
     let mut rows = select.query([name])?;
     let (mut columns, mut key) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let (column, kind, place): (String, String, i64) =
-            (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (column, kind, place): (String, String, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         if place > 0 {
             key.push((place, columns.len()));
         }
@@ -171,7 +179,10 @@ mod tests {
             ("wordings", "events"),
             ("published", "archived"),
         ] {
-            assert!(place(parent).unwrap() < place(child).unwrap(), "{parent} {child}");
+            assert!(
+                place(parent).unwrap() < place(child).unwrap(),
+                "{parent} {child}"
+            );
         }
         assert!(tables.iter().all(|table| !table.key.is_empty()));
         assert!(place("tallies").is_some());

@@ -16,7 +16,11 @@ const STEP: i32 = 1_024;
 
 /// Copies the database at `from` to `to`, telling `progress` how many pages of how
 /// many are done.
-pub(in crate::store) fn pages(from: &Path, to: &Path, progress: &dyn Fn(u64, u64)) -> Result<(), StoreError> {
+pub(in crate::store) fn pages(
+    from: &Path,
+    to: &Path,
+    progress: &dyn Fn(u64, u64),
+) -> Result<(), StoreError> {
     let told = |error: rusqlite::Error| Fault::from(error).at(from.to_owned());
     let source = open(from).map_err(told)?;
     migrations::refuse_strangers(&source, from).map_err(|fault| fault.at(from.to_owned()))?;

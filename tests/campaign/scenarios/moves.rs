@@ -92,8 +92,7 @@ impl World {
             "+++\ntitle = \"Figs\"\ndate = 2026-12-01\ndescription = \"Figs.\"\n+++\n\nFigs.\n",
         );
         let mut run = self.press.at(NEXT).spawn(&["run"]);
-        self.sink
-            .wait_for(Fate::Accepted, readers + readers / 3);
+        self.sink.wait_for(Fate::Accepted, readers + readers / 3);
         run.signal(Signal::TERM);
         run.wait().exits(75);
         assert!(Ledger::open(&self.press.database()).count("queued") > 0);
@@ -129,7 +128,10 @@ impl World {
         assert_eq!(after, before);
         let compared = compared(&moved);
         for (table, rows) in &after {
-            assert!(compared.contains(&(table.clone(), *rows)), "{table}: {moved}");
+            assert!(
+                compared.contains(&(table.clone(), *rows)),
+                "{table}: {moved}"
+            );
         }
         self.press.run(&["run"]).exits(78).says("was moved to");
         Way {
@@ -157,13 +159,20 @@ impl World {
     fn arrived(&self, to_server: bool) -> usize {
         if to_server {
             let is_made = Ledger::on(&self.database).is_made();
-            return if is_made { sum(&Ledger::on(&self.database)) } else { 0 };
+            return if is_made {
+                sum(&Ledger::on(&self.database))
+            } else {
+                0
+            };
         }
         // It is removed and made anew when the move begins.
         let path: PathBuf = self.press.database();
         let opened = rusqlite::Connection::open(path).unwrap();
-        let count = TABLES.map(|table| format!("(SELECT count(*) FROM {table})")).join(" + ");
-        let arriving = format!("SELECT CASE WHEN EXISTS (SELECT 1 FROM arrivals) THEN {count} ELSE 0 END");
+        let count = TABLES
+            .map(|table| format!("(SELECT count(*) FROM {table})"))
+            .join(" + ");
+        let arriving =
+            format!("SELECT CASE WHEN EXISTS (SELECT 1 FROM arrivals) THEN {count} ELSE 0 END");
         opened
             .query_row(&arriving, [], |row| row.get::<_, i64>(0))
             .map_or(0, |rows| rows as usize)
@@ -223,5 +232,10 @@ fn compared(moved: &Value) -> Vec<(String, usize)> {
             table["rows"].as_u64().unwrap() as usize,
         )
     };
-    moved["tables"].as_array().unwrap().iter().map(table).collect()
+    moved["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(table)
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 mod away;
 mod commits;
-mod moving;
+pub(crate) mod moving;
 mod parts;
 mod settings;
 
