@@ -2,7 +2,7 @@
 //! ledger had by then; from there on both have a script for each version, and
 //! versions with one number hold the same.
 
-use super::Link;
+use super::{Fate, Link};
 use crate::store::{
     error::{Fault, StoreError},
     opening::Access,
@@ -38,9 +38,10 @@ pub(super) fn bring_up(link: &Link, access: Access) -> Result<bool, Fault> {
     while found.is_none_or(|found| found < KNOWN) {
         link.begin(sql::Access::Write)?;
         let reached = step(link).inspect_err(|_| link.undo())?;
-        // What was not committed is tried again: the version says so.
-        link.commit()?;
-        found = reached;
+        // What was not committed is done again.
+        if link.commit()? == Fate::Committed {
+            found = reached;
+        }
     }
     match found {
         Some(found) if found > KNOWN => Err(wrong(link, found)),
