@@ -27,6 +27,7 @@ pub mod plan;
 pub mod preview;
 pub mod publisher;
 pub mod render;
+pub mod retouch;
 pub mod run;
 pub mod send;
 pub mod serve;
