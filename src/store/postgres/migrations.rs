@@ -6,7 +6,7 @@ use super::{Fate, Link};
 use crate::store::{
     error::{Fault, StoreError},
     opening::Access,
-    sql,
+    sql, sqlite,
 };
 
 /// The version that the first script makes.
@@ -19,7 +19,10 @@ const SCRIPTS: [&str; 2] = [
 ];
 
 /// Version this program works with.
-pub(in crate::store) const KNOWN: i64 = FIRST + SCRIPTS.len() as i64 - 1;
+const KNOWN: i64 = FIRST + SCRIPTS.len() as i64 - 1;
+
+/// Both engines are of one version.
+const _: () = assert!(KNOWN == sqlite::KNOWN);
 
 /// Brings the schema to the version this program works with. With read access
 /// it only compares; `true` then means that there is no ledger yet.
