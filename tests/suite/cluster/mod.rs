@@ -2,6 +2,7 @@
 
 mod away;
 mod commits;
+mod copies;
 pub(crate) mod moving;
 mod parts;
 mod settings;
