@@ -26,7 +26,7 @@ use tokio::{net::TcpListener, sync::watch as channel};
 use self::{proof::Proof, watch::Watch};
 use super::{
     Context,
-    deliver::Signals,
+    signals::Signals,
     exit::{Exit, Failure},
     talk::count,
     workspace,

@@ -13,7 +13,10 @@ use crate::store::{
 const FIRST: i64 = 13;
 
 /// Every script, oldest first.
-const SCRIPTS: [&str; 1] = [include_str!("../migrations/postgres/0013_ledger.sql")];
+const SCRIPTS: [&str; 2] = [
+    include_str!("../migrations/postgres/0013_ledger.sql"),
+    include_str!("../migrations/postgres/0014_paces.sql"),
+];
 
 /// Version this program works with.
 pub(in crate::store) const KNOWN: i64 = FIRST + SCRIPTS.len() as i64 - 1;

@@ -14,6 +14,7 @@ async fn worker(world: &World, pid: u32) -> (Store, Lease) {
         host: "one.example.org".to_owned(),
         pid,
         relay: None,
+        run: 0,
     });
     let lease = enlisted.await.unwrap().unwrap();
     (store, lease)
