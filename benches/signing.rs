@@ -263,6 +263,7 @@ fn edition(config: &Config, words: usize, keys: Option<&Keys>) -> Result<Edition
             remembered: &[],
             cache: &content::Cache::default(),
             since: now,
+            is_surveyed: false,
         },
         &|_, _| {},
     )?;

@@ -13,6 +13,7 @@ use super::{
     feeds,
     pings::{self, Round},
     publisher::{Built, Destination, Publisher},
+    retouch::{self, Around, Retouched},
     website, workspace,
 };
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     content::{Asset, Loaded},
     domain::{chronicle::Chronicle, fingerprint::Fingerprint},
     files::Stamp,
-    store::Store,
+    store::{Standing, Store},
     templates::Templates,
 };
 
@@ -65,17 +66,29 @@ struct Done<'a> {
 /// # Errors
 /// When an error stands in articles or templates, or the output cannot be written.
 pub async fn run(context: &Context, args: &Build) -> Result<Exit, Failure> {
-    // 1. Settings, ledger, articles; nothing is written while an error stands.
+    // 1. Settings, ledger; nothing is written while an error stands.
     let (config, warnings) = workspace::configuration(context)?;
     let store = workspace::ledger(context, &config).await?;
     let out = args.out.as_deref();
     let destination = Destination::take(context, &config, out, args.overwrite).await?;
-    let checked = load(context, &config, &store, Some(&destination)).await?;
-    for warning in warnings {
-        context.talk.say(warning);
-    }
-    // 2. Feeds and pictures.
-    let built = publish(context, &config, &store, &checked, destination).await?;
+    // 2. Only what was edited, or everything.
+    let retouched = retouch::build(context, &config, &store, destination).await?;
+    let (built, checked) = match retouched {
+        Retouched::Built(built) => {
+            warnings
+                .iter()
+                .for_each(|warning| context.talk.say(warning));
+            (built, None)
+        }
+        Retouched::Whole(destination) => {
+            let checked = load(context, &config, &store, Some(&destination)).await?;
+            warnings
+                .iter()
+                .for_each(|warning| context.talk.say(warning));
+            let built = publish(context, &config, &store, &checked, destination).await?;
+            (built, Some(checked))
+        }
+    };
     // 3. The hub hears of it.
     let hub = pings::end(pings::start(context, &config, &store)).await?;
     // 4. What changed.
@@ -102,6 +115,9 @@ pub struct Checked {
     remembering: Ahead<()>,
     /// What readers were shown until now.
     chronicle: Ahead<Chronicle>,
+    /// What was around the articles and what the ledger said, before anything
+    /// was read; where the next build may go by it.
+    before: Option<(Around, Ahead<Standing>)>,
 }
 
 /// Loads articles and templates, refuses errors, and makes the ledger remember
@@ -117,6 +133,11 @@ pub async fn load(
     turn: Option<&Destination>,
 ) -> Result<Checked, Failure> {
     // 1. The ledger looks things up while the cache is read.
+    let around = turn.and_then(|turn| Around::of(context, config, turn.folder()));
+    let before = around.map(|around| {
+        let store = store.clone();
+        (around, Ahead::of(async move { store.standing().await }))
+    });
     let known = store.clone();
     let remembered = Ahead::of(async move { known.remembered().await });
     let known = store.clone();
@@ -128,8 +149,11 @@ pub async fn load(
     let remembered = remembered.answer().await?.unwrap_or_default();
     // 2. Everything that may have errors.
     let now = context.clock.start();
-    let mut loaded = workspace::articles_from(context, config, &remembered, now, &cache)?;
+    let is_surveyed = before.is_some();
+    let mut loaded =
+        workspace::articles_from(context, config, &remembered, now, &cache, is_surveyed)?;
     let (templates, template_problems) = workspace::templates(config);
+    let before = before.filter(|_| template_problems.is_empty());
     let mut problems = std::mem::take(&mut loaded.problems);
     problems.extend(template_problems);
     let refused = workspace::refuse_errors(context, &problems);
@@ -152,6 +176,7 @@ pub async fn load(
         templates,
         remembering,
         chronicle,
+        before,
     })
 }
 
@@ -180,8 +205,16 @@ pub async fn publish(
     website::publish(config, store, checked, &publisher).await?;
     checked.remembering.answer().await?;
     made.recording.answer().await?;
+    let folder = publisher.out().to_owned();
     let built = publisher.finish(context.clock.now()).await?;
-    made.note(store).await?;
+    let shown = made.note(store).await?;
+    // What the next build may go by.
+    if let Some((around, before)) = &checked.before
+        && let Some(before) = before.answer().await?
+    {
+        let seen = || shown.zip(loaded.survey.clone());
+        retouch::keep(config, store, *around, (&before, &folder, &built), seen).await?;
+    }
     Ok(built)
 }
 

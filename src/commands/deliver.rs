@@ -8,8 +8,7 @@ use tokio::sync::watch;
 use super::{
     Context, doubt, ending,
     exit::{Exit, Failure},
-    freezing, notices,
-    progress,
+    freezing, notices, progress,
     right::{self, Right},
     signals::Signals,
     talk::count,

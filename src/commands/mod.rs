@@ -28,6 +28,7 @@ pub mod preview;
 pub mod progress;
 pub mod publisher;
 pub mod render;
+pub mod retouch;
 pub mod right;
 pub mod run;
 pub mod send;

@@ -157,7 +157,11 @@ fn chosen(config: &Config, wanted: Option<&str>) -> Result<Option<String>, Failu
     let Some(wanted) = wanted else {
         return Ok(None);
     };
-    let names: Vec<String> = mail.relays.iter().map(|one| one.relay.to_string()).collect();
+    let names: Vec<String> = mail
+        .relays
+        .iter()
+        .map(|one| one.relay.to_string())
+        .collect();
     let is_meant = |name: &&String| {
         let host = name.rsplit_once(':').map(|(host, _)| host);
         name.as_str() == wanted || host == Some(wanted)

@@ -217,10 +217,11 @@ pub fn articles_at(
     remembered: &[Remembered],
     now: DateTime<Utc>,
 ) -> Result<Loaded, Failure> {
-    articles_from(context, config, remembered, now, &kept_cache(config))
+    articles_from(context, config, remembered, now, &kept_cache(config), false)
 }
 
-/// The same from a cache that the caller has.
+/// The same from a cache that the caller has, and with a
+/// [`Survey`](content::Survey) if one is wanted.
 ///
 /// # Errors
 /// When `content/` cannot be read at all.
@@ -230,6 +231,7 @@ pub fn articles_from(
     remembered: &[Remembered],
     now: DateTime<Utc>,
     cache: &Cache,
+    is_surveyed: bool,
 ) -> Result<Loaded, Failure> {
     let bar = context.talk.bar("loading", 0);
     let since = context.clock.machine_time();
@@ -242,6 +244,7 @@ pub fn articles_from(
         remembered,
         cache,
         since,
+        is_surveyed,
     };
     let loaded = content::load(&source, &|done, total| {
         bar.set_length(total as u64);

@@ -5,11 +5,12 @@ use std::{
     io,
     path::{MAIN_SEPARATOR, Path},
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
+use chrono::{DateTime, Utc};
 use rayon::prelude::*;
 use url::Url;
 
@@ -29,7 +30,7 @@ use crate::{
         plan::{self, Planned},
         podcast,
         site::{self, Origin, Page, Site},
-        urls,
+        survey, urls,
     },
     domain::{
         article::{Article, Remembered, Slug},
@@ -57,6 +58,11 @@ pub fn load(
         _ => LoadError::Unreadable(source.dir.to_owned(), error),
     })?;
     let mut problems = std::mem::take(&mut files.problems);
+    let is_surveyed = source.is_surveyed && problems.is_empty();
+    // Before any of them is read, so that a later change shows.
+    let others = is_surveyed
+        .then(|| survey::stamps(source, &folder, &files.others))
+        .flatten();
 
     // 1. Every file by itself, from the cache where it has not changed.
     let settings = settings(source);
@@ -73,6 +79,7 @@ pub fn load(
     };
     let (parsed, kept) = parse_all(&files, reading, progress);
     let names = std::mem::take(&mut files.markdown);
+    let known: Vec<_> = parsed.iter().map(|file| file.known).collect();
     let kept = names.iter().map(String::as_str).zip(kept);
     let kept = kept
         .filter_map(|(name, kept)| Some((name, kept?)))
@@ -111,7 +118,11 @@ pub fn load(
         }
     }
 
-    // 4. The collection, and what makes the next load quicker.
+    // 4. What makes the next load quicker, and the collection.
+    let survey = others.and_then(|others| {
+        let files: Vec<_> = names.into_iter().zip(known).collect();
+        survey::draft(source, &files, &others, &finished, &site)
+    });
     let (mut result, next) = rayon::join(
         || gather(finished, sections, files, source, &site),
         || draft.finish(measures.into_found()),
@@ -119,6 +130,7 @@ pub fn load(
     result.cache = next;
     result.problems.append(&mut problems);
     result.problems.sort();
+    result.survey = survey.and_then(|draft| survey::complete(draft, &result.problems));
     Ok(result)
 }
 
@@ -240,22 +252,12 @@ fn site_of(
     sections: &HashMap<Slug, Url>,
 ) -> Site {
     let base = source.publication.base_url.clone();
-    let mut site = Site {
-        dir: slashed(source.dir),
-        folder: source.root.join(source.dir),
-        fingerprint: OnceLock::new(),
-        smart_punctuation: source.rules.smart_punctuation,
-        pages: HashMap::new(),
-        folders: HashMap::new(),
-        paths: HashMap::from([(site::path_key(base.path()), None)]),
-        files: HashSet::new(),
-        base,
-    };
-    let own = ["rss.xml", "atom.xml", "feed.json", "feeds.opml"]
-        .map(|name| urls::below(&site.base, name));
+    let mut pages = HashMap::new();
+    let mut paths = HashMap::from([(site::path_key(base.path()), None)]);
+    let own =
+        ["rss.xml", "atom.xml", "feed.json", "feeds.opml"].map(|name| urls::below(&base, name));
     let known = own.iter().chain(sections.values());
-    site.paths
-        .extend(known.map(|url| (site::path_key(url.path()), None)));
+    paths.extend(known.map(|url| (site::path_key(url.path()), None)));
     for file in markdown.iter().filter(|file| is_index(file)) {
         let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
         let page = if folder.is_empty() {
@@ -263,41 +265,49 @@ fn site_of(
         } else {
             format!("{folder}/")
         };
-        let url = urls::below(&site.base, &page);
-        site.paths.insert(site::path_key(url.path()), None);
+        let url = urls::below(&base, &page);
+        paths.insert(site::path_key(url.path()), None);
         let page = Page {
             url,
             is_held_back: false,
             anchors: Anchors::default(),
             has_pictograms: false,
         };
-        site.pages.insert(file.clone(), page);
+        pages.insert(file.clone(), page);
     }
-    add_articles(&mut site, planned);
-    site.files = others;
+    let folders = add_articles(&base, &mut pages, &mut paths, planned);
     let address = |file: &String| {
-        (
-            site::path_key(site.file_url(file).path()),
-            Some(file.clone()),
-        )
+        let url = site::file_url(&base, &folders, file);
+        (site::path_key(url.path()), Some(file.clone()))
     };
-    let addresses: Vec<_> = site.files.iter().map(address).collect();
-    site.paths.extend(addresses);
-    site
+    paths.extend(others.iter().map(address));
+    Site {
+        pages: site::made(pages),
+        folders: site::made(folders),
+        paths: site::made(paths),
+        files: others,
+        ..Site::empty(source)
+    }
 }
 
-fn add_articles(site: &mut Site, planned: &mut [Planned<'_>]) {
+/// Adds the articles to what stands where; folders that have one of their own.
+fn add_articles(
+    base: &Url,
+    pages: &mut HashMap<String, Page>,
+    paths: &mut HashMap<String, Option<String>>,
+    planned: &mut [Planned<'_>],
+) -> HashMap<String, Url> {
     let here = || planned.par_iter().filter(|article| !article.is_elsewhere);
-    let paths: Vec<String> = here()
+    let places: Vec<String> = here()
         .map(|article| site::path_key(article.url.path()))
         .collect();
     let folder = |article: &Planned<'_>| {
         let folder = article.parsed.file.strip_suffix("/index.md")?;
         Some((folder.to_owned(), article.url.clone()))
     };
-    site.folders = here().filter_map(folder).collect();
+    let folders = here().filter_map(folder).collect();
     let aliases = planned.iter().flat_map(|one| &one.parsed.fields.aliases);
-    let aliases = aliases.map(|alias| urls::below(&site.base, alias));
+    let aliases = aliases.map(|alias| urls::below(base, alias));
     let aliases: Vec<String> = aliases.map(|url| site::path_key(url.path())).collect();
     let page = |article: &mut Planned<'_>| {
         let page = Page {
@@ -308,9 +318,10 @@ fn add_articles(site: &mut Site, planned: &mut [Planned<'_>]) {
         };
         (article.parsed.file.clone(), page)
     };
-    let pages: Vec<(String, Page)> = planned.par_iter_mut().map(page).collect();
-    let paths = paths.into_iter().chain(aliases).map(|path| (path, None));
-    rayon::join(|| site.pages.extend(pages), || site.paths.extend(paths));
+    let all: Vec<(String, Page)> = planned.par_iter_mut().map(page).collect();
+    let places = places.into_iter().chain(aliases).map(|path| (path, None));
+    rayon::join(|| pages.extend(all), || paths.extend(places));
+    folders
 }
 
 fn is_index(file: &str) -> bool {
@@ -318,16 +329,21 @@ fn is_index(file: &str) -> bool {
 }
 
 /// An article with everything it refers to.
-struct Finished {
-    article: Article,
-    held_back: Option<HeldBack>,
-    problems: Vec<Problem>,
-    files: Vec<String>,
+pub(super) struct Finished {
+    /// By path in the content folder.
+    pub(super) file: String,
+    pub(super) article: Article,
+    pub(super) held_back: Option<HeldBack>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) files: Vec<String>,
     /// Where the ledger knows something else.
-    remember: Option<Remembered>,
+    pub(super) remember: Option<Remembered>,
+    /// When it will be something else, though nobody edits it.
+    pub(super) until: Option<DateTime<Utc>>,
 }
 
-fn finish(
+/// Connects an article with everything that it refers to.
+pub(super) fn finish(
     planned: Planned<'_>,
     source: &Source<'_>,
     site: &Site,
@@ -397,16 +413,20 @@ fn finish(
         title: fields.title.clone(),
         reason,
     });
+    let until = plan::until(&planned, source);
+    let file = parsed.file.clone();
     let mut article = article(planned, source.publication);
     article.hero = hero;
     article.enclosure = enclosure.map(Box::new);
     article.text = text;
     Finished {
+        file,
         article,
         held_back,
         problems,
         files,
         remember,
+        until,
     }
 }
 
@@ -490,6 +510,7 @@ fn gather(
         pictures: used.into_iter().map(asset).collect(),
         site: Arc::clone(site),
         cache: None,
+        survey: None,
         set_aside,
     }
 }

@@ -18,6 +18,7 @@ mod podcast;
 mod render;
 mod site;
 mod summary;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod urls;
@@ -43,6 +44,7 @@ pub use file::is_markdown;
 pub use load::load;
 pub use render::{Changed, LinkStyle, Renderer, TextWords};
 pub use site::Site;
+pub use survey::{Edited, Sight, Survey};
 
 /// What to load and how.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +66,8 @@ pub struct Source<'a> {
     /// The machine's time before this load, whatever `now` is: files that have
     /// changed since are not taken for unchanged by the next load.
     pub since: DateTime<Utc>,
+    /// Whether a [`Survey`] is wanted.
+    pub is_surveyed: bool,
 }
 
 /// Everything that was loaded, and everything that is wrong with it.
@@ -82,6 +86,9 @@ pub struct Loaded {
     /// The bytes of the [`Cache`] for the next load; `None` when the present
     /// one still says everything.
     pub cache: Option<Vec<u8>>,
+    /// The bytes of a [`Survey`], if one was wanted and there is nothing that
+    /// only a whole load can tell.
+    pub survey: Option<Vec<u8>>,
     /// Drafts, future and withdrawn articles, complete: for those who write
     /// them, in the order of [`Collection::held_back`].
     pub set_aside: Vec<SetAside>,

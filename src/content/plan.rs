@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use chrono::{DateTime, Duration, FixedOffset};
+use chrono::{DateTime, Duration, FixedOffset, Utc};
 use rayon::prelude::*;
 use url::Url;
 
@@ -127,6 +127,22 @@ fn withheld(article: &Planned<'_>, source: &Source<'_>) -> Option<Withheld> {
     }
 }
 
+/// When the clock next makes something else of an article.
+pub(super) fn until(article: &Planned<'_>, source: &Source<'_>) -> Option<DateTime<Utc>> {
+    let fields = &article.parsed.fields;
+    let zone = source.publication.timezone;
+    let withdrawn = fields.withdrawn.map(|written| written.start(zone));
+    let updated = fields
+        .updated
+        .map(|(written, _)| written.instant(zone, &article.id));
+    [Some(article.published), withdrawn, updated]
+        .into_iter()
+        .flatten()
+        .map(|at| at.to_utc())
+        .filter(|at| *at > source.now)
+        .min()
+}
+
 fn place<'a>(
     parsed: Box<ParsedArticle>,
     (key, known): (String, Option<&'a Remembered>),
@@ -204,7 +220,8 @@ fn set_updates_apart(planned: &mut [Planned<'_>]) {
     }
 }
 
-fn update(article: &mut Planned<'_>, source: &Source<'_>, problems: &mut Vec<Problem>) {
+/// Takes in when an article says that it was changed, or why that cannot be.
+pub(super) fn update(article: &mut Planned<'_>, source: &Source<'_>, problems: &mut Vec<Problem>) {
     let Some((written, line)) = article.parsed.fields.updated else {
         return;
     };

@@ -3,16 +3,24 @@
 use std::{
     collections::{HashMap, HashSet},
     path::PathBuf,
-    sync::OnceLock,
+    sync::{LazyLock, OnceLock},
 };
 
 use percent_encoding::percent_decode_str;
 use url::Url;
 
 use crate::{
-    content::{anchors::Anchors, urls},
+    content::{Source, anchors::Anchors, load::slashed, urls},
     domain::fingerprint::Fingerprint,
 };
+
+/// What is made when somebody asks for it: an edit hardly ever does.
+pub(super) type Later<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
+/// What is there already.
+pub(super) fn made<T: Send + 'static>(value: T) -> Later<T> {
+    LazyLock::new(Box::new(|| value))
+}
 
 /// Files, pages and addresses of one loaded publication: what links resolve
 /// against, in checks and in rendering alike.
@@ -25,14 +33,14 @@ pub struct Site {
     pub(super) dir: String,
     pub(super) smart_punctuation: bool,
     /// Markdown files by path in the content folder.
-    pub(super) pages: HashMap<String, Page>,
+    pub(super) pages: Later<HashMap<String, Page>>,
     /// Every other file in the content folder.
     pub(super) files: HashSet<String>,
     /// Folders with an article of their own (`x/index.md`) and its address.
-    pub(super) folders: HashMap<String, Url>,
+    pub(super) folders: Later<HashMap<String, Url>>,
     /// Paths on our host that lead somewhere, as [`path_key`] writes them; with
     /// the file that stands there, if it is one of [`Self::files`].
-    pub(super) paths: HashMap<String, Option<String>>,
+    pub(super) paths: Later<HashMap<String, Option<String>>>,
     /// See [`Site::fingerprint`].
     pub(super) fingerprint: OnceLock<Fingerprint>,
 }
@@ -106,6 +114,21 @@ pub(super) struct Followed {
 }
 
 impl Site {
+    /// Where nothing stands yet.
+    pub(super) fn empty(source: &Source<'_>) -> Self {
+        Self {
+            base: source.publication.base_url.clone(),
+            folder: source.root.join(source.dir),
+            dir: slashed(source.dir),
+            smart_punctuation: source.rules.smart_punctuation,
+            pages: made(HashMap::new()),
+            files: HashSet::new(),
+            folders: made(HashMap::new()),
+            paths: made(HashMap::new()),
+            fingerprint: OnceLock::new(),
+        }
+    }
+
     /// Path in the content folder of a source file relative to the root.
     pub(super) fn in_content<'a>(&self, source: &'a str) -> &'a str {
         source
@@ -116,14 +139,7 @@ impl Site {
     /// The address of a file that goes with articles: beside the article whose
     /// folder it is in, else by its path in the content folder.
     pub(super) fn file_url(&self, file: &str) -> Url {
-        let mut folder = file;
-        while let Some((parent, _)) = folder.rsplit_once('/') {
-            if let Some(article) = self.folders.get(parent) {
-                return urls::strict(urls::below(article, &file[parent.len() + 1..]));
-            }
-            folder = parent;
-        }
-        urls::strict(urls::below(&self.base, file))
+        file_url(&self.base, &self.folders, file)
     }
 
     /// Follows a link or picture reference of an article.
@@ -290,6 +306,18 @@ impl Site {
     }
 }
 
+/// See [`Site::file_url`].
+pub(super) fn file_url(base: &Url, folders: &HashMap<String, Url>, file: &str) -> Url {
+    let mut folder = file;
+    while let Some((parent, _)) = folder.rsplit_once('/') {
+        if let Some(article) = folders.get(parent) {
+            return urls::strict(urls::below(article, &file[parent.len() + 1..]));
+        }
+        folder = parent;
+    }
+    urls::strict(urls::below(base, file))
+}
+
 fn is_below(url: &Url, base: &Url) -> bool {
     url.host_str() == base.host_str()
         && url.port_or_known_default() == base.port_or_known_default()
@@ -363,30 +391,35 @@ pub(super) mod tests {
             folder: PathBuf::from("content"),
             smart_punctuation: false,
             fingerprint: OnceLock::new(),
-            pages: HashMap::from([
+            pages: made(HashMap::from([
                 ("food/beans.md".to_owned(), page("food/beans/", false)),
                 ("food/soup/index.md".to_owned(), page("food/soup/", false)),
                 ("home/plan.md".to_owned(), page("home/plan/", true)),
-            ]),
+            ])),
             files: HashSet::from([
                 "food/beans.jpg".to_owned(),
                 "food/soup/pot ü.jpg".to_owned(),
             ]),
-            folders: HashMap::from([("food/soup".to_owned(), base.join("food/soup/").unwrap())]),
-            paths: [
-                "mag",
-                "mag/food",
-                "mag/food/beans",
-                "mag/food/soup",
-                "mag/old/beans.html",
-            ]
-            .map(|path| (path.to_owned(), None))
-            .into_iter()
-            .chain([(
-                "mag/food/beans.jpg".to_owned(),
-                Some("food/beans.jpg".to_owned()),
-            )])
-            .collect(),
+            folders: made(HashMap::from([(
+                "food/soup".to_owned(),
+                base.join("food/soup/").unwrap(),
+            )])),
+            paths: made(
+                [
+                    "mag",
+                    "mag/food",
+                    "mag/food/beans",
+                    "mag/food/soup",
+                    "mag/old/beans.html",
+                ]
+                .map(|path| (path.to_owned(), None))
+                .into_iter()
+                .chain([(
+                    "mag/food/beans.jpg".to_owned(),
+                    Some("food/beans.jpg".to_owned()),
+                )])
+                .collect(),
+            ),
             base,
         }
     }

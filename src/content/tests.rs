@@ -15,16 +15,16 @@ use crate::{
 };
 
 /// A publication in a temporary folder.
-struct World {
-    dir: TempDir,
-    publication: Publication,
-    rules: ContentRules,
-    remembered: Vec<Remembered>,
-    now: &'static str,
+pub(in crate::content) struct World {
+    pub(in crate::content) dir: TempDir,
+    pub(in crate::content) publication: Publication,
+    pub(in crate::content) rules: ContentRules,
+    pub(in crate::content) remembered: Vec<Remembered>,
+    pub(in crate::content) now: &'static str,
     /// What an earlier load kept.
-    cache: Cache,
+    pub(in crate::content) cache: Cache,
     /// No file counts as settled unless a test says so.
-    since: DateTime<Utc>,
+    pub(in crate::content) since: DateTime<Utc>,
 }
 
 impl World {
@@ -62,13 +62,17 @@ impl World {
         world
     }
 
-    fn write(&self, name: &str, bytes: &[u8]) {
+    pub(in crate::content) fn write(&self, name: &str, bytes: &[u8]) {
         let path = self.dir.path().join("content").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }
 
-    fn load(&self) -> Loaded {
+    pub(in crate::content) fn load(&self) -> Loaded {
+        self.with_source(|source| load(source, &|_, _| {}).unwrap())
+    }
+
+    pub(in crate::content) fn with_source<T>(&self, see: impl FnOnce(&Source<'_>) -> T) -> T {
         let source = Source {
             root: self.dir.path(),
             dir: Path::new("content"),
@@ -78,8 +82,21 @@ impl World {
             remembered: &self.remembered,
             cache: &self.cache,
             since: self.since,
+            is_surveyed: true,
         };
-        load(&source, &|_, _| {}).unwrap()
+        see(&source)
+    }
+
+    pub(in crate::content) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join("content").join(name)
+    }
+
+    /// Another file under the name, as editors do it.
+    pub(in crate::content) fn replace(&self, name: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.contains(from), "{name} has no {from}");
+        fs::remove_file(self.path(name)).unwrap();
+        self.write(name, text.replacen(from, to, 1).as_bytes());
     }
 
     fn problems(&self) -> Vec<String> {
@@ -699,6 +716,7 @@ fn a_missing_folder_is_named_and_progress_reaches_the_end() {
         remembered: &[],
         cache: &Cache::default(),
         since: DateTime::UNIX_EPOCH,
+        is_surveyed: false,
     };
     let error = load(&source, &|_, _| {}).unwrap_err();
     assert_eq!(
@@ -748,7 +766,7 @@ fn a_loaded_article_renders_with_its_own_links() {
 }
 
 /// Articles that depend on each other in every way there is.
-fn connected() -> World {
+pub(in crate::content) fn connected() -> World {
     let world = World::new(&[
         ("food/_index.md", "+++\ntitle = \"Food\"\n+++\n"),
         (

@@ -112,6 +112,33 @@ impl Collection {
         collection
     }
 
+    /// A few articles of a collection whose sections, tags and authors are
+    /// these: what it says of an article is what the whole one says, but its
+    /// lists are not complete.
+    #[must_use]
+    pub fn excerpt(
+        articles: Vec<Article>,
+        sections: Vec<Section>,
+        tags: Vec<Tag>,
+        bylines: Vec<Byline>,
+    ) -> Self {
+        let few = Self::new(articles, sections, Vec::new());
+        let slug = |one: &Byline| (name_of(&one.author), one.slug.clone());
+        Self {
+            author_slugs: bylines.iter().map(slug).collect(),
+            by_author: bylines
+                .into_iter()
+                .map(|one| (one.slug.clone(), (one, Vec::new())))
+                .collect(),
+            by_tag: tags
+                .into_iter()
+                .map(|tag| (tag.slug.clone(), (tag, Vec::new())))
+                .collect(),
+            by_section: BTreeMap::new(),
+            ..few
+        }
+    }
+
     /// Adds the article to its lists; called newest first. `slugs` are of the
     /// names met so far, as they are written.
     fn index<'a>(

@@ -98,9 +98,7 @@ pub type DeliveryId = i64;
 pub type AttemptId = i64;
 
 /// The step of an SMTP session in which something happened.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Resolving, connecting, greeting, EHLO.

@@ -1,7 +1,10 @@
 //! Facts as bytes and back, for caches: lengths before texts, no gaps,
 //! little-endian. Reading checks every length, so that no bytes can do harm.
 
-use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Timelike};
+use std::{ops::Range, path::PathBuf};
+
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Timelike, Utc};
+use url::Url;
 
 use super::Stamp;
 
@@ -43,6 +46,24 @@ pub fn unseal<'a>(head: &[u8], bytes: &'a [u8]) -> Option<&'a [u8]> {
     let checksum = u32::take(&mut bytes)?;
     (crc32fast::hash(bytes) == checksum).then_some(bytes)
 }
+
+/// Implements [`Record`] for a struct: its fields, in the order given.
+macro_rules! record {
+    ($name:ident { $($field:ident),* $(,)? }) => {
+        impl $crate::files::record::Record for $name {
+            fn put(&self, out: &mut Vec<u8>) {
+                // Taken apart, so that a field that is new cannot be forgotten.
+                let Self { $($field),* } = self;
+                $($field.put(out);)*
+            }
+
+            fn take(bytes: &mut &[u8]) -> Option<Self> {
+                Some(Self { $($field: $crate::files::record::Record::take(bytes)?),* })
+            }
+        }
+    };
+}
+pub(crate) use record;
 
 macro_rules! numbers {
     ($($number:ty),*) => {$(
@@ -112,6 +133,26 @@ pub fn put_bytes(bytes: impl AsRef<[u8]>, out: &mut Vec<u8>) {
     out.extend_from_slice(bytes.as_ref());
 }
 
+/// The place in `all` of what stands at the front of its end `bytes`, after its
+/// length.
+#[must_use]
+pub fn take_range(all: &[u8], bytes: &mut &[u8]) -> Option<Range<usize>> {
+    let length = take_length(bytes)?;
+    let start = all.len() - bytes.len();
+    split(bytes, length)?;
+    Some(start..start + length)
+}
+
+impl Record for Url {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(self.as_str(), out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        Self::parse(&String::take(bytes)?).ok()
+    }
+}
+
 impl Record for String {
     fn put(&self, out: &mut Vec<u8>) {
         put_bytes(self, out);
@@ -154,6 +195,27 @@ impl<T: Record> Record for Vec<T> {
             all.push(T::take(bytes)?);
         }
         Some(all)
+    }
+}
+
+impl<T: Record> Record for Box<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.as_ref().put(out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        T::take(bytes).map(Self::new)
+    }
+}
+
+/// A path of the content folder: those are UTF-8.
+impl Record for PathBuf {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(self.to_string_lossy().as_bytes(), out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        String::take(bytes).map(Self::from)
     }
 }
 
@@ -201,6 +263,16 @@ impl Record for DateTime<FixedOffset> {
         let at = DateTime::from_timestamp(i64::take(bytes)?, 0)?;
         let offset = FixedOffset::east_opt(i32::take(bytes)?)?;
         Some(at.with_timezone(&offset))
+    }
+}
+
+impl Record for DateTime<Utc> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.timestamp().put(out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        Self::from_timestamp(i64::take(bytes)?, 0)
     }
 }
 

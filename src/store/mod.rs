@@ -39,6 +39,7 @@ mod session;
 mod signups;
 mod sql;
 mod sqlite;
+mod standing;
 mod subscribers;
 #[cfg(test)]
 mod tests;
@@ -93,6 +94,7 @@ pub use self::{
     runs::{Begun, Restored, Run},
     signups::Confirmed,
     sqlite::backup::Copied,
+    standing::Standing,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
     wishes::Wishes,
     workers::{Lease, NewWorker, Worker},
@@ -119,6 +121,8 @@ struct Inner {
     name: String,
     path: PathBuf,
     install_key: SecretBox<[u8; 32]>,
+    /// See [`standing`].
+    signature: standing::Signature,
     /// Taken when the handle is dropped, which ends the thread.
     requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
@@ -209,6 +213,8 @@ impl Store {
         let Some((session, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
             return Ok(None);
         };
+        let mut signature = standing::Signature::default();
+        opening::fill_random(&mut signature).map_err(|fault| fault.at(path.clone()))?;
         let health = session.health();
         let (kept, hurry) = (Arc::clone(&session.kept), session.hurry());
         let (requests, thread) =
@@ -219,6 +225,7 @@ impl Store {
                 name,
                 path,
                 install_key: SecretBox::new(Box::new(key)),
+                signature,
                 requests: Some(requests),
                 thread: Some(thread),
                 health,
@@ -320,6 +327,20 @@ impl Store {
     ) -> Result<T, StoreError> {
         self.session(|session| session.transact(Access::Write, work))
             .await
+    }
+
+    /// As [`Self::write`], for what builds ask about.
+    async fn publish<T: Send + 'static>(
+        &self,
+        mut work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let signature = self.inner.signature;
+        self.write(move |tx| {
+            let done = work(tx)?;
+            standing::advance(tx, &signature)?;
+            Ok(done)
+        })
+        .await
     }
 
     async fn read<T: Send + 'static>(

@@ -12,10 +12,33 @@ use crate::{
         chronicle::{Changes, Chronicle},
     },
     store::{
-        Manifest, News, Output, Ping, PingFate, Store, StoreError, WaitingPings, digests, outputs,
-        pings, published,
+        Manifest, News, Output, Ping, PingFate, Standing, Store, StoreError, WaitingPings, digests,
+        outputs, pings, published, standing,
     },
 };
+
+/// Whether anything changed.
+impl Store {
+    /// What stands for everything below but for the hubs: it is another one
+    /// after each change.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn standing(&self) -> Result<Standing, StoreError> {
+        self.read(standing::now).await
+    }
+
+    /// The same token after what this handle changed; `None` when somebody else
+    /// changed something since it was `before`.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn standing_since(&self, before: &Standing) -> Result<Option<Standing>, StoreError> {
+        let now = self.standing().await?;
+        let is_ours = before.leads_to(&now, &self.inner.signature);
+        Ok(Some(now).filter(|now| is_ours && now.is_known()))
+    }
+}
 
 /// The memory of articles.
 impl Store {
@@ -33,7 +56,8 @@ impl Store {
     /// # Errors
     /// See the head of this module.
     pub async fn remember(&self, articles: Vec<Remembered>) -> Result<(), StoreError> {
-        self.write(move |tx| digests::remember(tx, &articles)).await
+        self.publish(move |tx| digests::remember(tx, &articles))
+            .await
     }
 }
 
@@ -56,7 +80,7 @@ impl Store {
         changes: Changes,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        self.write(move |tx| published::record(tx, &changes, now))
+        self.publish(move |tx| published::record(tx, &changes, now))
             .await
     }
 
@@ -81,7 +105,7 @@ impl Store {
         files: Vec<(String, String)>,
     ) -> Result<(), StoreError> {
         let folder = folder.to_owned();
-        self.write(move |tx| published::note_archive_files(tx, &folder, &files))
+        self.publish(move |tx| published::note_archive_files(tx, &folder, &files))
             .await
     }
 }
@@ -110,7 +134,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let out_dir = out_dir.to_owned();
-        self.write(move |tx| {
+        self.publish(move |tx| {
             outputs::intend(tx, &out_dir, &written)?;
             news.as_ref()
                 .map_or(Ok(()), |news| pings::queue(tx, news, now))
@@ -125,7 +149,7 @@ impl Store {
     /// See the head of this module.
     pub async fn settle_outputs(&self, out_dir: &str, gone: Vec<Output>) -> Result<(), StoreError> {
         let out_dir = out_dir.to_owned();
-        self.write(move |tx| {
+        self.publish(move |tx| {
             outputs::forget(tx, &out_dir, &gone)?;
             pings::make_ready(tx)
         })

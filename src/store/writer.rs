@@ -5,7 +5,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
     time::Duration,
@@ -29,6 +29,9 @@ use crate::{
 
 /// Between two commits of readers who leave.
 const BREATH: Duration = Duration::from_millis(4);
+
+/// Between two tries to take up the notes of readers who left.
+const NOTES_AGAIN: Duration = Duration::from_secs(1);
 
 /// An answer on its way to the asker.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -119,7 +122,7 @@ pub(super) fn start(
 impl Session {
     fn serve(&mut self, receiver: &Receiver<Request>) {
         self.take_up_journal();
-        while let Ok(first) = receiver.recv() {
+        while let Some(first) = self.next(receiver) {
             let (mut group, mut leavers) = (Vec::new(), Vec::new());
             for request in std::iter::once(first).chain(receiver.try_iter()) {
                 match request {
@@ -146,6 +149,25 @@ impl Session {
         // what a server has to be told later.
         self.commit(Vec::new());
         self.write_journal();
+    }
+
+    /// The next request. While notes of those who left wait to be taken up and
+    /// nobody asks for anything, they are tried again.
+    fn next(&mut self, receiver: &Receiver<Request>) -> Option<Request> {
+        while self.leaving().has_notes() {
+            match receiver.recv_timeout(NOTES_AGAIN) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    let tried = self.within(BREATH, |session| session.transact_own(|_| Ok(())));
+                    let is_stuck = tried.is_err_and(|error| !error.is_passing());
+                    if is_stuck {
+                        break;
+                    }
+                }
+            }
+        }
+        receiver.recv().ok()
     }
 
     /// Commits what is owed and a group, and wakes everyone in it. When a
@@ -176,7 +198,7 @@ impl Session {
             }
             Err(error) => {
                 let is_passing = match &error {
-                    StoreError::Unavailable { .. } | StoreError::Away { .. } => true,
+                    error if error.is_passing() => true,
                     StoreError::Io { trouble, .. } => *trouble != Trouble::Sync,
                     _ => false,
                 };

@@ -36,7 +36,7 @@ fn linked() -> Press {
     press
 }
 
-fn public(press: &Press, folder: &str) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn public(press: &Press, folder: &str) -> BTreeMap<String, Vec<u8>> {
     let root = press.path(folder);
     let files = walkdir::WalkDir::new(&root).into_iter().map(Result::unwrap);
     let files = files.filter(|entry| entry.file_type().is_file());

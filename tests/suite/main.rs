@@ -51,6 +51,7 @@ mod readers;
 mod readme;
 mod relay_faults;
 mod relay_log;
+mod retouching;
 mod secrets;
 mod serving;
 mod volume;

@@ -16,6 +16,7 @@ use crate::{
     domain::{
         article::{Article, ArticleId, Body},
         chronicle::{Chronicle, Documents, Tombstone},
+        collection::Collection,
         fingerprint::Fingerprint,
         podcast::Podcast,
     },
@@ -26,11 +27,26 @@ use crate::{
 const MOST_TOMBSTONES: usize = 100;
 
 /// A document that is to be made.
-pub(super) struct Plan<'a> {
-    pub(super) stream: &'a Stream,
-    pub(super) articles: Vec<&'a Article>,
-    pub(super) part: Part,
-    pub(super) withdrawn: Vec<Tombstone>,
+pub(in crate::commands) struct Plan<'a> {
+    pub(in crate::commands) stream: &'a Stream,
+    pub(in crate::commands) articles: Vec<&'a Article>,
+    pub(in crate::commands) part: Part,
+    pub(in crate::commands) withdrawn: Vec<Tombstone>,
+}
+
+impl<'a> Plan<'a> {
+    /// What the document says but for the texts of its articles.
+    pub(in crate::commands) fn assemble(
+        &self,
+        config: &'a Config,
+        collection: &'a Collection,
+    ) -> Outline<'a> {
+        let Config {
+            publication, feeds, ..
+        } = config;
+        Outline::assemble(publication, feeds, collection, self.stream, &self.articles)
+            .in_history(self.part, self.withdrawn.clone())
+    }
 }
 
 /// What documents are made of.
@@ -107,43 +123,21 @@ impl<'a> Maker<'a> {
         Some((podcast, plan))
     }
 
+    /// What readers of every stream subscribe to.
+    pub(super) fn subscriptions(&self) -> Vec<Plan<'_>> {
+        let streams = self.streams.par_iter();
+        streams.map(|stream| self.subscription(stream)).collect()
+    }
+
     /// Makes the feeds that say something new; the others stay, unread.
-    pub(super) fn subscriptions(
+    pub(super) fn publish(
         &self,
         context: &Context,
         publisher: &Publisher<'_>,
+        plans: &[Plan<'_>],
     ) -> Result<(), Failure> {
-        let plans: Vec<Plan<'_>> = self
-            .streams
-            .par_iter()
-            .map(|s| self.subscription(s))
-            .collect();
-        let new = plans
-            .par_iter()
-            .map(|plan| {
-                let feed = self.assemble(plan);
-                let recipe = feed.recipe();
-                let is_kept = publisher.keeps_all(&feed.places(), recipe)?;
-                Ok((!is_kept).then_some((feed, recipe)))
-            })
-            .collect::<Result<Vec<_>, Failure>>()?;
-        let new: Vec<(Outline<'_>, Fingerprint)> = new.into_iter().flatten().collect();
-        // Streams share articles: each is rendered once.
-        let shown = new.iter().flat_map(|(feed, _)| &feed.entries);
-        let bodies = self
-            .renderer()
-            .render_all(shown.map(|entry| entry.article))?;
-        let bar = context.talk.bar("building", new.len() as u64);
-        new.into_par_iter().try_for_each(|(feed, recipe)| {
-            let feed = feed.with_bodies(&bodies).map_err(|error| broken(&error))?;
-            for file in feed.files().map_err(|error| broken(&error))? {
-                publisher.put_feed(&file.path, Some(recipe), &file.bytes)?;
-            }
-            bar.inc(1);
-            Ok::<(), Failure>(())
-        })?;
-        bar.finish_and_clear();
-        Ok(())
+        let outlines = plans.par_iter().map(|plan| self.assemble(plan)).collect();
+        publish(context, publisher, &self.renderer(), outlines)
     }
 
     fn subscription<'b>(&'b self, stream: &'b Stream) -> Plan<'b> {
@@ -195,15 +189,40 @@ impl<'a> Maker<'a> {
     }
 
     pub(super) fn assemble<'b>(&'b self, plan: &Plan<'b>) -> Outline<'b> {
-        Outline::assemble(
-            &self.config.publication,
-            &self.config.feeds,
-            &self.loaded.collection,
-            plan.stream,
-            &plan.articles,
-        )
-        .in_history(plan.part, plan.withdrawn.clone())
+        plan.assemble(self.config, &self.loaded.collection)
     }
+}
+
+/// Makes those of the feeds that say something new.
+pub(in crate::commands) fn publish(
+    context: &Context,
+    publisher: &Publisher<'_>,
+    renderer: &Renderer,
+    outlines: Vec<Outline<'_>>,
+) -> Result<(), Failure> {
+    let new = outlines
+        .into_par_iter()
+        .map(|feed| {
+            let recipe = feed.recipe();
+            let is_kept = publisher.keeps_all(&feed.places(), recipe)?;
+            Ok((!is_kept).then_some((feed, recipe)))
+        })
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let new: Vec<(Outline<'_>, Fingerprint)> = new.into_iter().flatten().collect();
+    // Streams share articles: each is rendered once.
+    let shown = new.iter().flat_map(|(feed, _)| &feed.entries);
+    let bodies = renderer.render_all(shown.map(|entry| entry.article))?;
+    let bar = context.talk.bar("building", new.len() as u64);
+    new.into_par_iter().try_for_each(|(feed, recipe)| {
+        let feed = feed.with_bodies(&bodies).map_err(|error| broken(&error))?;
+        for file in feed.files().map_err(|error| broken(&error))? {
+            publisher.put_feed(&file.path, Some(recipe), &file.bytes)?;
+        }
+        bar.inc(1);
+        Ok::<(), Failure>(())
+    })?;
+    bar.finish_and_clear();
+    Ok(())
 }
 
 /// Why a document cannot be made.

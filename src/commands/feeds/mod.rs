@@ -7,9 +7,9 @@ mod maker;
 
 pub(super) use self::{
     history::foresee,
-    maker::{Maker, Unmade},
+    maker::{Maker, Plan, Unmade, publish as publish_outlines},
 };
-use super::{Context, ahead::Ahead, exit::Failure, publisher::Publisher, workspace};
+use super::{Context, ahead::Ahead, exit::Failure, publisher::Publisher, retouch, workspace};
 use crate::{config::Config, content::Loaded, domain::chronicle::Chronicle, feed, store::Store};
 
 /// What was made, for the ledger.
@@ -17,6 +17,8 @@ use crate::{config::Config, content::Loaded, domain::chronicle::Chronicle, feed,
 pub struct Made {
     /// The ledger learns what readers are shown; it must know it before they are.
     pub recording: Ahead<()>,
+    /// See [`retouch::shown`].
+    shown: Option<Vec<u8>>,
     folder: String,
     /// What new archive documents were made of. The ledger may know it once
     /// they stand in their places, not before.
@@ -24,17 +26,18 @@ pub struct Made {
 }
 
 impl Made {
-    /// Tells the ledger; for when the publisher has finished.
+    /// Tells the ledger; for when the publisher has finished. What each stream
+    /// shows, for the next build, if that may go by it.
     ///
     /// # Errors
     /// When the ledger cannot be written; then the next build makes the same
     /// documents again.
-    pub async fn note(self, store: &Store) -> Result<(), Failure> {
-        if self.files.is_empty() {
-            return Ok(());
+    pub async fn note(self, store: &Store) -> Result<Option<Vec<u8>>, Failure> {
+        if !self.files.is_empty() {
+            let noting = store.note_archive_files(&self.folder, self.files).await;
+            noting.map_err(workspace::store_failure)?;
         }
-        let noting = store.note_archive_files(&self.folder, self.files).await;
-        noting.map_err(workspace::store_failure)
+        Ok(self.shown)
     }
 }
 
@@ -54,7 +57,10 @@ pub async fn publish(
     let (chronicle, recording) = history::record(context, config, store, loaded, known);
     // 2. What they subscribe to.
     let maker = Maker::new(config, loaded, &chronicle);
-    maker.subscriptions(context, publisher)?;
+    let plans = maker.subscriptions();
+    let is_wanted = loaded.survey.is_some();
+    let shown = is_wanted.then(|| retouch::shown(&plans, &loaded.collection));
+    maker.publish(context, publisher, &plans)?;
     maker.podcasts(publisher)?;
     let list = feed::opml(&config.publication, &loaded.collection, maker.streams());
     let list = list.map_err(|error| maker::broken(&error))?;
@@ -66,6 +72,7 @@ pub async fn publish(
     let files = maker.archives(context, &known, publisher)?;
     Ok(Made {
         recording,
+        shown: shown.flatten(),
         folder,
         files,
     })

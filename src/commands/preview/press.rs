@@ -129,7 +129,8 @@ async fn press(
     };
     // 2. Articles and templates: other tasks go on meanwhile.
     let (loaded, cache, found) = tokio::task::block_in_place(|| {
-        let mut loaded = workspace::articles_from(context, &config, &remembered, now, cache)?;
+        let mut loaded =
+            workspace::articles_from(context, &config, &remembered, now, cache, false)?;
         let cache = match loaded.cache.take() {
             Some(bytes) => Arc::new(Cache::read(bytes)),
             None => Arc::clone(cache),

@@ -53,6 +53,11 @@ impl Destination {
         })
     }
 
+    /// The folder.
+    pub(in crate::commands) fn folder(&self) -> &Path {
+        &self.out
+    }
+
     /// What the folder is called in the ledger: relative to the publication
     /// where it lies in it, so that a publication can move.
     pub(super) fn name(&self, config: &Config) -> String {

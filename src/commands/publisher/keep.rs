@@ -1,6 +1,6 @@
 //! What stays as an earlier build left it, so that it need not be made again.
 
-use std::fs;
+use std::{collections::HashSet, fs};
 
 use super::{Publisher, compress, hash, is_absence, memory::Noted, unwritable};
 use crate::{commands::exit::Failure, domain::fingerprint::Fingerprint};
@@ -44,6 +44,29 @@ impl Publisher<'_> {
     /// As [`Publisher::put`].
     pub fn keep_all(&self, paths: &[impl AsRef<str>]) -> Result<bool, Failure> {
         self.take_all(paths, |path| self.left(path))
+    }
+
+    /// Of every file that the last build published, with its bytes.
+    #[must_use]
+    pub fn noted_files(&self) -> Fingerprint {
+        self.memory.fingerprint()
+    }
+
+    /// Keeps all that the last build made but `others`; `false` when one of them
+    /// is not there any more or somebody else changed it.
+    ///
+    /// # Errors
+    /// As [`Publisher::keeps`].
+    pub fn keep_rest(&self, others: &HashSet<String>) -> Result<bool, Failure> {
+        let rest: Vec<&str> = self
+            .memory
+            .originals()
+            .filter(|path| !others.contains(*path))
+            .collect();
+        self.take_all(&rest, |path| match self.memory.get(path) {
+            Some(noted) => self.as_noted(path, noted),
+            None => Ok(None),
+        })
     }
 
     /// Looks at all before one is taken: what has to be made again must not be

@@ -10,6 +10,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
+use super::compress;
 use crate::{
     commands::workspace,
     config::Config,
@@ -63,6 +64,24 @@ impl Memory {
         self.noted.get(path)
     }
 
+    /// Every file but for compressed copies, which come and go with theirs.
+    pub(super) fn originals(&self) -> impl Iterator<Item = &str> {
+        let is_copy = |path: &str| {
+            let original = compress::original(path).and_then(|path| self.get(path));
+            original.is_some_and(|noted| noted.has_copies)
+        };
+        let all = self.noted.keys().map(String::as_str);
+        all.filter(move |path| !is_copy(path))
+    }
+
+    /// Of every file with its bytes.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let noted = self.noted.iter();
+        let mut all: Vec<_> = noted.map(|(path, noted)| (path, noted.hash)).collect();
+        all.sort_unstable();
+        Fingerprint::of(&all)
+    }
+
     /// Keeps what this build noted for the next one.
     pub(super) fn write(&self, next: &HashMap<String, Noted>) -> io::Result<()> {
         if *next == self.noted {
@@ -80,6 +99,12 @@ impl Memory {
         });
         files::write_unsynced(&self.file, &bytes, Readers::Owner)
     }
+}
+
+/// Of every file that the last build into `folder` published, with its bytes.
+#[must_use]
+pub(in crate::commands) fn noted_files(config: &Config, folder: &Path) -> Fingerprint {
+    Memory::read(config, folder).fingerprint()
 }
 
 fn parse(bytes: &[u8], folder: &Path) -> Option<HashMap<String, Noted>> {

@@ -29,6 +29,7 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
+pub(in crate::commands) use self::memory::noted_files;
 pub use self::{built::Built, destination::Destination};
 use self::{
     known::Known,
@@ -121,6 +122,12 @@ impl<'a> Publisher<'a> {
         })
     }
 
+    /// Ends without publishing anything.
+    #[must_use]
+    pub fn give_up(self) -> Destination {
+        self.destination
+    }
+
     /// Publishes a file below the folder unless it has these bytes already.
     /// Nothing is in its place before [`Publisher::finish`]. `recipe` is of
     /// everything that the file was made of, for [`Publisher::keeps`].
@@ -158,6 +165,12 @@ impl<'a> Publisher<'a> {
     #[must_use]
     pub fn folder(&self) -> &str {
         &self.name
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn out(&self) -> &Path {
+        self.destination.folder()
     }
 
     /// Whether the file will change.

@@ -6,6 +6,8 @@
 
 mod records;
 
+pub(super) use records::outward;
+
 use std::{collections::HashMap, ops::Range, path::Path};
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
     domain::fingerprint::Fingerprint,
     files::{
         Stamp,
-        record::{Record, put_bytes, put_length, seal, split, take_length, unseal},
+        record::{Record, put_bytes, put_length, seal, take_length, take_range, unseal},
     },
 };
 
@@ -55,6 +57,8 @@ pub(super) struct Known {
     pub(super) stamp: Option<Stamp>,
     /// Of its bytes.
     pub(super) content: Fingerprint,
+    /// Of what matters to other articles in it.
+    pub(super) outward: Fingerprint,
 }
 
 /// An article as the next cache will hold it.
@@ -99,9 +103,9 @@ impl Cache {
         let mut articles = Vec::new();
         for _ in 0..take_length(rest)? {
             articles.push(Slot {
-                name: range(bytes, rest)?,
+                name: take_range(bytes, rest)?,
                 known: Known::take(rest)?,
-                record: range(bytes, rest)?,
+                record: take_range(bytes, rest)?,
             });
         }
         let pictures_at = bytes.len() - rest.len();
@@ -233,15 +237,6 @@ impl Kept {
     }
 }
 
-/// The place in `all` of bytes that stand at the front of its end `bytes`,
-/// after their length.
-fn range(all: &[u8], bytes: &mut &[u8]) -> Option<Range<usize>> {
-    let length = take_length(bytes)?;
-    let start = all.len() - bytes.len();
-    split(bytes, length)?;
-    Some(start..start + length)
-}
-
 impl Record for Fingerprint {
     fn put(&self, out: &mut Vec<u8>) {
         self.bytes().put(out);
@@ -254,15 +249,21 @@ impl Record for Fingerprint {
 
 impl Record for Known {
     fn put(&self, out: &mut Vec<u8>) {
-        let Self { stamp, content } = self;
+        let Self {
+            stamp,
+            content,
+            outward,
+        } = self;
         stamp.put(out);
         content.put(out);
+        outward.put(out);
     }
 
     fn take(bytes: &mut &[u8]) -> Option<Self> {
         Some(Self {
             stamp: Record::take(bytes)?,
             content: Record::take(bytes)?,
+            outward: Record::take(bytes)?,
         })
     }
 }

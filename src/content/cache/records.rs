@@ -17,27 +17,11 @@ use crate::{
     },
     domain::{
         article::{ArticleId, PictureType, Slug, Tag},
+        fingerprint::Fingerprint,
         publication::Author,
     },
-    files::record::{Record, put_bytes},
+    files::record::{Record, put_bytes, record},
 };
-
-/// Implements [`Record`] for a struct: its fields, in the order given.
-macro_rules! record {
-    ($name:ident { $($field:ident),* $(,)? }) => {
-        impl Record for $name {
-            fn put(&self, out: &mut Vec<u8>) {
-                // Taken apart, so that a field that is new cannot be forgotten.
-                let Self { $($field),* } = self;
-                $($field.put(out);)*
-            }
-
-            fn take(bytes: &mut &[u8]) -> Option<Self> {
-                Some(Self { $($field: Record::take(bytes)?),* })
-            }
-        }
-    };
-}
 
 record!(Tag { slug, label });
 record!(Author { name, email, url });
@@ -242,4 +226,72 @@ pub(super) fn take_article(mut bytes: &[u8], dir: &Path, file: &str) -> Option<P
         scan: Record::take(bytes)?,
     };
     bytes.is_empty().then_some(article)
+}
+
+/// Of everything in an article that may matter to others: what it is called and
+/// where it stands, when it is shown and in which lists, and where links into it
+/// lead. While that is the same, an edit concerns nobody else.
+pub(in crate::content) fn outward(article: &ParsedArticle) -> Fingerprint {
+    // Taken apart, so that a field that is new cannot be forgotten.
+    let ParsedArticle {
+        file: _,
+        source: _,
+        fields,
+        slug,
+        date,
+        section,
+        markdown_line: _,
+        text_hash: _,
+        is_empty,
+        summary: _,
+        scan,
+    } = article;
+    let Fields {
+        title,
+        id,
+        slug: _,
+        place,
+        date: _,
+        updated,
+        is_draft,
+        withdrawn,
+        section: _,
+        kicker: _,
+        standfirst: _,
+        authors,
+        tags,
+        hero: _,
+        enclosure: _,
+        aliases,
+        language: _,
+        line: _,
+    } = fields;
+    let Scan {
+        links: _,
+        pictures: _,
+        shortcodes: _,
+        anchors,
+        has_pictograms,
+        may_refer_to_more: _,
+        depth: _,
+    } = scan;
+    let mut bytes = Vec::with_capacity(512);
+    let out = &mut bytes;
+    // The ledger keeps titles.
+    title.put(out);
+    id.put(out);
+    slug.put(out);
+    place.put(out);
+    date.put(out);
+    updated.map(|(written, _)| written).put(out);
+    is_draft.put(out);
+    withdrawn.put(out);
+    section.put(out);
+    authors.put(out);
+    tags.put(out);
+    aliases.put(out);
+    is_empty.put(out);
+    anchors.put(out);
+    has_pictograms.put(out);
+    Fingerprint::of(&bytes)
 }

@@ -21,7 +21,7 @@ use url::Url;
 
 use crate::{
     content::{
-        cache::{Cache, Found, Kept, Known},
+        cache::{self, Cache, Found, Kept, Known},
         checks,
         file::{
             fields::{Fields, Place, SectionFields},
@@ -42,6 +42,8 @@ pub(in crate::content) struct Parsed {
     pub(in crate::content) problems: Vec<Problem>,
     /// `None` when the problems leave nothing to publish.
     pub(in crate::content) kind: Option<Kind>,
+    /// How the file is recognised, if it could be read.
+    pub(in crate::content) known: Option<Known>,
 }
 
 /// What a Markdown file is.
@@ -96,7 +98,7 @@ impl Reading<'_> {
     pub(in crate::content) fn parse(&self, file: &str) -> (Parsed, Option<Kept>) {
         let found = self.cache.find(file);
         if let Some((article, kept)) = found.and_then(|found| self.unchanged(file, found)) {
-            return (Parsed::of(article), Some(kept));
+            return (Parsed::of(article, kept.known), Some(kept));
         }
         self.read(file, found)
     }
@@ -120,26 +122,30 @@ impl Reading<'_> {
         };
         // The Markdown is hashed once, for the ledger; the rest is short.
         let text_hash = ids::text_hash(halves.markdown);
-        let known = Known {
+        let mut known = Known {
             stamp: Some(stamp).filter(|stamp| stamp.is_settled(self.since)),
             content: Fingerprint::of(&(halves.before(&text), text_hash)),
+            outward: Fingerprint::default(),
         };
         let found = found.filter(|found| found.known().content == known.content);
         if problems.is_empty()
             && let Some(found) = found
             && let Some(article) = found.article(self.dir, file)
         {
-            return (Parsed::of(article), Some(found.keep(known.stamp)));
+            let kept = found.keep(known.stamp);
+            return (Parsed::of(article, kept.known), Some(kept));
         }
         let mut kind = self.parse_halves(file, source, &halves, text_hash, &mut problems);
         if let Some(Kind::Article(article)) = &mut kind {
             article.scan.forget_what_leads_away(self.base);
+            known.outward = cache::outward(article);
         }
         let file = file.to_owned();
         let parsed = Parsed {
             file,
             problems,
             kind,
+            known: Some(known),
         };
         let kept = parsed.article().map(|article| Kept::new(article, known));
         (parsed, kept)
@@ -218,8 +224,9 @@ impl Reading<'_> {
 }
 
 impl Parsed {
-    fn of(article: ParsedArticle) -> Self {
+    fn of(article: ParsedArticle, known: Known) -> Self {
         Self {
+            known: Some(known),
             file: article.file.clone(),
             problems: Vec::new(),
             kind: Some(Kind::Article(Box::new(article))),
@@ -231,6 +238,7 @@ impl Parsed {
             file: file.to_owned(),
             problems,
             kind: None,
+            known: None,
         }
     }
 

@@ -78,7 +78,10 @@ pub(in crate::store) fn read(
         file.read_to_end(&mut text)?;
         let lines = text.split(|byte| *byte == b'\n');
         let told = lines.filter_map(|line| serde_json::from_slice::<Told>(line).ok());
-        Ok(Some((file, told.filter(|one| one.ledger == ledger).collect())))
+        Ok(Some((
+            file,
+            told.filter(|one| one.ledger == ledger).collect(),
+        )))
     };
     let found: io::Result<Option<(File, Vec<Told>)>> = read();
     let found = found.map_err(|error| StoreError::system(path.clone(), error))?;

@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 14] = [
+const SCRIPTS: [&str; 15] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
@@ -26,11 +26,12 @@ const SCRIPTS: [&str; 14] = [
     include_str!("../migrations/0011_consent.sql"),
     include_str!("../migrations/0012_notices.sql"),
     include_str!("../migrations/0013_under_way.sql"),
-    include_str!("../migrations/0014_paces.sql"),
+    include_str!("../migrations/0014_standing.sql"),
+    include_str!("../migrations/0015_paces.sql"),
 ];
 
 /// Version this program works with.
-pub(super) const KNOWN: i64 = SCRIPTS.len() as i64;
+pub(in crate::store) const KNOWN: i64 = SCRIPTS.len() as i64;
 
 /// Marks a database file as ours (`LPRS`), so that a foreign one is not built upon.
 const APPLICATION_ID: i32 = 0x4C50_5253;

@@ -158,3 +158,51 @@ async fn what_waits_for_a_hub_of_former_days_is_forgotten() {
     assert_eq!(world.store.take_pings(None, now()).await.unwrap(), []);
     assert_eq!(world.store.waiting_pings().await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn whatever_a_build_asks_about_has_another_token_once_it_is_changed() {
+    let world = world().await;
+    let store = &world.store;
+    let first = store.standing().await.unwrap();
+    assert!(!first.is_known());
+    assert_eq!(store.standing_since(&first).await.unwrap(), None);
+
+    let mut last = first.clone();
+    for change in 0..5 {
+        match change {
+            0 => store.remember(Vec::new()).await.unwrap(),
+            1 => store
+                .record_published(Default::default(), now())
+                .await
+                .unwrap(),
+            2 => store
+                .intend_outputs("public", vec![file("a", 1)], None, now())
+                .await
+                .unwrap(),
+            3 => store.settle_outputs("public", Vec::new()).await.unwrap(),
+            _ => store
+                .note_archive_files("public", Vec::new())
+                .await
+                .unwrap(),
+        }
+        let token = store.standing().await.unwrap();
+        assert_ne!(token, last, "change {change}");
+        last = token;
+    }
+    assert_eq!(
+        store.standing_since(&first).await.unwrap(),
+        Some(last.clone())
+    );
+    // Asking and the hubs are no such changes.
+    store.manifest("public").await.unwrap();
+    store.take_pings(Some(HUB), now()).await.unwrap();
+    assert_eq!(store.standing().await.unwrap(), last);
+
+    // Somebody else's change is in nobody's own.
+    let other = Store::open(&world.settings, now()).await.unwrap();
+    other.remember(Vec::new()).await.unwrap();
+    store.remember(Vec::new()).await.unwrap();
+    assert_eq!(store.standing_since(&last).await.unwrap(), None);
+    let both = store.standing().await.unwrap();
+    assert_eq!(other.standing_since(&both).await.unwrap(), Some(both));
+}
