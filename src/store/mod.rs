@@ -26,6 +26,7 @@ mod moving;
 mod notices;
 mod opening;
 mod outputs;
+mod paces;
 mod personal;
 mod pings;
 mod postgres;
@@ -91,6 +92,7 @@ pub use self::{
     moving::{ComparedTable, MoveError, Moved, Stage},
     notices::{NoticeFreeze, WaitingAnswers},
     outputs::{Manifest, Output},
+    paces::{Allowance, Refusal, SlowReceiver},
     personal::{PersonalData, Waiting},
     pings::{News, Ping, PingFate, WaitingPings},
     relays::RelayMemory,

@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(test)]
+use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, TransactionBehavior};
 use tokio::sync::watch;
 
@@ -206,6 +208,24 @@ impl Session {
             // They are still there.
             self.owed.clear();
         }
+    }
+
+    /// An outcome that was not committed.
+    #[cfg(test)]
+    pub(super) fn owe(
+        &mut self,
+        attempt: AttemptId,
+        outcome: crate::domain::delivery::Outcome,
+        now: DateTime<Utc>,
+    ) {
+        let kept = Kept::of(&self.kept);
+        self.owed.push(Grouped::Outcome {
+            attempt,
+            outcome,
+            now,
+            answer: None,
+            kept,
+        });
     }
 
     /// Writes down what the server could not be told.

@@ -2,6 +2,8 @@
 
 mod away;
 mod commits;
+mod fencing;
+mod machines;
 pub(crate) mod moving;
 mod parts;
 mod settings;
