@@ -30,6 +30,7 @@ mod paces;
 mod personal;
 mod pings;
 mod postgres;
+mod pruning;
 mod published;
 mod publishing;
 mod refused;
@@ -95,6 +96,7 @@ pub use self::{
     paces::{Allowance, Refusal, SlowReceiver},
     personal::{PersonalData, Waiting},
     pings::{News, Ping, PingFate, WaitingPings},
+    pruning::Prunable,
     relays::RelayMemory,
     reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression, Wording},
     runs::{Begun, Restored, Run},
