@@ -9,8 +9,9 @@ use crate::dice::Dice;
 use crate::press::Press;
 
 /// What builds keep beside the ledger.
-const KEPT: [&str; 3] = [
+const KEPT: [&str; 4] = [
     "letterpress.db.articles.cache",
+    "letterpress.db.edits.cache",
     "letterpress.db.output.cache",
     "letterpress.db.standing.cache",
 ];

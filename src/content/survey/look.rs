@@ -10,7 +10,7 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
-    Seen, Survey,
+    Seen, Survey, few,
     records::{self, Facts, sorted},
 };
 use crate::{
@@ -34,12 +34,6 @@ use crate::{
     },
 };
 
-/// Of so many files one may have been edited, and [`ALWAYS`]; where there are
-/// more, all are loaded.
-const FEW: usize = 128;
-/// So many may have been edited, however few there are.
-const ALWAYS: usize = 8;
-
 /// How the content folder looks now, where only texts were edited.
 #[derive(Debug)]
 pub struct Sight {
@@ -60,6 +54,8 @@ pub struct Edited {
     pub article: Article,
     /// What the ledger is to remember of it, where that is new.
     pub remember: Option<Remembered>,
+    /// Whether it is called otherwise.
+    pub is_retitled: bool,
     /// What is wrong with it now: warnings.
     problems: Vec<Problem>,
 }
@@ -73,8 +69,14 @@ struct Change {
 
 impl Sight {
     /// Whether no file looks otherwise than it did.
-    pub(super) fn is_same(&self) -> bool {
+    #[must_use]
+    pub fn is_same(&self) -> bool {
         self.changed.is_empty()
+    }
+
+    /// The places of the files that do.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.changed.keys().copied()
     }
 
     /// Takes in what is wrong with the edited articles.
@@ -124,7 +126,7 @@ impl Survey {
             .filter(|(_, (name, seen))| !is_as(&folder, name, seen.known.stamp))
             .map(|(at, _)| at)
             .collect();
-        if looks_other.len() > ALWAYS + self.files.len() / FEW {
+        if looks_other.len() > few(self.files.len()) {
             return None;
         }
         let mut site = Site::empty(source);
@@ -259,9 +261,11 @@ impl Survey {
         if problems.iter().any(Problem::is_error) || sorted(finished.files.clone()) != facts.files {
             return None;
         }
+        let is_retitled = finished.article.title != facts.title;
         let mut facts = Vec::new();
         Facts::of(&finished).put(&mut facts);
         let edited = Edited {
+            is_retitled,
             article: finished.article,
             remember: finished.remember,
             problems,
