@@ -86,9 +86,10 @@ pub(super) fn unsubscribe(
             subscribers::unsubscribe(tx, address, evidence, now)
         })
     });
-    let Err(StoreError::Unavailable { .. }) = done else {
-        return done;
-    };
+    match &done {
+        Err(error) if error.is_passing() => {}
+        _ => return done,
+    }
     // Readers of the database wait for nobody.
     let known = session.transact(Access::Read, |tx| subscribers::find(tx, address))?;
     let was = known.map(|(_, reader)| reader.status);
@@ -113,7 +114,7 @@ pub(super) fn all(session: &mut Session, leavers: Vec<Leaver>) {
             leavers.iter().map(|leaver| leave(tx, leaver)).collect()
         })
     });
-    let is_busy = matches!(done, Err(StoreError::Unavailable { .. }));
+    let is_busy = matches!(&done, Err(error) if error.is_passing());
     session.set_busy(is_busy);
     match done {
         // When a statement fails for a reason of its own, the others must not
@@ -149,27 +150,36 @@ fn answer(leavers: Vec<Leaver>, done: Result<Vec<UnsubscribeOutcome>, StoreError
 
 /// Writes them down beside the database, all at once.
 fn note(session: &mut Session, leavers: &[Leaver]) -> Result<Vec<UnsubscribeOutcome>, StoreError> {
-    let known = session.transact(Access::Read, |tx| {
-        let known = leavers
-            .iter()
-            .map(|leaver| subscribers::find_who(tx, &leaver.reader.into()));
-        known.collect::<Result<Vec<_>, Fault>>()
-    })?;
     let notes: Vec<Note> = leavers
         .iter()
-        .zip(&known)
-        .filter_map(|(leaver, known)| {
-            let address = &known.as_ref()?.1.address;
+        .map(|leaver| {
             let departure = leaver.departure.clone();
-            Some(Note::new(address, departure, &leaver.evidence, leaver.now))
+            Note::of_reader(leaver.reader, departure, &leaver.evidence, leaver.now)
         })
         .collect();
     session.leaving().append(&notes)?;
-    let was = known
-        .into_iter()
-        .map(|known| known.map(|(_, reader)| reader.status));
-    Ok(was.map(noted).collect())
+    // The files answer while another writes; a server that is away does not.
+    let known = session.within(LITTLE_PATIENCE, |session| {
+        session.transact(Access::Read, |tx| {
+            let known = leavers
+                .iter()
+                .map(|leaver| subscribers::find_who(tx, &leaver.reader.into()));
+            known.collect::<Result<Vec<_>, Fault>>()
+        })
+    });
+    let was = |known: Option<Known>| known.map(|(_, reader)| reader.status);
+    Ok(match known {
+        Ok(known) => known.into_iter().map(|known| noted(was(known))).collect(),
+        Err(_) => leavers.iter().map(|_| NOTED_UNSEEN).collect(),
+    })
 }
+
+/// Noted without having been looked up: the link was ours.
+const NOTED_UNSEEN: UnsubscribeOutcome = UnsubscribeOutcome {
+    was: None,
+    cancelled_deliveries: 0,
+    is_noted: true,
+};
 
 fn noted(was: Option<Status>) -> UnsubscribeOutcome {
     UnsubscribeOutcome {
@@ -302,10 +312,10 @@ fn cancel_open(connection: &Connection, reader: i64, digest: &str) -> Result<u64
 /// Does what was noted while the database was busy. Whoever came back after
 /// that stays.
 pub(super) fn take_up(connection: &Connection, note: &Note) -> Result<(), Fault> {
-    let Some(address) = note.address() else {
+    let Some(who) = note.who() else {
         return Ok(());
     };
-    let Some(known) = subscribers::find(connection, &address)? else {
+    let Some(known) = subscribers::find_who(connection, &who)? else {
         return Ok(());
     };
     let came_back = connection

@@ -177,6 +177,13 @@ impl StoreError {
         }
     }
 
+    /// Whether the database is there for others but not now for us, or not now at
+    /// all: what it was asked may be asked again.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.class() == ErrorClass::Unavailable
+    }
+
     /// Which trouble with storage it is, if it is one.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {

@@ -4,7 +4,7 @@
 use std::{
     path::{Path, PathBuf},
     sync::atomic::Ordering,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rusqlite::{Transaction, TransactionBehavior};
@@ -32,8 +32,8 @@ use crate::{
     },
 };
 
-/// A transaction that others come in between is tried so often.
-const MOST_TRIES: u32 = 20;
+/// A transaction that others come in between is tried anew for so long.
+const TRIED_FOR: Duration = Duration::from_secs(60);
 
 /// What a transaction is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,9 +235,11 @@ impl Session {
         is_dry_run: bool,
         mut work: impl FnMut(&Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let mut tries = 0;
+        let until = Instant::now() + TRIED_FOR;
+        let may_try = |failure: &Failure| {
+            failure.is_worth_another_try(kind == Kind::Own) && Instant::now() < until
+        };
         loop {
-            tries += 1;
             match kind {
                 Kind::Read => link.begin(Access::Read)?,
                 Kind::Write => link.begin(Access::Write)?,
@@ -256,16 +258,12 @@ impl Session {
                         forget(taken);
                         return Ok(done);
                     }
-                    Ok(Fate::Undone) if tries < MOST_TRIES => {}
+                    Ok(Fate::Undone) if Instant::now() < until => {}
                     Ok(Fate::Undone) => return Err(Failure::Closed.into()),
-                    Err(failure)
-                        if failure.is_worth_another_try(kind == Kind::Own)
-                            && tries < MOST_TRIES => {}
+                    Err(failure) if may_try(&failure) => {}
                     Err(failure) => return Err(failure.into()),
                 },
-                Err(Fault::Database(sql::Error::Postgres(failure)))
-                    if failure.is_worth_another_try(kind == Kind::Own) && tries < MOST_TRIES =>
-                {
+                Err(Fault::Database(sql::Error::Postgres(failure))) if may_try(&failure) => {
                     link.undo();
                 }
                 Err(fault) => {

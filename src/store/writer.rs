@@ -2,7 +2,7 @@
 //! wait are committed together: while one fsync runs, the next group collects.
 
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
     time::Duration,
 };
@@ -25,6 +25,9 @@ use crate::{
 
 /// Between two commits of readers who leave.
 const BREATH: Duration = Duration::from_millis(4);
+
+/// Between two tries to take up the notes of readers who left.
+const NOTES_AGAIN: Duration = Duration::from_secs(1);
 
 /// An answer on its way to the asker.
 pub(super) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -97,7 +100,7 @@ pub(super) fn start(
 
 impl Session {
     fn serve(&mut self, receiver: &Receiver<Request>) {
-        while let Ok(first) = receiver.recv() {
+        while let Some(first) = self.next(receiver) {
             let (mut group, mut leavers) = (Vec::new(), Vec::new());
             for request in std::iter::once(first).chain(receiver.try_iter()) {
                 match request {
@@ -122,6 +125,25 @@ impl Session {
         }
         // The last chance; what fails now is uncertain at the next start.
         self.commit(Vec::new());
+    }
+
+    /// The next request. While notes of those who left wait to be taken up and
+    /// nobody asks for anything, they are tried again.
+    fn next(&mut self, receiver: &Receiver<Request>) -> Option<Request> {
+        while self.leaving().has_notes() {
+            match receiver.recv_timeout(NOTES_AGAIN) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    let tried = self.within(BREATH, |session| session.transact_own(|_| Ok(())));
+                    let is_stuck = tried.is_err_and(|error| !error.is_passing());
+                    if is_stuck {
+                        break;
+                    }
+                }
+            }
+        }
+        receiver.recv().ok()
     }
 
     /// Commits what is owed and a group, and wakes everyone in it. When a
@@ -152,7 +174,7 @@ impl Session {
             }
             Err(error) => {
                 let is_passing = match &error {
-                    StoreError::Unavailable { .. } => true,
+                    error if error.is_passing() => true,
                     StoreError::Io { trouble, .. } => *trouble != Trouble::Sync,
                     _ => false,
                 };

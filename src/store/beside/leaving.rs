@@ -8,12 +8,17 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use super::{companion, open, sync_folder};
 use crate::store::sql::Connection;
 use crate::{
-    domain::{address::EmailAddress, consent::Evidence},
+    domain::{
+        address::EmailAddress,
+        consent::{Evidence, Who},
+        subscriber::SubscriberId,
+    },
     store::{
         departures::{self, Departure},
         error::{Fault, StoreError},
@@ -26,7 +31,11 @@ const END: &str = ".leaving";
 /// One line of the file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(in crate::store) struct Note {
-    address: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<String>,
+    /// The public id, in hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reader: Option<String>,
     source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     network: Option<String>,
@@ -37,7 +46,7 @@ pub(in crate::store) struct Note {
 }
 
 impl Note {
-    /// What is to be noted of one reader.
+    /// What is to be noted of the reader with this address.
     pub(in crate::store) fn new(
         address: &EmailAddress,
         departure: Departure,
@@ -45,7 +54,28 @@ impl Note {
         at: DateTime<Utc>,
     ) -> Self {
         Self {
-            address: address.expose().to_owned(),
+            address: Some(address.expose().to_owned()),
+            ..Self::of(departure, evidence, at)
+        }
+    }
+
+    /// What is to be noted of a reader whom a link names.
+    pub(in crate::store) fn of_reader(
+        reader: SubscriberId,
+        departure: Departure,
+        evidence: &Evidence,
+        at: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            reader: Some(HEXLOWER.encode(&reader.0)),
+            ..Self::of(departure, evidence, at)
+        }
+    }
+
+    fn of(departure: Departure, evidence: &Evidence, at: DateTime<Utc>) -> Self {
+        Self {
+            address: None,
+            reader: None,
             source: evidence.source.clone(),
             network: evidence.network.map(|network| network.to_string()),
             at,
@@ -62,9 +92,15 @@ impl Note {
         }
     }
 
-    /// Who left; `None` for what is no address.
-    pub(in crate::store) fn address(&self) -> Option<EmailAddress> {
-        EmailAddress::international(&self.address).ok()
+    /// Who left; `None` for what names nobody.
+    pub(in crate::store) fn who(&self) -> Option<Who> {
+        if let Some(reader) = &self.reader {
+            let id = HEXLOWER.decode(reader.as_bytes()).ok()?;
+            return Some(Who::Reader(SubscriberId(id.try_into().ok()?)));
+        }
+        let address = self.address.as_ref()?;
+        let address = EmailAddress::international(address).ok()?;
+        Some(Who::Address(address))
     }
 }
 
@@ -108,6 +144,11 @@ impl Leaving {
         file.write_all(&lines)?;
         file.sync_all()?;
         sync_folder(&self.path)
+    }
+
+    /// Whether notes wait to be taken up.
+    pub(in crate::store) fn has_notes(&self) -> bool {
+        fs::metadata(&self.path).is_ok_and(|facts| facts.len() > 0)
     }
 
     /// Takes everybody off the list who was noted, as part of a transaction;

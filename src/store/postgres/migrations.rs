@@ -2,11 +2,11 @@
 //! ledger had by then; from there on both have a script for each version, and
 //! versions with one number hold the same.
 
-use super::Link;
+use super::{Fate, Link};
 use crate::store::{
     error::{Fault, StoreError},
     opening::Access,
-    sql,
+    sql, sqlite,
 };
 
 /// The version that the first script makes.
@@ -19,7 +19,10 @@ const SCRIPTS: [&str; 2] = [
 ];
 
 /// Version this program works with.
-pub(in crate::store) const KNOWN: i64 = FIRST + SCRIPTS.len() as i64 - 1;
+const KNOWN: i64 = FIRST + SCRIPTS.len() as i64 - 1;
+
+/// Both engines are of one version.
+const _: () = assert!(KNOWN == sqlite::KNOWN);
 
 /// Brings the schema to the version this program works with. With read access
 /// it only compares; `true` then means that there is no ledger yet.
@@ -38,9 +41,10 @@ pub(super) fn bring_up(link: &Link, access: Access) -> Result<bool, Fault> {
     while found.is_none_or(|found| found < KNOWN) {
         link.begin(sql::Access::Write)?;
         let reached = step(link).inspect_err(|_| link.undo())?;
-        // What was not committed is tried again: the version says so.
-        link.commit()?;
-        found = reached;
+        // What was not committed is done again.
+        if link.commit()? == Fate::Committed {
+            found = reached;
+        }
     }
     match found {
         Some(found) if found > KNOWN => Err(wrong(link, found)),

@@ -30,7 +30,7 @@ const SCRIPTS: [&str; 14] = [
 ];
 
 /// Version this program works with.
-pub(super) const KNOWN: i64 = SCRIPTS.len() as i64;
+pub(in crate::store) const KNOWN: i64 = SCRIPTS.len() as i64;
 
 /// Marks a database file as ours (`LPRS`), so that a foreign one is not built upon.
 const APPLICATION_ID: i32 = 0x4C50_5253;

@@ -10,6 +10,8 @@ use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::D
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
+pub(super) use self::migrations::KNOWN;
+
 use crate::{
     config::settings::{Durability, StoreSettings},
     store::{

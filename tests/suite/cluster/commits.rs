@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{everybody_has_it_once, press_on};
 use crate::cutter::{Cutter, Loss};
+use crate::dice::Dice;
 use crate::net::holds_within;
 use crate::pgbouncer::PgBouncer;
 use crate::postgres::{self, Database, Options, Server};
@@ -119,4 +120,30 @@ fn sessions_that_get_in_the_way_delay_a_run_and_are_not_worth_a_word() {
     let met = ["deadlock detected", "due to lock timeout"];
     let met = met.map(|what| log.lines().filter(|line| line.contains(what)).count());
     assert!(met[0] > 0 && met[1] > 0, "nobody was in the way: {met:?}");
+}
+
+#[test]
+fn a_schema_that_was_being_made_when_the_process_or_its_commit_was_lost_is_made_all_the_same() {
+    for loss in [Loss::Answer, Loss::Question] {
+        let (press, _sink) = press_on(postgres::database(), 0);
+        let line = Cutter::to(press.server().port());
+        press.set("store.url", press.server().url_by(line.port()));
+        line.lose_a_commit(loss, "CREATE TABLE installation");
+        press.subscribers(3);
+        assert_eq!(line.lost(), 1, "{loss:?}");
+        press.run(&["store", "verify"]).succeeds();
+    }
+    let mut dice = Dice::thrown();
+    let (press, sink) = press_on(postgres::database(), 0);
+    let mut unfinished = 0;
+    for _ in 0..8 {
+        let import = press.spawn(&["run"]);
+        thread::sleep(Duration::from_millis(20 + dice.below(300)));
+        drop(import.kill());
+        unfinished += usize::from(!press.ledger().is_made());
+    }
+    assert!(unfinished > 0, "it was killed too late each time");
+    press.subscribers(3);
+    press.run(&["run"]);
+    everybody_has_it_once(&press, &sink, 3);
 }

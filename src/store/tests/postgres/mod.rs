@@ -19,6 +19,7 @@ mod random;
 #[path = "../contract/sending.rs"]
 mod sending;
 
+mod away;
 mod workers;
 
 use super::*;
