@@ -43,6 +43,8 @@ enum Kind {
     Write,
     /// Deliveries that nobody else has a hand in.
     Own,
+    /// Anything, in a database that is not the ledger, or not yet.
+    Apart,
 }
 
 /// The connection and what is known of its health.
@@ -189,6 +191,15 @@ impl Session {
         self.do_transact(Kind::Own, false, work)
     }
 
+    /// Runs `work` in one transaction of a database that is not the ledger, or not
+    /// yet: who left beside it is not taken off a list that is not there.
+    pub(super) fn transact_apart<T>(
+        &mut self,
+        work: impl FnMut(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.do_transact(Kind::Apart, false, work)
+    }
+
     fn do_transact<T>(
         &mut self,
         kind: Kind,
@@ -214,7 +225,7 @@ impl Session {
     ) -> Result<T, Fault> {
         let behavior = match kind {
             Kind::Read => TransactionBehavior::Deferred,
-            Kind::Write | Kind::Own => TransactionBehavior::Immediate,
+            Kind::Write | Kind::Own | Kind::Apart => TransactionBehavior::Immediate,
         };
         let transaction = Transaction::new_unchecked(file, behavior)?;
         let taken = self.take_up(kind)?;
@@ -242,7 +253,7 @@ impl Session {
         loop {
             match kind {
                 Kind::Read => link.begin(Access::Read)?,
-                Kind::Write => link.begin(Access::Write)?,
+                Kind::Write | Kind::Apart => link.begin(Access::Write)?,
                 Kind::Own => link.begin_own()?,
             }
             let done = self
@@ -277,7 +288,7 @@ impl Session {
     /// Whoever left beside the database has left before anything else is done.
     fn take_up(&self, kind: Kind) -> Result<Option<Taken>, Fault> {
         match kind {
-            Kind::Read => Ok(None),
+            Kind::Read | Kind::Apart => Ok(None),
             Kind::Write | Kind::Own => self.leaving.take_up(&self.connection),
         }
     }

@@ -2,6 +2,7 @@
 //! is made anew when the server comes back, and of which nothing is expected
 //! from one transaction to the next: a pooler may stand in between.
 
+mod bulk;
 pub(in crate::store) mod claims;
 mod failure;
 mod group;
@@ -28,6 +29,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::values::Found;
 pub(in crate::store) use self::{
+    bulk::{count_on, empty, insert, look_at_sizes, workers},
     failure::Failure,
     group::group,
     opening::open,

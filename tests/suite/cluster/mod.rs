@@ -2,6 +2,7 @@
 
 mod away;
 mod commits;
+pub(crate) mod moving;
 mod parts;
 mod settings;
 
