@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
     path::Path,
     sync::Arc,
 };
@@ -10,14 +9,14 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
-    Seen, Survey, few,
+    Seen, Survey, few, listing,
     records::{self, Facts, sorted},
 };
 use crate::{
     content::{
         Source,
         cache::{Cache, Known, Pictures},
-        file::{Kind, ParsedArticle, Reading, list},
+        file::{Kind, ParsedArticle, Reading},
         ids,
         load::{self, slashed},
         pictures::Measures,
@@ -28,10 +27,7 @@ use crate::{
         article::{Article, Remembered},
         problem::Problem,
     },
-    files::{
-        Stamp,
-        record::{Record, split, take_length},
-    },
+    files::record::{Record, split, take_length},
 };
 
 /// How the content folder looks now, where only texts were edited.
@@ -106,31 +102,22 @@ impl Survey {
             return None;
         }
         let folder = source.root.join(source.dir);
-        let files = list::list(&folder, source.dir).ok()?;
-        let names = files.markdown.iter().map(String::as_str);
-        let is_same_list = files.problems.is_empty()
-            && files.others.len() == self.others.len()
-            && self
-                .others
-                .iter()
-                .all(|(name, _)| files.others.contains(name))
-            && names.eq(self.files.iter().map(|file| self.name(file)));
-        if !is_same_list || !self.others_are_same(&folder) {
+        let listing = listing::list(&folder)?;
+        let names = listing.markdown.iter().map(|(name, _)| name.as_str());
+        if listing.others != self.others || !names.eq(self.files.iter().map(|file| self.name(file)))
+        {
             return None;
         }
-        let looks_other: Vec<usize> = files
-            .markdown
-            .par_iter()
-            .zip(&self.files)
-            .enumerate()
-            .filter(|(_, (name, seen))| !is_as(&folder, name, seen.known.stamp))
+        let looks_other = listing.markdown.iter().zip(&self.files).enumerate();
+        let looks_other: Vec<usize> = looks_other
+            .filter(|(_, ((_, stamp), seen))| seen.known.stamp != Some(*stamp))
             .map(|(at, _)| at)
             .collect();
         if looks_other.len() > few(self.files.len()) {
             return None;
         }
         let mut site = Site::empty(source);
-        site.files = files.others;
+        site.files = listing.others.into_iter().map(|(name, _)| name).collect();
         self.fill(&mut site)?;
         let site = Arc::new(site);
         let changes = looks_other
@@ -148,12 +135,6 @@ impl Survey {
         }
         sight.tell_anew();
         Some(sight)
-    }
-
-    fn others_are_same(&self, folder: &Path) -> bool {
-        self.others
-            .par_iter()
-            .all(|(name, stamp)| is_as(folder, name, Some(*stamp)))
     }
 
     /// What stands where: as it was, to be read where somebody asks.
@@ -272,10 +253,4 @@ impl Survey {
         };
         Some((edited, facts))
     }
-}
-
-/// Whether a file looks like this.
-fn is_as(folder: &Path, name: &str, stamp: Option<Stamp>) -> bool {
-    let facts = fs::symlink_metadata(folder.join(name));
-    stamp.is_some() && facts.is_ok_and(|facts| stamp == Some(Stamp::of(&facts)))
 }

@@ -9,6 +9,7 @@
 //!
 //! Pure but for [`look`]: whoever calls reads and writes the file.
 
+mod listing;
 mod look;
 mod records;
 #[cfg(test)]
