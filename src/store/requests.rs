@@ -21,11 +21,11 @@ use crate::{
         subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
     },
     store::{
-        Begun, ChangeOutcome, Chosen, Counts, Cursor, EditionSummary, Freeze, FreezeOutcome,
-        FrozenEdition, Guarded, IssueChange, IssueKey, IssueSummary, LateAccept, Month, Resent,
-        Run, SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason,
+        Begun, ChangeOutcome, ChoiceId, Chosen, Counts, Cursor, EditionSummary, Freeze,
+        FreezeOutcome, FrozenEdition, Guarded, IssueChange, IssueKey, IssueSummary, LateAccept,
+        Month, Resent, Run, SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason,
         UncertainDelivery, UnsubscribeOutcome, choices, deliveries, departures, digests, freeze,
-        growth, guards, issues, reports, runs, subscribers, verify,
+        growth, guards, issues, notices, reports, runs, subscribers, verify,
     },
 };
 
@@ -273,6 +273,20 @@ impl Store {
             .await
     }
 
+    /// The number of the edition of an issue that readers of one of these choices
+    /// got; 1, the whole issue, where nobody did.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn edition_of_choices(
+        &self,
+        issue: IssueId,
+        choices: Vec<ChoiceId>,
+    ) -> Result<u32, StoreError> {
+        self.read(move |tx| notices::edition_of(tx, issue, &choices))
+            .await
+    }
+
     /// The editions of an issue, in order.
     ///
     /// # Errors
@@ -395,6 +409,22 @@ impl Store {
                 return Ok(Vec::new());
             }
             session.transact(Access::Read, |tx| reports::late_accepts(tx, &late))
+        })
+        .await
+    }
+
+    /// Attempts that the relay took after all, when their delivery had become
+    /// uncertain, since this was last asked.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn late_confirmations(&self) -> Result<Vec<LateAccept>, StoreError> {
+        self.session(|session| {
+            let confirmed = session.take_confirmed();
+            if confirmed.is_empty() {
+                return Ok(Vec::new());
+            }
+            session.transact(Access::Read, |tx| reports::late_accepts(tx, &confirmed))
         })
         .await
     }
