@@ -245,9 +245,13 @@ impl Session {
                 Kind::Write => link.begin(Access::Write)?,
                 Kind::Own => link.begin_own()?,
             }
-            let done = self
-                .take_up(kind)
-                .and_then(|taken| Ok((work(&self.connection)?, taken)));
+            let done = match postgres::assert_again(&self.connection, link) {
+                Ok(true) => continue,
+                Ok(false) => self
+                    .take_up(kind)
+                    .and_then(|taken| Ok((work(&self.connection)?, taken))),
+                Err(fault) => Err(fault),
+            };
             match done {
                 Ok((done, _)) if is_dry_run => {
                     link.undo();
@@ -355,8 +359,7 @@ impl Session {
         std::mem::take(&mut self.late)
     }
 
-    /// The connection itself, to provoke what other hands do.
-    #[cfg(test)]
+    /// The connection itself.
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }

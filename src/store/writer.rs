@@ -163,6 +163,7 @@ impl Session {
         match self.attempt(&group) {
             Ok(done) => {
                 self.note_attempts(&done);
+                self.remember(&group, &done);
                 self.note_late(&group, &done);
                 self.count_sent(group.iter().filter(|one| one.is_sent()).count());
                 answer(group, done);
@@ -210,6 +211,30 @@ impl Session {
         });
         if let (Some(keeper), Some(attempt)) = (&mut self.keeper, newest.max()) {
             keeper.note_attempt(attempt);
+        }
+    }
+
+    /// What was committed on a server may have to be asserted before another one.
+    fn remember(&self, group: &[Grouped], done: &[Done]) {
+        let Connection::Postgres(link) = self.connection() else {
+            return;
+        };
+        for told in group.iter().zip(done) {
+            match told {
+                (Grouped::Intent { delivery, now, .. }, Done::Intent(Intent::Granted(attempt))) => {
+                    link.intended(*attempt, *delivery, *now)
+                }
+                (
+                    Grouped::Outcome {
+                        attempt,
+                        outcome,
+                        now,
+                        ..
+                    },
+                    Done::Outcome(_),
+                ) => link.ended(*attempt, outcome, *now),
+                _ => {}
+            }
         }
     }
 

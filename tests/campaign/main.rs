@@ -20,7 +20,9 @@ use std::time::Instant;
 
 use clap::{Parser, Subcommand};
 
-use scenarios::{disk, kills, one_click, order, overlap, power, relay_deaths, stops, syscalls};
+use scenarios::{
+    disk, kills, one_click, order, overlap, power, relay_deaths, stops, syscalls, workers,
+};
 
 /// Proves the promises of delivery at length
 #[derive(Debug, Parser)]
@@ -60,6 +62,8 @@ enum Campaign {
     Stops(stops::Options),
     /// Readers leave by one click while their letter goes out
     OneClick(one_click::Options),
+    /// Many workers share a ledger on a server
+    Workers(workers::Options),
 }
 
 fn main() {
@@ -104,6 +108,7 @@ fn main() {
         Campaign::Power(options) => power::campaign(&options, seed),
         Campaign::Stops(options) => stops::campaign(&options, seed),
         Campaign::OneClick(options) => one_click::campaign(&options, seed),
+        Campaign::Workers(options) => workers::campaign(&options, seed),
     };
     println!("{figures}took {} s", begin.elapsed().as_secs());
     println!("every promise was kept\n{}", figures.markdown(&command));
@@ -121,6 +126,7 @@ impl Campaign {
             Self::Power(_) => "power",
             Self::Stops(_) => "stops",
             Self::OneClick(_) => "one-click",
+            Self::Workers(_) => "workers",
         }
     }
 }

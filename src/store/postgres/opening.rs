@@ -1,6 +1,10 @@
 //! Reaching a server, and what it has to promise before it holds a ledger.
 
-use std::{cell::Cell, cell::RefCell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+    time::Duration,
+};
 
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
@@ -79,6 +83,9 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
         lock_patience: Cell::new(LOCK_PATIENCE),
         longest: Cell::new(LONGEST),
         transaction: RefCell::new(None),
+        history: RefCell::new(None),
+        recent: RefCell::default(),
+        asserted: Arc::default(),
         health: watch::Sender::new(Health::Well),
         worker: Cell::new(0),
     })

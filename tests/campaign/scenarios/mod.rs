@@ -16,6 +16,7 @@ mod recording;
 pub(crate) mod relay_deaths;
 pub(crate) mod stops;
 pub(crate) mod syscalls;
+pub(crate) mod workers;
 
 use std::time::Duration;
 

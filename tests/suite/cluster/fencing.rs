@@ -42,7 +42,7 @@ impl Site {
             .relay(&format!("smtp://127.0.0.1:{}?tls=none", free_port()))
             .set("mail.relay_patience", "1s");
         press.run(&["run"]).exits(75);
-        press.relay(&sink.url());
+        press.relay(&sink.url()).set("mail.relay_patience", "10m");
         let lost = press.copied();
         let other_sink = ChaosSink::start(Behaviour::default());
         let line = Cutter::to(press.server().port());

@@ -341,4 +341,5 @@ fn freeze(press: &Press) {
         .set("mail.relay_patience", "1s");
     press.run(&["run"]).exits(75);
     assert_eq!(press.ledger().issues(), 1);
+    press.set("mail.relay_patience", "10m");
 }
