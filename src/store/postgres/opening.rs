@@ -9,7 +9,7 @@ use std::{
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
-use tokio_postgres::Config;
+use tokio_postgres::{Config, config::TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{CONNECT_TIMEOUT, LONGEST, Link, migrations};
@@ -62,6 +62,9 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
     }
     config
         .application_name("letterpress")
+        // Of several servers that are named, the one in charge; a standby that
+        // is not promoted yet is as good as away.
+        .target_session_attrs(TargetSessionAttrs::ReadWrite)
         .connect_timeout(CONNECT_TIMEOUT)
         // A server whose machine is gone must not be waited for.
         .tcp_user_timeout(Duration::from_secs(30))
