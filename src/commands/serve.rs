@@ -12,9 +12,10 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     Context, bounces,
-    deliver::Signals,
     exit::{Exit, Failure},
-    notices, workspace,
+    notices,
+    signals::Signals,
+    workspace,
 };
 use crate::{
     config::{self, Config},
@@ -78,6 +79,7 @@ pub async fn run(context: &Context, args: &Serve) -> Result<Exit, Failure> {
     }
     let exit = workspace::ledger(context, &config).await?;
     let store = workspace::ledger(context, &config).await?;
+    let context = &workspace::in_time(context, &store).await?;
     // 2. Where.
     let address = args.listen.unwrap_or(config.serve.listen);
     let listener = listen(address).await?;

@@ -341,6 +341,11 @@ impl Control {
         })
     }
 
+    /// Whether no relay of the drain serves now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.seat.fleet.is_idle()
+    }
+
     /// Since when and how the relay does not serve.
     pub(super) fn away(&self) -> Option<Away> {
         let state = self.lock();

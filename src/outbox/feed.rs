@@ -2,12 +2,16 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use tokio::sync::Notify;
 
-use super::{Now, locked};
+use super::{
+    Now,
+    enlistment::{Enlistment, Permit},
+    locked,
+};
 use crate::{
     domain::delivery::{DeliveryId, DueDelivery},
     store::{Scope, Store, StoreError},
@@ -15,13 +19,20 @@ use crate::{
 
 /// So many rows are read from the ledger at once.
 const BATCH: usize = 500;
+/// So many are claimed at once where others deliver, too: for each session, but
+/// within these bounds. A worker that is lost holds up few.
+const CLAIMS_PER_SESSION: usize = 10;
+const CLAIMS: (usize, usize) = (50, 200);
 /// A delivery that lost so many sessions in one run waits like a deferred one.
 const MOST_REQUEUES: u32 = 3;
 
 /// The queue of one drain.
 pub(super) struct Feed {
     store: Store,
+    enlistment: Arc<Enlistment>,
     scope: Scope,
+    /// So many are taken from the ledger at once.
+    batch: usize,
     now: Now,
     state: Mutex<State>,
     /// One at a time reads from the ledger.
@@ -34,6 +45,8 @@ struct State {
     waiting: VecDeque<DueDelivery>,
     /// What each session holds, the present one first.
     hands: HashMap<usize, Vec<DeliveryId>>,
+    /// Of those, the ones whose intent is durable.
+    begun: HashSet<DeliveryId>,
     requeues: HashMap<DeliveryId, u32>,
 }
 
@@ -53,6 +66,7 @@ impl State {
     }
 
     fn let_go(&mut self, worker: usize, delivery: DeliveryId) {
+        self.begun.remove(&delivery);
         if let Some(held) = self.hands.get_mut(&worker) {
             held.retain(|id| *id != delivery);
             if held.is_empty() {
@@ -63,10 +77,23 @@ impl State {
 }
 
 impl Feed {
-    pub(super) fn new(store: Store, scope: Scope, now: Now) -> Self {
+    pub(super) fn new(
+        enlistment: Arc<Enlistment>,
+        store: Store,
+        scope: Scope,
+        sessions: usize,
+        now: Now,
+    ) -> Self {
+        let (fewest, most) = CLAIMS;
+        let batch = match store.is_shared() {
+            true => (sessions * CLAIMS_PER_SESSION).clamp(fewest, most),
+            false => BATCH,
+        };
         Self {
             store,
+            enlistment,
             scope,
+            batch,
             now,
             state: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
@@ -84,6 +111,9 @@ impl Feed {
     pub(super) async fn next(&self, worker: usize) -> Result<Option<DueDelivery>, StoreError> {
         loop {
             let released = self.released.notified();
+            if !self.enlistment.permit().lasts() {
+                self.enlist_anew().await?;
+            }
             if let Some(delivery) = self.at_hand(worker) {
                 return Ok(Some(delivery));
             }
@@ -100,6 +130,47 @@ impl Feed {
         self.lock().take(worker)
     }
 
+    /// Under which lease deliveries are given out now.
+    pub(super) fn permit(&self) -> Permit {
+        self.enlistment.permit()
+    }
+
+    /// The lease is lost, and with it everything that was claimed and not begun.
+    async fn enlist_anew(&self) -> Result<(), StoreError> {
+        let _alone = self.reading.lock().await;
+        if self.enlistment.permit().lasts() {
+            return Ok(());
+        }
+        let dropped = {
+            let mut state = self.lock();
+            let waiting = std::mem::take(&mut state.waiting).len();
+            let held = state.hands.values().flatten();
+            waiting + held.filter(|id| !state.begun.contains(id)).count()
+        };
+        self.enlistment.renew(dropped).await
+    }
+
+    /// The intent of a delivery is durable.
+    pub(super) fn begun(&self, delivery: DeliveryId) {
+        self.lock().begun.insert(delivery);
+    }
+
+    /// Lets others have what was claimed and is in nobody's hands.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub(super) async fn give_back(&self) -> Result<(), StoreError> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.lock().waiting);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let ids = waiting.into_iter().map(|delivery| delivery.id).collect();
+        self.store.release(ids).await
+    }
+
     /// Reads what is due from the ledger, unless something waits meanwhile.
     async fn read(&self) -> Result<Due, StoreError> {
         let _alone = self.reading.lock().await;
@@ -113,7 +184,7 @@ impl Feed {
         let is_held = !held.is_empty();
         let due = self
             .store
-            .due(self.scope, BATCH, (self.now)(), held)
+            .due(self.scope, self.batch, (self.now)(), held)
             .await?;
         if due.is_empty() {
             return Ok(if is_held {
@@ -153,7 +224,11 @@ impl Feed {
 
     /// Session `worker` is gone, with everything it held.
     pub(super) fn abandon(&self, worker: usize) {
-        self.lock().hands.remove(&worker);
+        let mut state = self.lock();
+        for held in state.hands.remove(&worker).unwrap_or_default() {
+            state.begun.remove(&held);
+        }
+        drop(state);
         self.released.notify_waiters();
     }
 

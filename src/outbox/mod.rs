@@ -9,6 +9,7 @@ mod breaker;
 mod compose;
 mod control;
 mod endings;
+mod enlistment;
 mod feed;
 mod fleet;
 mod folder;
@@ -47,6 +48,7 @@ use self::{
 };
 pub use self::{
     control::Waiting,
+    enlistment::{Enlistment, LostLease},
     report::{Ending, PausedIssue, Report, Tally, Why},
 };
 use crate::{
@@ -85,6 +87,8 @@ pub enum Stop {
 pub struct Outbox {
     /// The ledger.
     pub store: Store,
+    /// The right to deliver from it.
+    pub enlistment: Arc<Enlistment>,
     /// `[mail]`, with the password read.
     pub settings: MailSettings,
     /// Tokens and Message-IDs.
@@ -225,8 +229,10 @@ impl Drain {
         let fleet = Arc::new(Fleet::new(settings.relays.iter().map(|relay| relay.weight)));
         let memories = outbox.store.relays().await?;
         let feed = Arc::new(Feed::new(
+            outbox.enlistment,
             outbox.store.clone(),
             outbox.scope,
+            settings.relays.iter().map(|relay| relay.connections).sum(),
             Arc::clone(&outbox.now),
         ));
         let issues = Arc::new(Issues::new(outbox.store.clone(), outbox.keys));
@@ -299,6 +305,7 @@ impl Drain {
         let mut report = endings::report(&self.relays);
         if result.is_ok() {
             endings::tell_queued(&self.relays, &mut report).await?;
+            report.confirmed = self.relays[0].store.late_confirmations().await?;
             report.late = self.relays[0].store.late_accepts().await?;
             report.next_due = self.relays[0].store.next_due().await?;
         }

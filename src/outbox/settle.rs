@@ -183,6 +183,15 @@ pub(super) fn withdrawn(shared: &Shared) {
     shared.feed.reread();
 }
 
+/// The lease was lost before the dot. Whoever has the delivery now sends it; if
+/// it had an intent and became uncertain, we know that it was not sent.
+pub(super) fn lapsed(shared: &Shared, attempt: Option<AttemptId>) {
+    if let Some(attempt) = attempt {
+        let reason = "the lease was lost before the end of the message".to_owned();
+        record(shared, attempt, Outcome::Requeued { reason });
+    }
+}
+
 fn deferred(shared: &Shared, delivery: &DueDelivery, reply: Reply) -> Outcome {
     let delay = retry_delay(delivery.attempts + 1, (shared.chance)());
     Outcome::Deferred {

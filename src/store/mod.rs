@@ -52,7 +52,11 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, mpsc::Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::Sender,
+    },
     task::{Context, Poll},
     thread::JoinHandle,
 };
@@ -123,6 +127,11 @@ struct Inner {
     requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
     health: watch::Receiver<Health>,
+    /// How many outcomes are kept in memory only.
+    kept: Arc<AtomicU64>,
+    hurry: Arc<AtomicBool>,
+    /// How many attempts were asserted again before another server.
+    asserted: Arc<AtomicU64>,
 }
 
 impl Drop for Inner {
@@ -209,6 +218,8 @@ impl Store {
         let mut signature = standing::Signature::default();
         opening::fill_random(&mut signature).map_err(|fault| fault.at(path.clone()))?;
         let health = session.health();
+        let (kept, hurry) = (Arc::clone(&session.kept), session.hurry());
+        let asserted = session.asserted();
         let (requests, thread) =
             writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
@@ -221,6 +232,9 @@ impl Store {
                 requests: Some(requests),
                 thread: Some(thread),
                 health,
+                kept,
+                hurry,
+                asserted,
             }),
         }))
     }
@@ -272,6 +286,25 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.inner.health.clone()
+    }
+
+    /// How many outcomes are in the memory of this process only: they wait for a
+    /// server that is away, or for the next commit.
+    #[must_use]
+    pub fn outcomes_kept(&self) -> u64 {
+        self.inner.kept.load(Ordering::Relaxed)
+    }
+
+    /// How many attempts a server that took over had not heard of and was told,
+    /// since this was last asked.
+    #[must_use]
+    pub fn take_asserted(&self) -> u64 {
+        self.inner.asserted.swap(0, Ordering::Relaxed)
+    }
+
+    /// Waits no longer for a server that is away: the process is to end.
+    pub fn hurry(&self) {
+        self.inner.hurry.store(true, Ordering::Relaxed);
     }
 
     /// The secret under which tokens and Message-IDs of this ledger are made.

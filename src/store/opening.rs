@@ -41,8 +41,10 @@ pub(super) fn open(
     let Some(connection) = connection else {
         return Ok(None);
     };
-    let mut session = Session::new(connection, settings);
+    let may_write = access == Access::ReadWrite;
+    let mut session = Session::new(connection, settings, may_write);
     let key = install_key(&mut session, access, now)?;
+    session.is_of(&key);
     Ok(Some((session, key)))
 }
 

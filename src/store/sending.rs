@@ -12,7 +12,7 @@ use crate::{
     store::{
         Expired, NoticeFreeze, Receipt, Recorded, Recovered, RelayMemory, Scope, Store, StoreError,
         WaitingAnswers, deliveries, issues, notices, refused, relays,
-        writer::{Grouped, Request},
+        writer::{Grouped, Kept, Request},
     },
 };
 
@@ -230,6 +230,7 @@ impl Store {
             outcome,
             now,
             answer: Some(answer),
+            kept: Kept::of(&self.inner.kept),
         }));
         Receipt(receipt)
     }

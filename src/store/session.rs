@@ -3,7 +3,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,16 +22,18 @@ use crate::{
         beside::{
             leaving::{Leaving, Taken},
             mark::Keeper,
+            outcomes::{self, Told},
         },
         error::{Fault, StoreError, Trouble},
         postgres::{
             self, Failure, Fate, Link,
             lease::{self, Heartbeat},
         },
+        runs,
         sql::{self, Access, Connection},
         sqlite::{BUSY_TIMEOUT, wiping},
         workers::{Lease, NewWorker},
-        writer::Grouped,
+        writer::{Grouped, Kept},
     },
 };
 
@@ -68,8 +73,15 @@ pub(super) struct Session {
     pub(super) owed: Vec<Grouped>,
     /// Attempts that the relay took although a newer one had been made.
     pub(super) late: Vec<AttemptId>,
+    /// Attempts that the relay took whose delivery had become uncertain.
+    pub(super) confirmed: Vec<AttemptId>,
     /// Groups committed so far.
     pub(super) groups: u64,
+    /// How many outcomes are kept in memory only.
+    pub(super) kept: Arc<AtomicU64>,
+    /// What tells this ledger from others.
+    ledger: String,
+    may_write: bool,
     /// The server, if there is one.
     server: Option<ServerSettings>,
     /// What keeps up the lease of a worker.
@@ -78,7 +90,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Takes over a connection to the database of these settings.
-    pub(super) fn new(connection: Connection, settings: &StoreSettings) -> Self {
+    pub(super) fn new(connection: Connection, settings: &StoreSettings, may_write: bool) -> Self {
         let path = settings.path.clone();
         let server = match &settings.engine {
             Engine::Sqlite => None,
@@ -99,7 +111,11 @@ impl Session {
             no_more_intents: None,
             owed: Vec::new(),
             late: Vec::new(),
+            confirmed: Vec::new(),
             groups: 0,
+            kept: Arc::default(),
+            ledger: String::new(),
+            may_write,
             server,
             heartbeat: None,
         }
@@ -145,6 +161,94 @@ impl Session {
     pub(super) fn count_sent(&self, sent: usize) {
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.sent.fetch_add(sent as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// The ledger's key is known: it tells this ledger from others.
+    pub(super) fn is_of(&mut self, install_key: &[u8; 32]) {
+        self.ledger = runs::fingerprint(install_key);
+    }
+
+    /// Set once nobody is to wait for a server that is away.
+    pub(super) fn hurry(&self) -> Arc<AtomicBool> {
+        match &self.connection {
+            Connection::Sqlite(_) => Arc::default(),
+            Connection::Postgres(link) => link.hurry(),
+        }
+    }
+
+    /// How many attempts were asserted again, to be told.
+    pub(super) fn asserted(&self) -> Arc<AtomicU64> {
+        match &self.connection {
+            Connection::Sqlite(_) => Arc::default(),
+            Connection::Postgres(link) => link.asserted(),
+        }
+    }
+
+    /// The number that an attempt has now.
+    pub(super) fn current(&self, attempt: AttemptId) -> AttemptId {
+        match &self.connection {
+            Connection::Sqlite(_) => attempt,
+            Connection::Postgres(link) => link.current(attempt),
+        }
+    }
+
+    /// Takes up what relays said when an earlier process had to end without the
+    /// server.
+    pub(super) fn take_up_journal(&mut self) {
+        if self.server.is_none() || !self.may_write {
+            return;
+        }
+        // What cannot be read stays where it is, for the next start.
+        let Ok(Some((journal, told))) = outcomes::read(&self.path, &self.ledger) else {
+            return;
+        };
+        let kept = Arc::clone(&self.kept);
+        self.commit(
+            told.into_iter()
+                .map(|one| Grouped::Outcome {
+                    attempt: one.attempt,
+                    outcome: one.outcome,
+                    now: one.at,
+                    answer: None,
+                    kept: Kept::of(&kept),
+                })
+                .collect(),
+        );
+        if self.owed.is_empty() {
+            // Told once more they change nothing.
+            drop(journal.forget());
+        } else {
+            // They are still there.
+            self.owed.clear();
+        }
+    }
+
+    /// Writes down what the server could not be told.
+    pub(super) fn write_journal(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
+        let owed = std::mem::take(&mut self.owed).into_iter();
+        let told: Vec<Told> = owed
+            .filter_map(|request| match request {
+                Grouped::Outcome {
+                    attempt,
+                    outcome,
+                    now,
+                    ..
+                } => Some(Told {
+                    ledger: self.ledger.clone(),
+                    attempt,
+                    outcome,
+                    at: now,
+                }),
+                Grouped::Intent { .. } | Grouped::Conclusion { .. } => None,
+            })
+            .collect();
+        if !told.is_empty() {
+            // Where that fails, too, they are uncertain at the next start.
+            drop(outcomes::append(&self.path, &told));
         }
     }
 
@@ -357,6 +461,12 @@ impl Session {
     /// this was last asked.
     pub(super) fn take_late(&mut self) -> Vec<AttemptId> {
         std::mem::take(&mut self.late)
+    }
+
+    /// Attempts that the relay took whose delivery had become uncertain, since
+    /// this was last asked.
+    pub(super) fn take_confirmed(&mut self) -> Vec<AttemptId> {
+        std::mem::take(&mut self.confirmed)
     }
 
     /// The connection itself.

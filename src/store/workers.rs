@@ -29,6 +29,8 @@ pub struct NewWorker {
     pub pid: u32,
     /// The relay that it is bound to, if it is.
     pub relay: Option<String>,
+    /// The run that it is.
+    pub run: i64,
 }
 
 /// A worker as the ledger knows it.
@@ -138,6 +140,18 @@ impl Store {
         self.own(move |connection| match connection {
             Connection::Sqlite(_) => Ok(Recovered::default()),
             Connection::Postgres(link) => lease::reap(connection, link.lease(), now),
+        })
+        .await
+    }
+
+    /// What the server's clock shows; `None` with a file.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn server_time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.read(|connection| match connection {
+            Connection::Sqlite(_) => Ok(None),
+            Connection::Postgres(_) => lease::time(connection).map(Some),
         })
         .await
     }

@@ -91,6 +91,8 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
         asserted: Arc::default(),
         health: watch::Sender::new(Health::Well),
         worker: Cell::new(0),
+        away_since: Cell::new(None),
+        hurry: Arc::default(),
     })
 }
 

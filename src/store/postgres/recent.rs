@@ -124,7 +124,7 @@ pub(in crate::store) fn assert_again(connection: &Connection, link: &Link) -> Re
         link.asserted.fetch_add(asserted, Ordering::Relaxed);
         if link.worker() != 0 {
             // Others assert theirs with the next sign of life.
-            std::thread::sleep(link.lease());
+            link.rest(link.lease());
         }
     }
     Ok(true)

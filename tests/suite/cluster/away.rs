@@ -114,5 +114,5 @@ fn what_a_standby_had_not_heard_of_is_asserted_again_and_nobody_has_two_messages
     let (sent, uncertain) = (ledger.count("sent"), ledger.count("uncertain"));
     assert_eq!(sent + uncertain, READERS, "{end}");
     end.exits(if uncertain > 0 { 3 } else { 0 })
-        .says("");
+        .says("timeline changed; re-asserting ");
 }

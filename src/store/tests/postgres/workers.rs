@@ -14,6 +14,7 @@ async fn worker(world: &World, pid: u32) -> (Store, Lease) {
         host: "one.example.org".to_owned(),
         pid,
         relay: None,
+        run: 0,
     });
     let lease = enlisted.await.unwrap().unwrap();
     (store, lease)
@@ -117,7 +118,7 @@ async fn what_a_lost_worker_had_under_way_is_uncertain_until_it_tells_the_truth(
     assert_eq!(world.store.reap(now()).await.unwrap().uncertain, 0);
     assert_eq!(world.count(issue, State::Uncertain).await, 1);
     let told = stalled.outcome(attempt, Outcome::Sent(ok()), later(3));
-    assert_eq!(told.await.unwrap(), Recorded::Applied);
+    assert_eq!(told.await.unwrap(), Recorded::Confirmed);
     assert_eq!(world.count(issue, State::Sent).await, 1);
     world.adds_up().await;
 }
