@@ -108,9 +108,9 @@ fn whatever_happens_to_many_workers_nobody_is_lost_and_nobody_has_two_messages()
     let options = workers::Options {
         readers: 3_000,
         workers: 6,
-        minutes: 0.4,
+        minutes: 0.3,
         lease: 3,
-        every: 300,
+        every: 200,
     };
     eprintln!("{}", workers::campaign(&options, seed()));
 }

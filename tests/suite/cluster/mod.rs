@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;
 use crate::ledger::Ledger;
-use crate::net::holds_within;
+use crate::net::{free_port, holds_within};
 use crate::oracle::{Policy, assert_reconciled};
 use crate::postgres::Database;
 use crate::press::Press;
@@ -33,6 +33,16 @@ fn press_on(database: Database, readers: usize) -> (Press, ChaosSink) {
         press.subscribers(readers);
     }
     (press, sink)
+}
+
+/// Freezes the issue while no relay is there: nothing is sent yet.
+#[track_caller]
+fn freeze(press: &Press, sink: &ChaosSink) {
+    press
+        .relay(&format!("smtp://127.0.0.1:{}?tls=none", free_port()))
+        .set("mail.relay_patience", "1s");
+    press.run(&["run"]).exits(75);
+    press.relay(&sink.url()).set("mail.relay_patience", "10m");
 }
 
 /// Starts a command and waits until as many messages as there are sessions are
