@@ -87,7 +87,7 @@ pub(super) async fn enlisted(
         dismiss(context, delivering, &enlistment).await?;
         Ok((exit, report))
     };
-    progress::vigilantly(context, delivering.store, &enlistment, work).await
+    vigilantly(context, delivering, &enlistment, work).await
 }
 
 /// Ends the lease of this process, and takes up at once what it may have left
@@ -221,12 +221,10 @@ pub(super) async fn drain(
         }
         std::future::pending().await
     });
-    let mut reaping = std::pin::pin!(keep_reaping(context, config, store));
     let finished = tokio::select! {
         report = &mut running => report,
         () = &mut watching => unreachable!("progress is watched until the drain ends"),
         () = &mut pressing => unreachable!("mails are made until the drain ends"),
-        () = &mut reaping => unreachable!("lost workers are looked for until the drain ends"),
         () = signals.next() => {
             say_stop.send_replace(Stop::Gracefully);
             let tally = monitor.tally();
@@ -245,6 +243,10 @@ pub(super) async fn drain(
             };
             tokio::select! {
                 report = &mut running => report,
+                () = cut_off(store, &monitor) => {
+                    store.hurry();
+                    running.await
+                }
                 () = patience => {
                     // The sessions end here, in the middle of what they do.
                     drop(running);
@@ -254,6 +256,14 @@ pub(super) async fn drain(
         }
     };
     finished.map_err(outbox_failure)
+}
+
+/// Waits until a server that is away is all that is waited for.
+async fn cut_off(store: &Store, monitor: &Monitor) {
+    let is_away = || matches!(*store.health().borrow(), Health::Away(_));
+    while !(is_away() && monitor.in_flight() == 0) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Who only sends single mails keeps the turn from issues while a relay is
@@ -306,6 +316,24 @@ async fn stopped_at_once(
         text: "stopped on request".to_owned(),
     });
     Ok(report)
+}
+
+/// Does `work`, and meanwhile tells what a person must know of the database and of
+/// leases, and takes up what lost workers left.
+pub(super) async fn vigilantly<T>(
+    context: &Context,
+    delivering: &Delivering<'_>,
+    enlistment: &Enlistment,
+    work: impl Future<Output = T>,
+) -> T {
+    let Delivering { config, store, .. } = *delivering;
+    let work = async {
+        tokio::select! {
+            done = work => done,
+            () = keep_reaping(context, config, store) => unreachable!("that has no end"),
+        }
+    };
+    progress::vigilantly(context, store, enlistment, work).await
 }
 
 /// Takes up what lost workers left, for as long as it is polled.

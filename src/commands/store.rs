@@ -1,4 +1,6 @@
-//! `store`: a copy of the ledger, and whether it adds up.
+//! `store`: a copy of the ledger, whether it adds up, and its move elsewhere.
+
+mod moving;
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +19,7 @@ use crate::{
     store::{Copied, Store as Ledger},
 };
 
-/// Copy the ledger, or check that it adds up
+/// Copy the ledger, check that it adds up, or move it to another database
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,9 +27,10 @@ Examples:
   letterpress store backup                     a copy beside the ledger
   letterpress store backup /backup/today.db    a copy elsewhere
   letterpress store verify --accept-restored   go on with a restored backup
+  letterpress store move postgres://letters@db.example.org/letters
 
-Both may be used while a run sends. A copy is checked before it gets its name,
-and never replaces a file.")]
+`verify` and `backup` may be used while a run sends. A copy is checked before it
+gets its name, and never replaces a file.")]
 pub struct Store {
     #[command(subcommand)]
     what: What,
@@ -47,6 +50,8 @@ enum What {
         #[arg(long)]
         accept_restored: bool,
     },
+    /// Move the ledger to a server or back into a file
+    Move(moving::Move),
 }
 
 /// What `verify` found, for `--format json`.
@@ -70,6 +75,7 @@ pub async fn run(context: &Context, args: &Store) -> Result<Exit, Failure> {
             }
             accept(context, &config).await
         }
+        What::Move(args) => moving::run(context, &config, args).await,
     }
 }
 
@@ -142,7 +148,9 @@ async fn accept(context: &Context, config: &Config) -> Result<Exit, Failure> {
         Turn::Taken(right) => right,
         Turn::Busy(_) => return Ok(Exit::Temporary),
     };
-    let store = workspace::ledger(context, config).await?;
+    let store = Ledger::open_left(&config.store, context.clock.start())
+        .await
+        .map_err(workspace::store_failure)?;
     let is_accepted = store
         .accept_restored(std::process::id(), context.clock.start())
         .await

@@ -12,7 +12,6 @@ use super::{
     deliver::{self, Delivering, Hands},
     doubt, ending,
     exit::{Exit, Failure},
-    progress,
     right::Right,
     signals::Signals,
     talk::Format,
@@ -190,7 +189,7 @@ impl Worker<'_> {
     }
 
     async fn shifts(&mut self, number: i64) -> Result<(), Failure> {
-        let (context, store) = (self.context, self.store);
+        let context = self.context;
         let delivering = self.delivering(number);
         let enlistment = deliver::enlist(&delivering).await?;
         let work = async {
@@ -213,7 +212,7 @@ impl Worker<'_> {
             }
             deliver::dismiss(context, &delivering, &enlistment).await
         };
-        progress::vigilantly(context, store, &enlistment, work).await
+        deliver::vigilantly(context, &delivering, &enlistment, work).await
     }
 
     /// With a file: a run for each round, while no other has the right to send.

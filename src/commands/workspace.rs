@@ -190,6 +190,14 @@ fn configuration_hint(error: &StoreError) -> &'static str {
             "a newer Letterpress wrote it: use that one, or restore a backup from before"
         }
         StoreError::Version { .. } => "`letterpress run` migrates it",
+        StoreError::Moved { is_whole: true, .. } => {
+            "set `store.url` in letterpress.toml to where it is now; if it is lost there, \
+             `letterpress store verify --accept-restored` makes this copy the ledger again"
+        }
+        StoreError::Moved { .. } | StoreError::Arriving { .. } => {
+            "the same `letterpress store move` again finishes it; with `--give-up` the ledger stays \
+             where it was"
+        }
         _ => "see `store.url` in letterpress.toml",
     }
 }

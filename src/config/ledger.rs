@@ -1,8 +1,12 @@
 //! `[store]`: the ledger in a file, or on a server.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use secrecy::SecretString;
+use toml::Spanned;
 use url::Url;
 
 use super::{
@@ -48,6 +52,15 @@ pub(super) fn store(raw: &RawStore, root: &Path, findings: &mut Findings) -> Opt
         durability,
         allow_network_file_system: raw.allow_network_file_system,
     })
+}
+
+/// Reads the section with another URL; `None` for what is none.
+pub(super) fn at(raw: &RawStore, url: &str, root: &Path) -> Option<StoreSettings> {
+    let raw = RawStore {
+        url: Some(Spanned::new(0..0, url.to_owned())),
+        ..raw.clone()
+    };
+    store(&raw, root, &mut Findings::new(PathBuf::new(), ""))
 }
 
 fn durability(raw: &RawStore, findings: &mut Findings) -> Option<Durability> {

@@ -76,9 +76,15 @@ pub struct Config {
     pub serve: ServeSettings,
     /// `[store]`.
     pub store: StoreSettings,
+    /// The section as written, for a ledger that moves elsewhere.
+    pub store_section: StoreSection,
     /// `subscribers.seed_file`: loaded into a ledger that has never had a subscriber.
     pub seed_file: Option<PathBuf>,
 }
+
+/// `[store]` as it is written.
+#[derive(Debug)]
+pub struct StoreSection(raw::RawStore);
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
@@ -185,9 +191,16 @@ impl Config {
             ses_topic,
             serve,
             store,
+            store_section: StoreSection(raw.store),
             root,
         };
         Ok((config, findings.problems()))
+    }
+
+    /// What `[store]` would be with another `url`; `None` for what is none.
+    #[must_use]
+    pub fn store_at(&self, url: &str) -> Option<StoreSettings> {
+        ledger::at(&self.store_section.0, url, &self.root)
     }
 
     /// The digest of this name.

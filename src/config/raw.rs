@@ -171,7 +171,7 @@ pub(super) struct RawBounces {
     pub(super) ses_topic: Text,
 }
 
-#[derive(Debug, Deserialize, Default)]
+#[derive(Debug, Clone, Deserialize, Default)]
 pub(super) struct RawStore {
     pub(super) url: Text,
     pub(super) durability: Text,

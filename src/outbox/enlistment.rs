@@ -27,6 +27,8 @@ pub struct Enlistment {
 
 struct State {
     lease: Option<Lease>,
+    /// What sessions dropped since the lease was lost.
+    dropped: usize,
     lost: Vec<LostLease>,
 }
 
@@ -42,6 +44,7 @@ impl Enlistment {
             worker,
             state: Mutex::new(State {
                 lease,
+                dropped: 0,
                 lost: Vec::new(),
             }),
         })
@@ -77,11 +80,22 @@ impl Enlistment {
     pub(super) async fn renew(&self, dropped: usize) -> Result<(), StoreError> {
         let lease = self.store.enlist(self.worker.clone()).await?;
         let mut state = self.lock();
+        let dropped = dropped + mem::take(&mut state.dropped);
         if let Some(lost) = mem::replace(&mut state.lease, lease) {
             let epoch = lost.epoch;
             state.lost.push(LostLease { epoch, dropped });
         }
         Ok(())
+    }
+
+    /// A session dropped a claim whose lease was lost.
+    pub(super) fn dropped(&self, permit: &Permit) {
+        let mut state = self.lock();
+        let epoch = |lease: &Option<Lease>| lease.as_ref().map(|lease| lease.epoch);
+        // Of an earlier lease everything was counted when it was given up.
+        if epoch(&state.lease) == epoch(&permit.0) {
+            state.dropped += 1;
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -150,6 +150,11 @@ impl Feed {
         self.enlistment.renew(dropped).await
     }
 
+    /// A claim is dropped whose lease was lost before it had an intent.
+    pub(super) fn dropped(&self, permit: &Permit) {
+        self.enlistment.dropped(permit);
+    }
+
     /// The intent of a delivery is durable.
     pub(super) fn begun(&self, delivery: DeliveryId) {
         self.lock().begun.insert(delivery);

@@ -10,6 +10,7 @@ use super::{
     OutboxError, Shared,
     breaker::Failing,
     endings,
+    enlistment::Permit,
     issues::Ready,
     locked,
     refusals::Universal,
@@ -185,10 +186,13 @@ pub(super) fn withdrawn(shared: &Shared) {
 
 /// The lease was lost before the dot. Whoever has the delivery now sends it; if
 /// it had an intent and became uncertain, we know that it was not sent.
-pub(super) fn lapsed(shared: &Shared, attempt: Option<AttemptId>) {
-    if let Some(attempt) = attempt {
-        let reason = "the lease was lost before the end of the message".to_owned();
-        record(shared, attempt, Outcome::Requeued { reason });
+pub(super) fn lapsed(shared: &Shared, permit: &Permit, attempt: Option<AttemptId>) {
+    match attempt {
+        Some(attempt) => {
+            let reason = "the lease was lost before the end of the message".to_owned();
+            record(shared, attempt, Outcome::Requeued { reason });
+        }
+        None => shared.feed.dropped(permit),
     }
 }
 

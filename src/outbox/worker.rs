@@ -169,7 +169,7 @@ impl<'s> Worker<'s> {
         };
         let opened = tokio::select! {
             biased;
-            () = item.permit.lost() => return self.lapsed(None),
+            () = item.permit.lost() => return self.lapsed(item, None),
             opened = self.open(dialer, envelope) => opened,
         };
         if let Err(trouble) = opened {
@@ -186,7 +186,7 @@ impl<'s> Worker<'s> {
                 self.troubled(item, Some(attempt), trouble).await
             }
             Handed::Refused(trouble) => self.troubled(item, None, trouble).await,
-            Handed::Lapsed(attempt) => self.lapsed(attempt),
+            Handed::Lapsed(attempt) => self.lapsed(item, attempt),
             Handed::Withdrawn => {
                 // The relay waits for a message that must not be sent.
                 self.session = None;
@@ -301,10 +301,10 @@ impl<'s> Worker<'s> {
 
     /// The lease was lost before this message could be completed: somebody else
     /// may send it.
-    fn lapsed(&mut self, attempt: Option<AttemptId>) -> Result<(), OutboxError> {
+    fn lapsed(&mut self, item: &Item, attempt: Option<AttemptId>) -> Result<(), OutboxError> {
         self.session = None;
         self.shared.control.unused(self.index);
-        settle::lapsed(self.shared, attempt);
+        settle::lapsed(self.shared, &item.permit, attempt);
         Ok(())
     }
 
@@ -421,14 +421,15 @@ async fn by_folder(case: Case<'_>, folder: &Path, item: &Item) -> Result<(), Out
     let message = item.message(shared)?;
     let name = folder::file_name(&ready.digest, ready.number, delivery.id);
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
-        if item.permit.lasts() {
-            settle::withdrawn(shared);
+        match item.permit.lasts() {
+            true => settle::withdrawn(shared),
+            false => settle::lapsed(shared, &item.permit, None),
         }
         return Ok(());
     };
     shared.feed.begun(delivery.id);
     if !item.permit.lasts() {
-        settle::lapsed(shared, Some(attempt));
+        settle::lapsed(shared, &item.permit, Some(attempt));
         return Ok(());
     }
     match folder::deliver(folder, &name, &message) {

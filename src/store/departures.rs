@@ -86,9 +86,8 @@ pub(super) fn unsubscribe(
             subscribers::unsubscribe(tx, address, evidence, now)
         })
     });
-    match &done {
-        Err(error) if error.is_passing() => {}
-        _ => return done,
+    if !done.as_ref().is_err_and(is_to_be_noted) {
+        return done;
     }
     // Readers of the database wait for nobody.
     let known = session.transact(Access::Read, |tx| subscribers::find(tx, address))?;
@@ -114,7 +113,7 @@ pub(super) fn all(session: &mut Session, leavers: Vec<Leaver>) {
             leavers.iter().map(|leaver| leave(tx, leaver)).collect()
         })
     });
-    let is_busy = matches!(&done, Err(error) if error.is_passing());
+    let is_busy = done.as_ref().is_err_and(is_to_be_noted);
     session.set_busy(is_busy);
     match done {
         // When a statement fails for a reason of its own, the others must not
@@ -131,6 +130,19 @@ pub(super) fn all(session: &mut Session, leavers: Vec<Leaver>) {
         }
         done => answer(leavers, done),
     }
+}
+
+/// Whether who leaves is noted beside the database: it is busy, or the ledger is
+/// on its way elsewhere and takes up the notes where it arrives.
+fn is_to_be_noted(error: &StoreError) -> bool {
+    let is_on_its_way = matches!(
+        error,
+        StoreError::Moved {
+            is_whole: false,
+            ..
+        }
+    );
+    error.is_passing() || is_on_its_way
 }
 
 fn answer(leavers: Vec<Leaver>, done: Result<Vec<UnsubscribeOutcome>, StoreError>) {

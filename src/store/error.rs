@@ -9,7 +9,7 @@ use std::{
 
 use rusqlite::ErrorCode;
 
-use crate::store::{postgres::Failure, sql};
+use crate::store::{moving, postgres::Failure, sql};
 
 /// What kind of answer an error calls for; the exit code follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +151,28 @@ pub enum StoreError {
         /// Such as NFS.
         kind: &'static str,
     },
+    /// It is elsewhere, or on its way there.
+    #[error(
+        "the ledger {} {} {to}",
+        path.display(),
+        if *is_whole { "was moved to" } else { "is being moved to" }
+    )]
+    Moved {
+        /// Where it was.
+        path: PathBuf,
+        /// Where it goes.
+        to: String,
+        /// Whether all of it is there.
+        is_whole: bool,
+    },
+    /// Not all of it is here yet.
+    #[error("the move of the ledger {source_name} to {} is not finished", path.display())]
+    Arriving {
+        /// Where it goes.
+        path: PathBuf,
+        /// Where it was.
+        source_name: String,
+    },
     /// A fault in this program.
     #[error("the ledger refused a statement: a fault in this program")]
     Internal {
@@ -170,9 +192,11 @@ impl StoreError {
         match self {
             Self::Unavailable { .. } | Self::Away { .. } => ErrorClass::Unavailable,
             Self::Io { .. } => ErrorClass::Io,
-            Self::Version { .. } | Self::Unfit { .. } | Self::NetworkFileSystem { .. } => {
-                ErrorClass::Configuration
-            }
+            Self::Version { .. }
+            | Self::Unfit { .. }
+            | Self::NetworkFileSystem { .. }
+            | Self::Moved { .. }
+            | Self::Arriving { .. } => ErrorClass::Configuration,
             Self::Internal { .. } | Self::Closed => ErrorClass::Internal,
         }
     }
@@ -215,6 +239,12 @@ impl StoreError {
 
     /// A failure of SQLite on the database at `path`.
     pub(super) fn sqlite(path: PathBuf, error: rusqlite::Error) -> Self {
+        if let rusqlite::Error::SqliteFailure(failure, Some(words)) = &error
+            && failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER
+            && let Some(refusal) = moving::refusal(&path, words)
+        {
+            return refusal;
+        }
         let verdict = judge(&error);
         let source = Cause::from(Arc::new(error));
         match verdict {

@@ -10,6 +10,7 @@ mod beside;
 mod choices;
 mod codes;
 mod consent;
+mod copying;
 mod deliveries;
 mod departures;
 mod digests;
@@ -21,6 +22,7 @@ mod guards;
 mod inbound;
 mod issues;
 mod lock;
+mod moving;
 mod notices;
 mod opening;
 mod outputs;
@@ -69,6 +71,7 @@ pub use self::{
     attempts::Recorded,
     beside::companion,
     choices::{ChoiceId, Chosen, Share},
+    copying::Copied,
     deliveries::{CRASH, Expired, RESTORED, Recovered, Resent, Scope, UncertainDelivery},
     departures::Departure,
     digests::SlotFate,
@@ -85,6 +88,7 @@ pub use self::{
         ChangeOutcome, Counts, EditionSummary, FrozenEdition, IssueChange, IssueKey, IssueSummary,
     },
     lock::{BuildLock, Held, LockError, RunLock},
+    moving::{ComparedTable, MoveError, Moved, Stage},
     notices::{NoticeFreeze, WaitingAnswers},
     outputs::{Manifest, Output},
     personal::{PersonalData, Waiting},
@@ -93,7 +97,6 @@ pub use self::{
     reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression, Wording},
     runs::{Begun, Restored, Run},
     signups::Confirmed,
-    sqlite::backup::Copied,
     standing::Standing,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
     wishes::Wishes,
@@ -102,6 +105,7 @@ pub use self::{
 
 use self::{
     error::Fault,
+    moving::Move,
     opening::Access as Opening,
     session::Session,
     sql::{Access, Connection},
@@ -185,7 +189,20 @@ impl Store {
     /// When the path cannot hold a ledger, lies on a network file system, is
     /// damaged, cannot be written, or has a newer schema than this program.
     pub async fn open(settings: &StoreSettings, now: DateTime<Utc>) -> Result<Self, StoreError> {
-        let opened = Self::launch(settings, Opening::ReadWrite, now).await?;
+        let opened = Self::launch(settings, Opening::ReadWrite, false, now).await?;
+        opened.ok_or(StoreError::Closed)
+    }
+
+    /// Opens the ledger as [`Store::open`], also where it was moved elsewhere: to
+    /// accept what was left behind as the ledger.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_left(
+        settings: &StoreSettings,
+        now: DateTime<Utc>,
+    ) -> Result<Self, StoreError> {
+        let opened = Self::launch(settings, Opening::ReadWrite, true, now).await?;
         opened.ok_or(StoreError::Closed)
     }
 
@@ -198,20 +215,23 @@ impl Store {
         settings: &StoreSettings,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, StoreError> {
-        Self::launch(settings, Opening::ReadOnly, now).await
+        Self::launch(settings, Opening::ReadOnly, true, now).await
     }
 
     /// Opening waits for disks and locks: it has a thread of its own.
     async fn launch(
         settings: &StoreSettings,
         access: Opening,
+        may_have_left: bool,
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, StoreError> {
         let (answer, opened) = oneshot::channel();
         let settings = settings.clone();
         let is_shared = matches!(settings.engine, Engine::Postgres(_));
         let (name, path) = (settings.name(), settings.path.clone());
-        std::thread::spawn(move || drop(answer.send(opening::open(&settings, access, now))));
+        std::thread::spawn(move || {
+            drop(answer.send(opening::open(&settings, access, may_have_left, now)));
+        });
         let Some((session, key)) = opened.await.unwrap_or(Err(StoreError::Closed))? else {
             return Ok(None);
         };
@@ -252,11 +272,50 @@ impl Store {
         progress: impl Fn(u64, u64) + Send + 'static,
     ) -> Result<Option<Copied>, StoreError> {
         let (answer, copied) = oneshot::channel();
-        let from = settings.path.clone();
+        let settings = settings.clone();
         std::thread::spawn(move || {
-            drop(answer.send(sqlite::backup::copy(&from, &to, &progress)));
+            drop(answer.send(copying::copy(&settings, &to, &progress)));
         });
         copied.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Moves the ledger to another database, or goes on with that. `progress` is
+    /// told how many rows of how many are done. For the holder of the run locks of
+    /// both places only.
+    ///
+    /// # Errors
+    /// When somebody is at work on it, the other place is taken, or a database
+    /// fails; the same move goes on later.
+    pub async fn move_to(
+        source: &StoreSettings,
+        target: &StoreSettings,
+        now: DateTime<Utc>,
+        progress: impl Fn(Stage, u64, u64) + Send + 'static,
+    ) -> Result<Moved, MoveError> {
+        let (source, target) = (source.clone(), target.clone());
+        Self::moving(move || Move::open(&source, &target, now, &progress)?.run()).await
+    }
+
+    /// Gives up a move that is not finished; false when none had begun.
+    ///
+    /// # Errors
+    /// When all of the ledger is at the other place already, or a database fails.
+    pub async fn give_up_move(
+        source: &StoreSettings,
+        target: &StoreSettings,
+        now: DateTime<Utc>,
+    ) -> Result<bool, MoveError> {
+        let (source, target) = (source.clone(), target.clone());
+        Self::moving(move || Move::open(&source, &target, now, &|_, _, _| {})?.give_up()).await
+    }
+
+    /// Databases are waited for on a thread of their own.
+    async fn moving<T: Send + 'static>(
+        work: impl FnOnce() -> Result<T, MoveError> + Send + 'static,
+    ) -> Result<T, MoveError> {
+        let (answer, done) = oneshot::channel();
+        std::thread::spawn(move || drop(answer.send(work())));
+        done.await.unwrap_or(Err(StoreError::Closed.into()))
     }
 
     /// The ledger as people are told of it: its file, or its server without a

@@ -10,7 +10,7 @@ use crate::{
     config::settings::{Engine, StoreSettings},
     store::{
         error::{Fault, StoreError, Trouble},
-        postgres,
+        moving, postgres,
         session::Session,
         sql::{self, Connection, OptionalExtension},
         sqlite,
@@ -26,40 +26,56 @@ pub(super) enum Access {
     ReadOnly,
 }
 
-/// Opens the database; `None` when it is only to be read and is not there.
+/// Opens the ledger; `None` when it is only to be read and is not there. One that
+/// was moved elsewhere is only read, unless it `may_have_left`.
 pub(super) fn open(
     settings: &StoreSettings,
     access: Access,
+    may_have_left: bool,
     now: DateTime<Utc>,
 ) -> Result<Option<(Session, [u8; 32])>, StoreError> {
+    let Some(mut session) = session(settings, access)? else {
+        return Ok(None);
+    };
+    // Reading waits for nobody: a ledger that another process writes to can be
+    // opened all the same.
+    let place = session.transact(sql::Access::Read, moving::place)?;
+    place.check(
+        &settings.name(),
+        may_have_left || access == Access::ReadOnly,
+    )?;
+    let key = match place.key {
+        Some(key) => key,
+        None => new_key(&mut session, access, now)?,
+    };
+    if access == Access::ReadWrite {
+        session.is_of(&key);
+    }
+    Ok(Some((session, key)))
+}
+
+/// Opens the database, whatever it says of its ledger; `None` when it is only to
+/// be read and is not there.
+pub(super) fn session(
+    settings: &StoreSettings,
+    access: Access,
+) -> Result<Option<Session>, StoreError> {
     let connection = match &settings.engine {
         Engine::Sqlite => sqlite::open(settings, access)?.map(Connection::Sqlite),
         Engine::Postgres(server) => {
             postgres::open(server, access)?.map(|link| Connection::Postgres(Box::new(link)))
         }
     };
-    let Some(connection) = connection else {
-        return Ok(None);
-    };
-    let may_write = access == Access::ReadWrite;
-    let mut session = Session::new(connection, settings, may_write);
-    let key = install_key(&mut session, access, now)?;
-    session.is_of(&key);
-    Ok(Some((session, key)))
+    Ok(connection.map(|connection| Session::new(connection, settings)))
 }
 
 /// The secret under which tokens, Message-IDs and suppressions are made; drawn
 /// once in the life of a ledger.
-fn install_key(
+fn new_key(
     session: &mut Session,
     access: Access,
     now: DateTime<Utc>,
 ) -> Result<[u8; 32], StoreError> {
-    // Reading waits for nobody: a ledger that another process writes to can be
-    // opened all the same.
-    if let Some(key) = session.transact(sql::Access::Read, stored_key)? {
-        return Ok(key);
-    }
     let access = match access {
         Access::ReadWrite => sql::Access::Write,
         Access::ReadOnly => sql::Access::Read,

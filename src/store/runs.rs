@@ -17,7 +17,7 @@ use crate::store::{
     deliveries::{self, RESTORED},
     error::{Fault, StoreError},
     guards::Guarded,
-    opening,
+    moving, opening,
     session::Session,
 };
 
@@ -68,14 +68,14 @@ pub(super) fn fingerprint(install_key: &[u8; 32]) -> String {
 }
 
 /// What is known of the ledger before a run.
-struct Standing {
+pub(super) struct Standing {
     /// How far it has come.
-    mark: Mark,
+    pub(super) mark: Mark,
     /// Once it was found to be an old copy, the last run that there was here.
     restored_after: Option<i64>,
 }
 
-fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Standing, Fault> {
+pub(super) fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Standing, Fault> {
     Ok(connection.query_row(
         "SELECT (SELECT coalesce(max(id), 0) FROM runs),
                 (SELECT coalesce(max(id), 0) FROM attempts),
@@ -230,12 +230,21 @@ pub(super) fn accept(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let mut keeper = Keeper::open(session.path())?;
-    let stands = session.transact(Access::Read, |tx| standing(tx, install_key))?;
-    let Some(copy) = old_copy(&stands, keeper.mark()) else {
+    let (stands, place) = session.transact(Access::Read, |tx| {
+        Ok((standing(tx, install_key)?, moving::place(tx)?))
+    })?;
+    // What was sent from where it was moved to is not known here.
+    let left = place.moved.map(|_| OldCopy {
+        last_run: stands.restored_after.unwrap_or(stands.mark.run),
+        is_doubted: false,
+    });
+    let Some(copy) = left.or_else(|| old_copy(&stands, keeper.mark())) else {
         return Ok(false);
     };
     let number = copy.last_run.max(stands.mark.run) + 1;
-    let accepted = session.transact(Access::Write, |tx| {
+    // Nothing else may be written to one that left.
+    let accepted = session.transact_apart(|tx| {
+        moving::stay(tx)?;
         doubt(tx, &copy, now)?;
         tx.execute("UPDATE installation SET restored_after = NULL", [])?;
         insert(tx, Some(number), pid, now)?;

@@ -48,6 +48,8 @@ enum Kind {
     Write,
     /// Deliveries that nobody else has a hand in.
     Own,
+    /// Anything, in a database that is not the ledger, or not yet.
+    Apart,
 }
 
 /// The connection and what is known of its health.
@@ -79,9 +81,8 @@ pub(super) struct Session {
     pub(super) groups: u64,
     /// How many outcomes are kept in memory only.
     pub(super) kept: Arc<AtomicU64>,
-    /// What tells this ledger from others.
+    /// What tells this ledger from others, if it may be written.
     ledger: String,
-    may_write: bool,
     /// The server, if there is one.
     server: Option<ServerSettings>,
     /// What keeps up the lease of a worker.
@@ -90,7 +91,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Takes over a connection to the database of these settings.
-    pub(super) fn new(connection: Connection, settings: &StoreSettings, may_write: bool) -> Self {
+    pub(super) fn new(connection: Connection, settings: &StoreSettings) -> Self {
         let path = settings.path.clone();
         let server = match &settings.engine {
             Engine::Sqlite => None,
@@ -115,7 +116,6 @@ impl Session {
             groups: 0,
             kept: Arc::default(),
             ledger: String::new(),
-            may_write,
             server,
             heartbeat: None,
         }
@@ -164,7 +164,7 @@ impl Session {
         }
     }
 
-    /// The ledger's key is known: it tells this ledger from others.
+    /// The ledger may be written, and its key is known, which tells it from others.
     pub(super) fn is_of(&mut self, install_key: &[u8; 32]) {
         self.ledger = runs::fingerprint(install_key);
     }
@@ -196,7 +196,7 @@ impl Session {
     /// Takes up what relays said when an earlier process had to end without the
     /// server.
     pub(super) fn take_up_journal(&mut self) {
-        if self.server.is_none() || !self.may_write {
+        if self.server.is_none() || self.ledger.is_empty() {
             return;
         }
         // What cannot be read stays where it is, for the next start.
@@ -293,6 +293,15 @@ impl Session {
         self.do_transact(Kind::Own, false, work)
     }
 
+    /// Runs `work` in one transaction of a database that is not the ledger, or not
+    /// yet: who left beside it is not taken off a list that is not there.
+    pub(super) fn transact_apart<T>(
+        &mut self,
+        work: impl FnMut(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, StoreError> {
+        self.do_transact(Kind::Apart, false, work)
+    }
+
     fn do_transact<T>(
         &mut self,
         kind: Kind,
@@ -318,7 +327,7 @@ impl Session {
     ) -> Result<T, Fault> {
         let behavior = match kind {
             Kind::Read => TransactionBehavior::Deferred,
-            Kind::Write | Kind::Own => TransactionBehavior::Immediate,
+            Kind::Write | Kind::Own | Kind::Apart => TransactionBehavior::Immediate,
         };
         let transaction = Transaction::new_unchecked(file, behavior)?;
         let taken = self.take_up(kind)?;
@@ -346,7 +355,7 @@ impl Session {
         loop {
             match kind {
                 Kind::Read => link.begin(Access::Read)?,
-                Kind::Write => link.begin(Access::Write)?,
+                Kind::Write | Kind::Apart => link.begin(Access::Write)?,
                 Kind::Own => link.begin_own()?,
             }
             let done = match postgres::assert_again(&self.connection, link) {
@@ -385,7 +394,7 @@ impl Session {
     /// Whoever left beside the database has left before anything else is done.
     fn take_up(&self, kind: Kind) -> Result<Option<Taken>, Fault> {
         match kind {
-            Kind::Read => Ok(None),
+            Kind::Read | Kind::Apart => Ok(None),
             Kind::Write | Kind::Own => self.leaving.take_up(&self.connection),
         }
     }

@@ -21,7 +21,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 
 use scenarios::{
-    disk, kills, one_click, order, overlap, power, relay_deaths, stops, syscalls, workers,
+    disk, kills, moves, one_click, order, overlap, power, relay_deaths, stops, syscalls, workers,
 };
 
 /// Proves the promises of delivery at length
@@ -64,6 +64,8 @@ enum Campaign {
     OneClick(one_click::Options),
     /// Many workers share a ledger on a server
     Workers(workers::Options),
+    /// A ledger moves to a server and back, killed on the way
+    Moves(moves::Options),
 }
 
 fn main() {
@@ -109,6 +111,7 @@ fn main() {
         Campaign::Stops(options) => stops::campaign(&options, seed),
         Campaign::OneClick(options) => one_click::campaign(&options, seed),
         Campaign::Workers(options) => workers::campaign(&options, seed),
+        Campaign::Moves(options) => moves::campaign(&options, seed),
     };
     println!("{figures}took {} s", begin.elapsed().as_secs());
     println!("every promise was kept\n{}", figures.markdown(&command));
@@ -127,6 +130,7 @@ impl Campaign {
             Self::Stops(_) => "stops",
             Self::OneClick(_) => "one-click",
             Self::Workers(_) => "workers",
+            Self::Moves(_) => "moves",
         }
     }
 }

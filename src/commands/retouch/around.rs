@@ -45,6 +45,7 @@ impl Around {
             ses_topic: _,
             serve: _,
             store: _,
+            store_section: _,
             seed_file: _,
         } = config;
         // A digest's template has to exist, or nothing is published.

@@ -4,7 +4,10 @@ use std::{io, sync::Arc};
 
 use tokio_postgres::error::SqlState;
 
-use crate::store::error::{Cause, StoreError, Trouble};
+use crate::store::{
+    error::{Cause, StoreError, Trouble},
+    moving,
+};
 
 /// Why the server did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -97,6 +100,13 @@ impl Failure {
         self.met_others() || self.state() == Some(&SqlState::QUERY_CANCELED)
     }
 
+    /// What a ledger that left says.
+    fn refusal(&self, server: &str) -> Option<StoreError> {
+        let state = self.state()?;
+        let is_ours = moving::CODES.contains(&state.code());
+        is_ours.then(|| moving::refusal(server.as_ref(), &self.to_string()))?
+    }
+
     /// The failure as callers see it, of the server with this name.
     pub(in crate::store) fn at(self, server: &str) -> StoreError {
         let path = || server.into();
@@ -111,6 +121,9 @@ impl Failure {
                 path: path(),
                 source: self.cause(),
             };
+        }
+        if let Some(refusal) = self.refusal(server) {
+            return refusal;
         }
         let Some(state) = self.state() else {
             return StoreError::Internal {

@@ -2,6 +2,7 @@
 //! is made anew when the server comes back, and of which nothing is expected
 //! from one transaction to the next: a pooler may stand in between.
 
+mod bulk;
 pub(in crate::store) mod claims;
 mod failure;
 mod group;
@@ -31,6 +32,7 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub(in crate::store) use self::{
+    bulk::{count_on, empty, insert, look_at_sizes, workers},
     failure::Failure,
     group::group,
     opening::open,

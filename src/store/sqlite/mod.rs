@@ -15,6 +15,7 @@ pub(super) use self::migrations::KNOWN;
 use crate::{
     config::settings::{Durability, StoreSettings},
     store::{
+        beside,
         error::{Fault, StoreError, Trouble},
         opening::Access,
     },
@@ -64,6 +65,12 @@ fn check_path(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether the name is a file's, and there is a ledger.
+pub(super) fn is_ledger(path: &Path) -> Result<bool, StoreError> {
+    check_path(path)?;
+    is_there(path)
+}
+
 /// Whether there is a ledger: an empty file is what a crash right after
 /// creation leaves.
 fn is_there(path: &Path) -> Result<bool, StoreError> {
@@ -72,6 +79,37 @@ fn is_there(path: &Path) -> Result<bool, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(StoreError::system(path.to_owned(), error)),
     }
+}
+
+/// The newest schema, without a ledger in it.
+pub(super) fn schema() -> Result<Connection, Fault> {
+    let mut connection = Connection::open_in_memory()?;
+    migrations::bring_up(&mut connection, Path::new(":memory:"), Access::ReadWrite)?;
+    Ok(connection)
+}
+
+/// A plain file with the newest schema, without a ledger in it, to be filled and
+/// put away.
+pub(super) fn fresh(path: &Path) -> Result<Connection, Fault> {
+    let mut connection = Connection::open(path)?;
+    // If it is not finished, it is thrown away.
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    migrations::bring_up(&mut connection, path, Access::ReadWrite)?;
+    Ok(connection)
+}
+
+/// Removes a database, not what else lies beside it.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    for end in ["-wal", "-shm", ""] {
+        let path = beside::companion(path, end);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(StoreError::system(path, error));
+            }
+            _ => {}
+        }
+    }
+    beside::sync_folder(path).map_err(|error| StoreError::system(path.to_owned(), error))
 }
 
 /// Makes the file for the owner alone; SQLite gives its companions the same mode.

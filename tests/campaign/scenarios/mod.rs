@@ -8,6 +8,7 @@
 pub(crate) mod disk;
 mod figures;
 pub(crate) mod kills;
+pub(crate) mod moves;
 pub(crate) mod one_click;
 pub(crate) mod order;
 pub(crate) mod overlap;

@@ -4,6 +4,7 @@ mod away;
 mod commits;
 mod fencing;
 mod machines;
+pub(crate) mod moving;
 mod parts;
 mod settings;
 

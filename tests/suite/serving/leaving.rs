@@ -1,10 +1,13 @@
 //! One click, and the page with a button.
 
 use std::io::{BufReader, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::client::{Served, answer, mails, path_to, paths, unsubscribe_path};
 use super::{everything, sent};
+use crate::cluster::moving::killed_on_the_way;
+use crate::postgres;
 use crate::press::{Press, reader_address};
 
 /// A message to every reader is queued and none has left.
@@ -317,4 +320,29 @@ fn a_token_is_never_said_and_the_answer_tells_nobody_where_it_came_from() {
         .succeeds()
         .conceals(&token)
         .conceals(&reader_address(1));
+}
+
+#[test]
+fn who_leaves_while_the_ledger_is_on_its_way_has_left_where_it_arrives() {
+    let press = sent(2);
+    let served = Served::of(&press);
+    let mails = mails(&press);
+    press.subscribers(12_000);
+    let database = Arc::new(postgres::database());
+    killed_on_the_way(&press, &database);
+    let path = unsubscribe_path(&mails[0].1);
+    served.one_click(&path).is(200);
+    press.run(&["store", "move", &database.url()]).succeeds();
+    let left = format!(
+        "SELECT count(*) FROM subscribers WHERE status = 3 AND address = '{}'",
+        mails[0].0
+    );
+    assert_eq!(database.value(&left), "1");
+    // All of it is elsewhere: what this process answers is not kept any more.
+    served.one_click(&unsubscribe_path(&mails[1].1)).is(503);
+    drop(served);
+    press.set("store.url", database.url());
+    let served = Served::of(&press);
+    served.one_click(&unsubscribe_path(&mails[1].1)).is(200);
+    assert_eq!(database.value(&left.replace(&mails[0].0, &mails[1].0)), "1");
 }
