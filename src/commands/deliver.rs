@@ -243,10 +243,7 @@ pub(super) async fn drain(
             };
             tokio::select! {
                 report = &mut running => report,
-                () = cut_off(store, &monitor) => {
-                    store.hurry();
-                    running.await
-                }
+                () = hurried(store) => unreachable!("that has no end"),
                 () = patience => {
                     // The sessions end here, in the middle of what they do.
                     drop(running);
@@ -258,12 +255,15 @@ pub(super) async fn drain(
     finished.map_err(outbox_failure)
 }
 
-/// Waits until a server that is away is all that is waited for.
-async fn cut_off(store: &Store, monitor: &Monitor) {
-    let is_away = || matches!(*store.health().borrow(), Health::Away(_));
-    while !(is_away() && monitor.in_flight() == 0) {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+/// Who is to stop does not wait for a server that is away: what relays still say
+/// is written down beside the ledger.
+async fn hurried(store: &Store) {
+    let mut health = store.health();
+    let away = health.wait_for(|health| matches!(health, Health::Away(_)));
+    if away.await.is_ok() {
+        store.hurry();
     }
+    std::future::pending().await
 }
 
 /// Who only sends single mails keeps the turn from issues while a relay is

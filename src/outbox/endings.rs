@@ -92,6 +92,7 @@ pub(super) async fn settle(relays: &[Arc<Shared>]) -> Result<(), OutboxError> {
     let shared = &relays[0];
     let now = (shared.now)();
     if shared.store.is_shared() {
+        shared.feed.tell_refusals().await?;
         shared.feed.give_back().await?;
     } else {
         let recovered = shared.store.recover(now).await?;

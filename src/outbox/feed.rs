@@ -3,17 +3,19 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
 
 use super::{
     Now,
+    common::{self, Receivers},
     enlistment::{Enlistment, Permit},
     locked,
 };
 use crate::{
-    domain::delivery::{DeliveryId, DueDelivery},
+    domain::delivery::{DeliveryId, DueDelivery, Reply},
     store::{Scope, Store, StoreError},
 };
 
@@ -23,6 +25,8 @@ const BATCH: usize = 500;
 /// within these bounds. A worker that is lost holds up few.
 const CLAIMS_PER_SESSION: usize = 10;
 const CLAIMS: (usize, usize) = (50, 200);
+/// How long what others lock is left to them.
+const MOMENT: Duration = Duration::from_millis(200);
 /// A delivery that lost so many sessions in one run waits like a deferred one.
 const MOST_REQUEUES: u32 = 3;
 
@@ -35,6 +39,7 @@ pub(super) struct Feed {
     batch: usize,
     now: Now,
     state: Mutex<State>,
+    receivers: Mutex<Receivers>,
     /// One at a time reads from the ledger.
     reading: tokio::sync::Mutex<()>,
     released: Notify,
@@ -55,6 +60,8 @@ enum Due {
     Something,
     /// Only what sessions hold, which may come back.
     WhatIsHeld,
+    /// Only what others lock for a moment, who may be about to claim it.
+    WhatOthersHold,
     Nothing,
 }
 
@@ -96,6 +103,7 @@ impl Feed {
             batch,
             now,
             state: Mutex::default(),
+            receivers: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             released: Notify::new(),
         }
@@ -120,6 +128,7 @@ impl Feed {
             match self.read().await? {
                 Due::Something => {}
                 Due::WhatIsHeld => released.await,
+                Due::WhatOthersHold => tokio::time::sleep(MOMENT).await,
                 Due::Nothing => return Ok(None),
             }
         }
@@ -191,15 +200,55 @@ impl Feed {
             .store
             .due(self.scope, self.batch, (self.now)(), held)
             .await?;
+        if due.is_empty() && is_held {
+            return Ok(Due::WhatIsHeld);
+        }
         if due.is_empty() {
-            return Ok(if is_held {
-                Due::WhatIsHeld
-            } else {
-                Due::Nothing
+            let is_passed_by =
+                self.store.is_shared() && self.store.is_any_due(self.scope, (self.now)()).await?;
+            return Ok(match is_passed_by {
+                true => Due::WhatOthersHold,
+                false => Due::Nothing,
             });
         }
+        let due = match self.store.is_shared() {
+            true => self.paced(due).await?,
+            false => due,
+        };
         self.lock().waiting.extend(due);
         Ok(Due::Something)
+    }
+
+    /// What may leave now; what goes to receivers that are served slowly waits in
+    /// the ledger.
+    async fn paced(&self, due: Vec<DueDelivery>) -> Result<Vec<DueDelivery>, StoreError> {
+        let refusals = locked(&self.receivers).take();
+        let wanted = common::by_domain(&due);
+        let allowances = self.store.receivers(refusals, wanted).await?;
+        let (due, later) = common::part(due, allowances);
+        if !later.is_empty() {
+            self.store.put_off(later, (self.now)()).await?;
+        }
+        Ok(due)
+    }
+
+    /// A receiver put a message off: all who send to it hear of it.
+    pub(super) fn refused(&self, domain: &str, reply: &Reply) {
+        if self.store.is_shared() {
+            locked(&self.receivers).refused(domain, reply);
+        }
+    }
+
+    /// Tells the others what receivers said last.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub(super) async fn tell_refusals(&self) -> Result<(), StoreError> {
+        let refusals = locked(&self.receivers).take();
+        if !refusals.is_empty() {
+            self.store.receivers(refusals, Vec::new()).await?;
+        }
+        Ok(())
     }
 
     /// Session `worker` is done with a delivery, one way or another.

@@ -6,6 +6,7 @@
 
 mod bounces;
 mod breaker;
+mod common;
 mod compose;
 mod control;
 mod endings;
@@ -39,6 +40,7 @@ use tokio::{
 
 use self::{
     bounces::Bounces,
+    common::CommonPace,
     control::{Control, Seat},
     feed::Feed,
     fleet::Fleet,
@@ -248,7 +250,8 @@ impl Drain {
             let seat = Seat { fleet, me, first };
             let now = Arc::clone(&outbox.now);
             let patience = settings.relay_patience;
-            let control = Control::new(relay, patience, seat, memory, Arc::clone(&now));
+            let control = Control::new(relay, patience, seat, memory, Arc::clone(&now))
+                .beside_others(CommonPace::of(&outbox.store, relay));
             first = control.sessions().end;
             relays.push(Arc::new(Shared {
                 store: outbox.store.clone(),

@@ -119,6 +119,7 @@ pub(super) async fn troubled(
     let mut is_hard = None;
     let outcome = match verdict::of(&trouble) {
         Verdict::Defer(reply) => {
+            shared.feed.refused(delivery.address.domain(), &reply);
             if closes {
                 shared.control.slow_down(worker, &reply.to_string());
             } else {

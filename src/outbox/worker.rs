@@ -390,7 +390,7 @@ async fn admitted(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxE
         shared.halt.now(None);
         return Ok(None);
     };
-    shared.control.keep_rate().await;
+    shared.control.keep_rate().await?;
     Item::new(shared, delivery).await.map(Some)
 }
 

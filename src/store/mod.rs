@@ -26,9 +26,11 @@ mod moving;
 mod notices;
 mod opening;
 mod outputs;
+mod paces;
 mod personal;
 mod pings;
 mod postgres;
+mod pruning;
 mod published;
 mod publishing;
 mod refused;
@@ -91,8 +93,10 @@ pub use self::{
     moving::{ComparedTable, MoveError, Moved, Stage},
     notices::{NoticeFreeze, WaitingAnswers},
     outputs::{Manifest, Output},
+    paces::{Allowance, Refusal, SlowReceiver},
     personal::{PersonalData, Waiting},
     pings::{News, Ping, PingFate, WaitingPings},
+    pruning::Prunable,
     relays::RelayMemory,
     reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression, Wording},
     runs::{Begun, Restored, Run},

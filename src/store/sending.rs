@@ -45,6 +45,16 @@ impl Store {
             .await
     }
 
+    /// Whether anything is due that nobody has claimed, also what [`Store::due`]
+    /// passed by because other hands hold it for a moment.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn is_any_due(&self, scope: Scope, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.read(move |tx| deliveries::is_any_due(tx, scope, now))
+            .await
+    }
+
     /// How many deliveries of issues that are being sent are due.
     ///
     /// # Errors

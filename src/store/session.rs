@@ -10,6 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+#[cfg(test)]
+use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, TransactionBehavior};
 use tokio::sync::watch;
 
@@ -222,6 +224,24 @@ impl Session {
             // They are still there.
             self.owed.clear();
         }
+    }
+
+    /// An outcome that was not committed.
+    #[cfg(test)]
+    pub(super) fn owe(
+        &mut self,
+        attempt: AttemptId,
+        outcome: crate::domain::delivery::Outcome,
+        now: DateTime<Utc>,
+    ) {
+        let kept = Kept::of(&self.kept);
+        self.owed.push(Grouped::Outcome {
+            attempt,
+            outcome,
+            now,
+            answer: None,
+            kept,
+        });
     }
 
     /// Writes down what the server could not be told.
@@ -444,6 +464,28 @@ impl Session {
                 Ok((BUSY_TIMEOUT, server))
             }
             Connection::Postgres(link) => Ok(link.set_patience((others, server))),
+        }
+    }
+
+    /// Does something that takes care of references by itself: SQLite would look
+    /// through a whole table for each row that goes.
+    pub(super) fn without_references<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.set_references(false)?;
+        let done = work(self);
+        self.set_references(true)?;
+        done
+    }
+
+    fn set_references(&mut self, are_kept: bool) -> Result<(), StoreError> {
+        match &self.connection {
+            Connection::Sqlite(file) => {
+                let set = file.pragma_update(None, "foreign_keys", are_kept);
+                set.map_err(|error| self.told(error.into()))
+            }
+            Connection::Postgres(_) => Ok(()),
         }
     }
 

@@ -130,6 +130,23 @@ impl Store {
         .await
     }
 
+    /// Queues claims again for later: their receivers are served slowly. It counts
+    /// as no attempt.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn put_off(
+        &self,
+        deliveries: Vec<(DeliveryId, Duration)>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.own(move |connection| match connection {
+            Connection::Sqlite(_) => Ok(()),
+            Connection::Postgres(link) => claims::put_off(link, &deliveries, now),
+        })
+        .await
+    }
+
     /// Takes up what workers left whose lease is over: what they had claimed is
     /// queued at once, what was under way is uncertain after as long again. Does
     /// nothing with a file, whose run lock says who is at work.

@@ -9,6 +9,7 @@ mod group;
 pub(in crate::store) mod lease;
 mod migrations;
 mod opening;
+pub(in crate::store) mod paces;
 mod recent;
 mod upkeep;
 mod values;
