@@ -13,6 +13,8 @@ use crate::{
 
 /// A database that is back within so long is not worth a word.
 const HICCUP: Duration = Duration::from_secs(1);
+/// And within so long, while relays have said nothing that must be kept.
+const LONG: Duration = Duration::from_secs(4);
 /// How often one looks.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -36,10 +38,14 @@ impl Vigil {
         match (is_well, self.away_since) {
             (true, _) => *self = Self::default(),
             (false, None) => self.away_since = Some(Instant::now()),
-            (false, Some(since)) if !self.is_told && since.elapsed() >= HICCUP => {
-                self.is_told = true;
-                let kept = count(store.outcomes_kept(), "outcome");
-                news.push(format!("database away, {kept} kept, waiting"));
+            (false, Some(since)) if !self.is_told => {
+                let kept = store.outcomes_kept();
+                let patience = if kept > 0 { HICCUP } else { LONG };
+                if since.elapsed() >= patience {
+                    self.is_told = true;
+                    let kept = count(kept, "outcome");
+                    news.push(format!("database away, {kept} kept, waiting"));
+                }
             }
             (false, Some(_)) => {}
         }

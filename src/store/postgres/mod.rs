@@ -404,8 +404,11 @@ impl Link {
             self.away_since.set(None);
         }
         self.health.send_if_modified(|known| {
-            let is_news = *known != health;
-            *known = health;
+            // Why it is away is told once, in the first words.
+            let is_news = (*known == Health::Well) != (health == Health::Well);
+            if is_news {
+                *known = health;
+            }
             is_news
         });
     }

@@ -7,6 +7,7 @@ mod machines;
 pub(crate) mod moving;
 mod parts;
 mod settings;
+mod working;
 
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     domain::delivery::Outcome,
-    store::{Lease, NewWorker, Recorded, Refusal},
+    store::{IssueChange, Lease, NewWorker, Recorded, Refusal},
 };
 
 /// Another process with the same ledger, enlisted.
@@ -299,5 +299,23 @@ async fn what_relays_said_while_the_server_was_away_is_told_at_the_next_start() 
         assert_eq!(next.runs(1).await.unwrap(), []);
         assert_eq!(world.count(issue, State::Sent).await, 1);
     }
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn an_issue_that_is_called_off_is_taken_out_of_the_hands_of_workers() {
+    let (world, issue) = frozen_world(3).await;
+    let (one, lease) = worker(&world, 1).await;
+    let claimed = claims(&one, 2).await;
+    for change in [IssueChange::Pause("wrong".to_owned()), IssueChange::Cancel] {
+        let changed = world.store.change_issue(issue, change, now()).await;
+        changed.unwrap();
+    }
+    assert_eq!(world.count(issue, State::Cancelled).await, 3);
+    let intent = one.intent(claimed[0], now()).await.unwrap();
+    assert_eq!(intent, Intent::Refused);
+    silent_for(&world, &lease, 1);
+    world.store.reap(now()).await.unwrap();
+    assert_eq!(world.count(issue, State::Cancelled).await, 3);
     world.adds_up().await;
 }
