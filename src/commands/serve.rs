@@ -122,7 +122,10 @@ fn serving(
         can_subscribe: config.mail.is_some() && config.serve.public_url.is_some(),
         exit,
         store,
-        ses_hook: config.ses_topic.clone().map(bounces::ses_hook),
+        ses_hook: config
+            .ses_topic
+            .clone()
+            .map(|topic| bounces::ses_hook(topic, config.hard_limit)),
         now: Box::new(move || clock.now()),
         tell: Box::new(move |what| talk.must_say(what)),
     }

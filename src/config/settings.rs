@@ -196,6 +196,9 @@ pub struct MailSettings {
     pub list: ListSettings,
     /// Domain of the envelope sender `bounce+TOKEN@…`: `bounces.domain`.
     pub bounce_domain: Option<String>,
+    /// So many issues have to be refused because the address is bad before it is
+    /// suppressed: `bounces.hard_limit`.
+    pub hard_limit: u32,
     /// Base of the links that readers follow: `serve.public_url`, ends in `/`.
     pub public_url: Option<Url>,
 }

@@ -43,6 +43,7 @@ impl Around {
             mail: _,
             bounces: _,
             ses_topic: _,
+            hard_limit: _,
             serve: _,
             store: _,
             store_section: _,

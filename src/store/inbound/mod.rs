@@ -122,7 +122,8 @@ pub struct ReportStory {
 /// The bounce mailbox.
 impl Store {
     /// Applies mails in one transaction, and remembers how far their mailbox was
-    /// read. Once this returns, both are on stable storage.
+    /// read. So many issues as `hard_limit` have to bounce hard before an address
+    /// is suppressed. Once this returns, all is on stable storage.
     ///
     /// # Errors
     /// When the database cannot be read or written; then nothing was applied.
@@ -130,9 +131,10 @@ impl Store {
         &self,
         mails: Vec<InboundMail>,
         place: Option<MailboxPlace>,
+        hard_limit: u32,
         now: DateTime<Utc>,
     ) -> Result<Applied, StoreError> {
-        self.write(move |tx| apply(tx, &mails, place.as_ref(), now))
+        self.write(move |tx| apply(tx, &mails, place.as_ref(), hard_limit, now))
             .await
     }
 
@@ -163,10 +165,11 @@ fn apply(
     connection: &Connection,
     mails: &[InboundMail],
     place: Option<&MailboxPlace>,
+    hard_limit: u32,
     now: DateTime<Utc>,
 ) -> Result<Applied, Fault> {
     let mut applied = Applied::default();
-    let mut news = alarms::News::default();
+    let mut told = effects::Told::new(hard_limit);
     for mail in mails {
         let fate = if !remember(connection, mail, now)? {
             Fate::Repeated
@@ -175,16 +178,17 @@ fn apply(
                 None => Fate::Nothing,
                 Some(Effect::Leave(leave)) => effects::leave(connection, leave, now)?,
                 Some(Effect::Report(report)) => {
-                    effects::report(connection, report, &mut applied.proven, &mut news, now)?
+                    effects::report(connection, report, &mut told, now)?
                 }
             }
         };
         applied.fates.push(fate);
     }
+    applied.proven = told.proven;
     if applied.proven > 0 {
         issues::finish(connection, now)?;
     }
-    applied.alarms = alarms::raise(connection, &news)?;
+    applied.alarms = alarms::raise(connection, &told.news)?;
     if let Some(place) = place {
         connection.execute(
             "INSERT INTO mailboxes (source, \"offset\", tail) VALUES (?1, ?2, ?3)

@@ -35,6 +35,8 @@ pub type Fetch = dyn Fn(&Url) -> Result<Vec<u8>, String> + Send + Sync;
 /// What the endpoint for Amazon SNS needs.
 pub struct SesHook {
     topic: String,
+    /// See `bounces.hard_limit`.
+    hard_limit: u32,
     fetch: Arc<Fetch>,
     certificates: Mutex<HashMap<Url, Vec<u8>>>,
     /// Whether it was said that the topic is set up in another way.
@@ -54,9 +56,10 @@ enum Refusal {
 impl SesHook {
     /// An endpoint for the messages of this topic (its ARN).
     #[must_use]
-    pub fn new(topic: String, fetch: Arc<Fetch>) -> Self {
+    pub fn new(topic: String, hard_limit: u32, fetch: Arc<Fetch>) -> Self {
         Self {
             topic,
+            hard_limit,
             fetch,
             certificates: Mutex::default(),
             has_told: false.into(),
@@ -77,9 +80,15 @@ impl SesHook {
         }
         self.prove(&message).await?;
         match (message.kind.as_str(), &message.subscribe_url) {
-            ("Notification", _) => apply(message.message.as_bytes(), store, signer, now)
-                .await
-                .map_err(Refusal::Store),
+            ("Notification", _) => apply(
+                message.message.as_bytes(),
+                self.hard_limit,
+                store,
+                signer,
+                now,
+            )
+            .await
+            .map_err(Refusal::Store),
             ("SubscriptionConfirmation", Some(url)) => Ok(vec![format!(
                 "Amazon SNS asks whether it may tell of bounces; open this page to say yes: {url}"
             )]),
@@ -120,6 +129,7 @@ impl SesHook {
 /// Applies a notification that Amazon sent.
 async fn apply(
     notification: &[u8],
+    hard_limit: u32,
     store: &Store,
     signer: &Signer,
     now: DateTime<Utc>,
@@ -137,7 +147,9 @@ async fn apply(
         id: incoming.id,
         effect,
     };
-    let applied = store.apply_inbound(vec![mail], None, now).await?;
+    let applied = store
+        .apply_inbound(vec![mail], None, hard_limit, now)
+        .await?;
     let alarms = applied.alarms.into_iter();
     Ok(alarms
         .map(|alarm| match alarm.is_paused {
@@ -224,7 +236,7 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
             Ok(pem.clone().into_bytes())
         };
-        let hook = SesHook::new(TOPIC.to_owned(), Arc::new(fetch));
+        let hook = SesHook::new(TOPIC.to_owned(), 1, Arc::new(fetch));
         let told = async |body: &str| hook.take(body.as_bytes(), &store, &signer, now()).await;
 
         let asks = signing.message("SubscriptionConfirmation", "You chose to subscribe");
@@ -252,7 +264,11 @@ mod tests {
             let refused = told(&forged).await;
             assert!(matches!(refused, Err(Refusal::Stranger(_))), "{forged}");
         }
-        let away = SesHook::new(TOPIC.to_owned(), Arc::new(|_: &Url| Err("gone".to_owned())));
+        let away = SesHook::new(
+            TOPIC.to_owned(),
+            1,
+            Arc::new(|_: &Url| Err("gone".to_owned())),
+        );
         let refused = away.take(body.as_bytes(), &store, &signer, now()).await;
         assert!(matches!(refused, Err(Refusal::NoCertificate(_))));
     }
