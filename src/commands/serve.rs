@@ -22,7 +22,7 @@ use crate::{
     outbox::Stop,
     store::Store,
     templates::Templates,
-    web::{self, Serving},
+    web::{self, Hooks, Serving},
 };
 
 /// Answer readers: one-click unsubscribe, their pages, feeds and the website
@@ -90,7 +90,8 @@ pub async fn run(context: &Context, args: &Serve) -> Result<Exit, Failure> {
     advise(context, &config, address.ip());
     // 3. Until a signal.
     let post = workspace::ledger(context, &config).await?;
-    let serving = serving(context, &config, templates, exit, store);
+    let hooks = bounces::hooks(&config)?;
+    let serving = serving(context, &config, templates, hooks, (exit, store));
     let (say_stop, stop) = watch::channel(Stop::No);
     let serve = async {
         let served = web::serve_readers(listener, serving, signals.next()).await;
@@ -109,8 +110,8 @@ fn serving(
     context: &Context,
     config: &Config,
     templates: Templates,
-    exit: Store,
-    store: Store,
+    hooks: Hooks,
+    (exit, store): (Store, Store),
 ) -> Serving {
     let (clock, talk) = (context.clock, context.talk);
     Serving {
@@ -122,10 +123,7 @@ fn serving(
         can_subscribe: config.mail.is_some() && config.serve.public_url.is_some(),
         exit,
         store,
-        ses_hook: config
-            .ses_topic
-            .clone()
-            .map(|topic| bounces::ses_hook(topic, config.hard_limit)),
+        hooks,
         now: Box::new(move || clock.now()),
         tell: Box::new(move |what| talk.must_say(what)),
     }

@@ -92,6 +92,7 @@ pub(super) fn check(
         list: list?,
         bounce_domain: bounce_domain?,
         hard_limit,
+        tells_postmark: bounces.postmark_secret_file.is_some(),
         public_url: serve?.public_url.clone(),
         from,
     })

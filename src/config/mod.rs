@@ -72,6 +72,9 @@ pub struct Config {
     pub bounces: Option<BounceSource>,
     /// `bounces.ses_topic`: the topic of Amazon SNS whose messages `serve` takes.
     pub ses_topic: Option<String>,
+    /// `bounces.postmark_secret_file`: what Postmark has to send along where it
+    /// tells `serve` of bounces.
+    pub postmark_secret_file: Option<PathBuf>,
     /// `bounces.hard_limit`: so many issues have to be refused because the address
     /// is bad before it is suppressed.
     pub hard_limit: u32,
@@ -200,6 +203,7 @@ impl Config {
             mail,
             bounces,
             ses_topic,
+            postmark_secret_file: raw.bounces.postmark_secret_file.map(|file| root.join(file)),
             hard_limit,
             serve,
             store,

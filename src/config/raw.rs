@@ -169,6 +169,7 @@ pub(super) struct RawBounces {
     pub(super) password_file: Option<String>,
     pub(super) tls_ca_file: Option<String>,
     pub(super) ses_topic: Text,
+    pub(super) postmark_secret_file: Option<String>,
     pub(super) hard_limit: Option<Spanned<u32>>,
 }
 
@@ -380,6 +381,7 @@ const KEYS: [(&str, &[&str]); 18] = [
             "password_file",
             "tls_ca_file",
             "ses_topic",
+            "postmark_secret_file",
             "hard_limit",
         ],
     ),

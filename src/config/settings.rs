@@ -199,6 +199,9 @@ pub struct MailSettings {
     /// So many issues have to be refused because the address is bad before it is
     /// suppressed: `bounces.hard_limit`.
     pub hard_limit: u32,
+    /// Letters carry a token that Postmark hands back when it tells of bounces:
+    /// `bounces.postmark_secret_file` is set.
+    pub tells_postmark: bool,
     /// Base of the links that readers follow: `serve.public_url`, ends in `/`.
     pub public_url: Option<Url>,
 }

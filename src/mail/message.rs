@@ -166,6 +166,7 @@ pub(super) struct Reader<'a> {
     name: Option<String>,
     address: &'a str,
     message_id: String,
+    delivery: DeliveryId,
     payload: Payload,
     signer: &'a Signer,
     token: String,
@@ -191,6 +192,7 @@ impl<'a> Reader<'a> {
             name,
             address: to.address.expose(),
             message_id: signer.message_id(to.issue, to.delivery, to.issue_number, domain),
+            delivery: to.delivery,
             token: signer.token(Purpose::Unsubscribe, &payload),
             payload,
             signer,
@@ -237,6 +239,7 @@ impl<'a> Reader<'a> {
             }
             Slot::MessageId => self.message_id.as_str().into(),
             Slot::UnsubscribeToken => self.token.as_str().into(),
+            Slot::BounceToken => self.signer.bounce_local(self.delivery).into(),
         }
     }
 }

@@ -15,13 +15,9 @@ const LARGEST: u64 = 64 * 1024;
 
 /// The endpoint for the messages of this topic. Connects to nobody yet.
 #[must_use]
-pub fn ses_hook(topic: String, hard_limit: u32) -> SesHook {
+pub fn ses_hook(topic: String) -> SesHook {
     let agent = client::agent("https", PATIENCE / 2, PATIENCE);
-    SesHook::new(
-        topic,
-        hard_limit,
-        Arc::new(move |url: &Url| fetch(&agent, url)),
-    )
+    SesHook::new(topic, Arc::new(move |url: &Url| fetch(&agent, url)))
 }
 
 /// The caller has seen to it that the address is Amazon's.

@@ -153,6 +153,7 @@ impl Reading<'_> {
                 subscriber: *subscriber,
                 departure: self.departure(*digest),
             })),
+            Content::LeftAtRelay { delivery } => Some(Effect::LeftAtRelay(*delivery)),
             // A name that was not proven is nobody's.
             Content::Report { .. } | Content::Nothing(_) => None,
         };

@@ -101,6 +101,7 @@ fn settings() -> MailSettings {
         timeouts: Timeouts::default(),
         messages_per_connection: 100,
         hard_limit: 1,
+        tells_postmark: false,
         dkim: None,
         pictures: PictureWay::default(),
         text_links: TextLinks::default(),

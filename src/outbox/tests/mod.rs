@@ -90,6 +90,7 @@ fn settings(port: u16) -> MailSettings {
         },
         messages_per_connection: 100,
         hard_limit: 1,
+        tells_postmark: false,
         dkim: None,
         pictures: crate::config::settings::PictureWay::default(),
         text_links: crate::config::settings::TextLinks::default(),

@@ -10,9 +10,10 @@ use crate::{
         consent::Evidence,
         delivery::{DeliveryId, IssueId, State},
         report::{Report, ReportKind},
+        subscriber::SubscriberId,
     },
     store::{
-        codes, deliveries, departures,
+        Departure, codes, deliveries, departures,
         error::Fault,
         refused,
         subscribers::{self, SuppressionReason},
@@ -133,17 +134,43 @@ fn insert(
     Ok(inserted > 0)
 }
 
-/// Through what a reader left.
-const SOURCE: &str = "mail";
+/// Lets the reader of a delivery go who left at the relay.
+pub(super) fn left_at_relay(
+    connection: &Connection,
+    delivery: DeliveryId,
+    now: DateTime<Utc>,
+) -> Result<Fate, Fault> {
+    let Some(known) = known(connection, delivery)? else {
+        return Ok(Fate::Unknown);
+    };
+    let public_id = connection
+        .prepare_cached("SELECT public_id FROM subscribers WHERE id = ?1")?
+        .query_row([known.subscriber], |row| row.get(0))?;
+    let leave = Leave {
+        subscriber: SubscriberId(public_id),
+        departure: Departure::List,
+    };
+    go(connection, &leave, "relay", now)
+}
 
-/// Lets a reader go.
+/// Lets a reader go who wrote so.
 pub(super) fn leave(
     connection: &Connection,
     leave: &Leave,
     now: DateTime<Utc>,
 ) -> Result<Fate, Fault> {
+    go(connection, leave, "mail", now)
+}
+
+/// `source` is through what the reader left.
+fn go(
+    connection: &Connection,
+    leave: &Leave,
+    source: &str,
+    now: DateTime<Utc>,
+) -> Result<Fate, Fault> {
     let before = standing(connection, leave)?;
-    let evidence = Evidence::of(SOURCE);
+    let evidence = Evidence::of(source);
     let through = (&evidence, now);
     let outcome = departures::go(connection, leave.subscriber, &leave.departure, through)?;
     Ok(match outcome.was {

@@ -38,6 +38,9 @@ pub enum Effect {
     Report(Report),
     /// A reader leaves.
     Leave(Leave),
+    /// The reader of this delivery told the relay that it was the last: the whole
+    /// list is left, since the relay passes nothing on any more.
+    LeftAtRelay(DeliveryId),
 }
 
 /// A reader who leaves.
@@ -177,6 +180,9 @@ fn apply(
             match &mail.effect {
                 None => Fate::Nothing,
                 Some(Effect::Leave(leave)) => effects::leave(connection, leave, now)?,
+                Some(Effect::LeftAtRelay(delivery)) => {
+                    effects::left_at_relay(connection, *delivery, now)?
+                }
                 Some(Effect::Report(report)) => {
                     effects::report(connection, report, &mut told, now)?
                 }

@@ -8,6 +8,7 @@ mod journey;
 mod leaving;
 mod limits;
 mod posting;
+mod postmark;
 mod preferences;
 mod published;
 

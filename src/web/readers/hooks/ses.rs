@@ -14,16 +14,15 @@ use axum::{extract::Request, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::Site;
+use super::apply;
 use crate::{
-    domain::report::Report,
     inbound::{
-        Content, Whose, mail,
+        mail,
         sns::{SnsError, SnsMessage},
     },
     links::Signer,
-    store::{Effect, InboundMail, Store, StoreError},
-    web::gate::body,
+    store::{Store, StoreError},
+    web::{gate::body, readers::Site},
 };
 
 /// So many certificates are kept: Amazon has one at a time in a region.
@@ -35,8 +34,6 @@ pub type Fetch = dyn Fn(&Url) -> Result<Vec<u8>, String> + Send + Sync;
 /// What the endpoint for Amazon SNS needs.
 pub struct SesHook {
     topic: String,
-    /// See `bounces.hard_limit`.
-    hard_limit: u32,
     fetch: Arc<Fetch>,
     certificates: Mutex<HashMap<Url, Vec<u8>>>,
     /// Whether it was said that the topic is set up in another way.
@@ -56,10 +53,9 @@ enum Refusal {
 impl SesHook {
     /// An endpoint for the messages of this topic (its ARN).
     #[must_use]
-    pub fn new(topic: String, hard_limit: u32, fetch: Arc<Fetch>) -> Self {
+    pub fn new(topic: String, fetch: Arc<Fetch>) -> Self {
         Self {
             topic,
-            hard_limit,
             fetch,
             certificates: Mutex::default(),
             has_told: false.into(),
@@ -70,6 +66,7 @@ impl SesHook {
     async fn take(
         &self,
         body: &[u8],
+        hard_limit: u32,
         store: &Store,
         signer: &Signer,
         now: DateTime<Utc>,
@@ -80,15 +77,11 @@ impl SesHook {
         }
         self.prove(&message).await?;
         match (message.kind.as_str(), &message.subscribe_url) {
-            ("Notification", _) => apply(
-                message.message.as_bytes(),
-                self.hard_limit,
-                store,
-                signer,
-                now,
-            )
-            .await
-            .map_err(Refusal::Store),
+            ("Notification", _) => {
+                apply(message.message.as_bytes(), hard_limit, store, signer, now)
+                    .await
+                    .map_err(Refusal::Store)
+            }
             ("SubscriptionConfirmation", Some(url)) => Ok(vec![format!(
                 "Amazon SNS asks whether it may tell of bounces; open this page to say yes: {url}"
             )]),
@@ -126,42 +119,9 @@ impl SesHook {
     }
 }
 
-/// Applies a notification that Amazon sent.
-async fn apply(
-    notification: &[u8],
-    hard_limit: u32,
-    store: &Store,
-    signer: &Signer,
-    now: DateTime<Utc>,
-) -> Result<Vec<String>, StoreError> {
-    let incoming = mail::read(notification, signer);
-    let effect = match incoming.content {
-        Content::Report {
-            whose: Whose::Delivery(delivery),
-            finding,
-        } => Some(Effect::Report(Report { delivery, finding })),
-        // Message-IDs are proven where mailboxes are read: SES has the token.
-        Content::Report { .. } | Content::Leaving { .. } | Content::Nothing(_) => None,
-    };
-    let mail = InboundMail {
-        id: incoming.id,
-        effect,
-    };
-    let applied = store
-        .apply_inbound(vec![mail], None, hard_limit, now)
-        .await?;
-    let alarms = applied.alarms.into_iter();
-    Ok(alarms
-        .map(|alarm| match alarm.is_paused {
-            true => format!("issue {} is paused: {}", alarm.issue, alarm.text),
-            false => format!("issue {}: {}", alarm.issue, alarm.text),
-        })
-        .collect())
-}
-
 /// Answers a post of Amazon SNS.
-pub(super) async fn ses(site: &Site, request: Request) -> Response {
-    let Some(hook) = &site.hooks else {
+pub(in crate::web::readers) async fn ses(site: &Site, request: Request) -> Response {
+    let Some(hook) = &site.hooks.ses else {
         return site
             .pages
             .plain(StatusCode::NOT_FOUND, "there is nothing here\n");
@@ -172,7 +132,13 @@ pub(super) async fn ses(site: &Site, request: Request) -> Response {
         Err(refused) => return site.refused(refused),
     };
     match hook
-        .take(&bytes, &site.store, &site.signer, (site.now)())
+        .take(
+            &bytes,
+            site.hooks.hard_limit,
+            &site.store,
+            &site.signer,
+            (site.now)(),
+        )
         .await
     {
         Ok(news) => {
@@ -236,8 +202,8 @@ mod tests {
             counter.fetch_add(1, Ordering::Relaxed);
             Ok(pem.clone().into_bytes())
         };
-        let hook = SesHook::new(TOPIC.to_owned(), 1, Arc::new(fetch));
-        let told = async |body: &str| hook.take(body.as_bytes(), &store, &signer, now()).await;
+        let hook = SesHook::new(TOPIC.to_owned(), Arc::new(fetch));
+        let told = async |body: &str| hook.take(body.as_bytes(), 1, &store, &signer, now()).await;
 
         let asks = signing.message("SubscriptionConfirmation", "You chose to subscribe");
         let news = told(&asks).await.ok().unwrap();
@@ -264,12 +230,8 @@ mod tests {
             let refused = told(&forged).await;
             assert!(matches!(refused, Err(Refusal::Stranger(_))), "{forged}");
         }
-        let away = SesHook::new(
-            TOPIC.to_owned(),
-            1,
-            Arc::new(|_: &Url| Err("gone".to_owned())),
-        );
-        let refused = away.take(body.as_bytes(), &store, &signer, now()).await;
+        let away = SesHook::new(TOPIC.to_owned(), Arc::new(|_: &Url| Err("gone".to_owned())));
+        let refused = away.take(body.as_bytes(), 1, &store, &signer, now()).await;
         assert!(matches!(refused, Err(Refusal::NoCertificate(_))));
     }
 }
