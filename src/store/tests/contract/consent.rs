@@ -203,7 +203,12 @@ async fn only_their_own_yes_brings_back_who_left_or_bounced_and_nothing_who_comp
         world.join(1).await;
         let text = "reader0@example.org";
         match reason {
-            Some(reason) => world.store.suppress(&address(text), reason, now()).await,
+            Some(reason) => {
+                world
+                    .store
+                    .suppress(&address(text), reason, "test", now())
+                    .await
+            }
             None => world.store.unsubscribe(&address(text), "link", now()).await,
         }
         .unwrap();
