@@ -1,5 +1,7 @@
 //! `issues`: what went out, what is going out, and the handles on it.
 
+mod pruning;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -17,7 +19,7 @@ use crate::{
     },
 };
 
-/// List, show, pause, resume or cancel issues
+/// List, show, pause, resume, cancel or prune issues
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,6 +28,7 @@ Examples:
   letterpress issues pause weekly/3 --reason \"wrong picture\"
   letterpress issues resume weekly/3
   letterpress issues cancel weekly/3
+  letterpress issues prune --keep 12 --dry-run
 
 An issue is named DIGEST/NUMBER; with a single digest the number is enough.
 A cancelled issue gives its articles back to the next one.")]
@@ -65,6 +68,8 @@ enum What {
         /// DIGEST/NUMBER
         issue: String,
     },
+    /// Remove the deliveries of old issues; what they sum up to stays
+    Prune(pruning::Prune),
 }
 
 #[derive(Serialize)]
@@ -125,6 +130,7 @@ pub async fn run(context: &Context, args: &Issues) -> Result<Exit, Failure> {
         What::Cancel { issue } => {
             change(context, &config, issue, IssueChange::Cancel, "cancelled").await
         }
+        What::Prune(args) => pruning::run(context, &config, args).await,
     }
 }
 

@@ -127,6 +127,8 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
                 .collect(),
         })
         .collect();
+    let pruned = store.pruned_duplicates().await.map_err(failed)?;
+    let pruned = usize::try_from(pruned).unwrap_or(usize::MAX);
     Ok(Standing {
         publication: config.publication.title.clone(),
         readers: readers
@@ -137,7 +139,7 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
         under_way,
         came_back,
         uncertain: store.uncertain().await.map_err(failed)?.len(),
-        duplicates: store.duplicates().await.map_err(failed)?.len(),
+        duplicates: store.duplicates().await.map_err(failed)?.len() + pruned,
         waiting_pings: store.waiting_pings().await.map_err(failed)?,
         relays: relays(config, store.relays().await.map_err(failed)?),
         last_run: store.last_run().await.map_err(failed)?,

@@ -48,6 +48,7 @@ struct Told<'a> {
     suppression: Option<&'a Suppression>,
     events: &'a [Event],
     deliveries: &'a [DeliveryStory],
+    pruned_issues: u64,
 }
 
 /// # Errors
@@ -95,6 +96,7 @@ pub async fn show(
         suppression: story.suppression.as_ref(),
         events: &story.events,
         deliveries: &story.deliveries,
+        pruned_issues: story.pruned_issues,
     };
     context
         .talk
@@ -151,7 +153,16 @@ fn text(told: &Told<'_>, story: &Story, zone: Tz) -> String {
     for (sha256, words) in wordings {
         let _ = writeln!(text, "words {sha256:.12}: {}", one_line(words));
     }
-    if story.deliveries.is_empty() {
+    if story.pruned_issues > 0 {
+        let _ = writeln!(
+            text,
+            "{} pruned: who got them is not known any more",
+            match story.pruned_issues {
+                1 => "1 older issue was".to_owned(),
+                number => format!("{number} older issues were"),
+            }
+        );
+    } else if story.deliveries.is_empty() {
         text.push_str("no issue was frozen for this reader\n");
     }
     for delivery in told.deliveries {

@@ -246,14 +246,21 @@ pub(super) fn editions(
     issue: IssueId,
 ) -> Result<Vec<EditionSummary>, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT e.number, length(e.body), coalesce(r.readers, 0)
-           FROM editions e
-           LEFT JOIN (SELECT d.edition, count(*) AS readers
-                        FROM issues i JOIN deliveries d
-                          ON d.id BETWEEN i.first_delivery AND i.last_delivery
-                         AND d.issue_id = i.id
-                       WHERE i.id = ?1 GROUP BY d.edition) r ON r.edition = e.number
-          WHERE e.issue_id = ?1 ORDER BY e.number",
+        "SELECT e.number, e.bytes, coalesce(r.readers, 0)
+           FROM (SELECT number, length(body) AS bytes FROM editions WHERE issue_id = ?1
+                 UNION ALL
+                 SELECT number, count FROM remains WHERE issue_id = ?1 AND what = 'bytes') e
+           LEFT JOIN (SELECT edition, sum(readers) AS readers
+                        FROM (SELECT d.edition, count(*) AS readers
+                                FROM issues i JOIN deliveries d
+                                  ON d.id BETWEEN i.first_delivery AND i.last_delivery
+                                 AND d.issue_id = i.id
+                               WHERE i.id = ?1 GROUP BY d.edition
+                              UNION ALL
+                              SELECT number, count FROM remains
+                               WHERE issue_id = ?1 AND what = 'edition') AS each
+                       GROUP BY edition) r ON r.edition = e.number
+          ORDER BY e.number",
     )?;
     let rows = select.query_map([issue], |row| {
         Ok(EditionSummary {

@@ -29,6 +29,7 @@ mod outputs;
 mod personal;
 mod pings;
 mod postgres;
+mod pruning;
 mod published;
 mod publishing;
 mod refused;
@@ -89,6 +90,7 @@ pub use self::{
     outputs::{Manifest, Output},
     personal::{PersonalData, Waiting},
     pings::{News, Ping, PingFate, WaitingPings},
+    pruning::Prunable,
     relays::RelayMemory,
     reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression, Wording},
     runs::{Begun, Restored, Run},

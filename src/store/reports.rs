@@ -13,7 +13,7 @@ use crate::{
         delivery::{AttemptId, DeliveryId, IssueId, State},
         subscriber::Subscriber,
     },
-    store::{ReportStory, codes, error::Fault, inbound, subscribers},
+    store::{ReportStory, codes, error::Fault, inbound, pruning, subscribers},
 };
 
 /// Something that happened to a reader.
@@ -120,6 +120,8 @@ pub struct Story {
     pub events: Vec<Event>,
     /// The reader's deliveries, newest issue first.
     pub deliveries: Vec<DeliveryStory>,
+    /// Issues of which nobody knows any more who got them.
+    pub pruned_issues: u64,
 }
 
 /// Tells the story of an address, of one issue or all.
@@ -137,6 +139,7 @@ pub(super) fn why(
             suppression,
             events: Vec::new(),
             deliveries: Vec::new(),
+            pruned_issues: pruning::pruned(connection)?,
         });
     };
     Ok(Story {
@@ -144,6 +147,7 @@ pub(super) fn why(
         suppression,
         events: events(connection, id)?,
         deliveries: deliveries(connection, id, issue)?,
+        pruned_issues: pruning::pruned(connection)?,
     })
 }
 

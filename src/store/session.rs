@@ -341,6 +341,28 @@ impl Session {
         }
     }
 
+    /// Does something that takes care of references by itself: SQLite would look
+    /// through a whole table for each row that goes.
+    pub(super) fn without_references<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.set_references(false)?;
+        let done = work(self);
+        self.set_references(true)?;
+        done
+    }
+
+    fn set_references(&mut self, are_kept: bool) -> Result<(), StoreError> {
+        match &self.connection {
+            Connection::Sqlite(file) => {
+                let set = file.pragma_update(None, "foreign_keys", are_kept);
+                set.map_err(|error| self.told(error.into()))
+            }
+            Connection::Postgres(_) => Ok(()),
+        }
+    }
+
     /// Wipes the files of what is erased; false while somebody else reads.
     pub(super) fn wipe(&mut self, trace: Option<&str>) -> Result<bool, StoreError> {
         let done = match &self.connection {

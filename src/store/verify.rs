@@ -14,6 +14,7 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
     check_tallies(connection, &mut findings)?;
     check_attempts(connection, &mut findings)?;
     check_editions(connection, &mut findings)?;
+    check_pruned(connection, &mut findings)?;
     Ok(findings)
 }
 
@@ -21,8 +22,10 @@ pub(super) fn verify(connection: &Connection) -> Result<Vec<String>, Fault> {
 fn check_sums(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
     let mut select = connection.prepare(
         "SELECT i.id, i.candidates,
+                CASE i.pruned WHEN 0 THEN
                 (SELECT count(*) FROM deliveries d
-                  WHERE d.id BETWEEN i.first_delivery AND i.last_delivery AND d.issue_id = i.id),
+                  WHERE d.id BETWEEN i.first_delivery AND i.last_delivery AND d.issue_id = i.id)
+                ELSE (SELECT coalesce(sum(count), 0) FROM tallies t WHERE t.issue_id = i.id) END,
                 (SELECT coalesce(sum(count), 0) FROM exclusions e WHERE e.issue_id = i.id)
            FROM issues i ORDER BY i.id",
     )?;
@@ -48,7 +51,8 @@ fn check_tallies(connection: &Connection, findings: &mut Vec<String>) -> Result<
            LEFT JOIN (SELECT issue_id, state, count(*) AS count FROM deliveries
                        GROUP BY issue_id, state) c
              ON c.issue_id = t.issue_id AND c.state = t.state
-          WHERE t.count <> coalesce(c.count, 0)
+           JOIN issues i ON i.id = t.issue_id
+          WHERE i.pruned = 0 AND t.count <> coalesce(c.count, 0)
           ORDER BY t.issue_id, t.state",
     )?;
     let mut rows = select.query([])?;
@@ -77,6 +81,28 @@ fn check_editions(connection: &Connection, findings: &mut Vec<String>) -> Result
         findings.push(format!(
             "issue {issue}: edition {edition} of {deliveries} deliveries is not there"
         ));
+    }
+    Ok(())
+}
+
+/// Of a pruned issue nothing is left, and no attempt is without its delivery.
+fn check_pruned(connection: &Connection, findings: &mut Vec<String>) -> Result<(), Fault> {
+    let (left, attempts): (i64, i64) = connection.query_row(
+        "SELECT (SELECT count(*) FROM issues i JOIN deliveries d
+                     ON d.id BETWEEN i.first_delivery AND i.last_delivery AND d.issue_id = i.id
+                  WHERE i.pruned = 2),
+                (SELECT count(*) FROM attempts a LEFT JOIN deliveries d ON d.id = a.delivery_id
+                  WHERE d.id IS NULL)",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    if left > 0 {
+        findings.push(format!(
+            "{left} deliveries are left of issues that were pruned"
+        ));
+    }
+    if attempts > 0 {
+        findings.push(format!("{attempts} attempts belong to no delivery"));
     }
     Ok(())
 }

@@ -261,10 +261,14 @@ fn spans(
 /// What reports say of an issue, in numbers.
 pub(super) fn counts(connection: &Connection, issue: IssueId) -> Result<ReportCounts, Fault> {
     let mut select = connection.prepare_cached(
-        "SELECT r.kind, count(*)
-           FROM issues i JOIN reports r
-             ON r.delivery_id BETWEEN i.first_delivery AND i.last_delivery
-          WHERE i.id = ?1 GROUP BY r.kind",
+        "SELECT kind, sum(count)
+           FROM (SELECT r.kind, count(*) AS count
+                   FROM issues i JOIN reports r
+                     ON r.delivery_id BETWEEN i.first_delivery AND i.last_delivery
+                  WHERE i.id = ?1 GROUP BY r.kind
+                 UNION ALL
+                 SELECT number, count FROM remains WHERE issue_id = ?1 AND what = 'report') AS told
+          GROUP BY kind",
     )?;
     let rows = select.query_map([issue], |row| {
         Ok((codes::report_kind(row, 0)?, codes::count(row, 1)?))

@@ -13,10 +13,11 @@ use crate::store::{
 const FIRST: i64 = 13;
 
 /// Every script, oldest first.
-const SCRIPTS: [&str; 3] = [
+const SCRIPTS: [&str; 4] = [
     include_str!("../migrations/postgres/0013_ledger.sql"),
     include_str!("../migrations/postgres/0014_standing.sql"),
     include_str!("../migrations/postgres/0015_moving.sql"),
+    include_str!("../migrations/postgres/0016_pruning.sql"),
 ];
 
 /// Version this program works with.

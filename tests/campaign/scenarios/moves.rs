@@ -92,7 +92,9 @@ impl World {
             "+++\ntitle = \"Figs\"\ndate = 2026-12-01\ndescription = \"Figs.\"\n+++\n\nFigs.\n",
         );
         let mut run = self.press.at(NEXT).spawn(&["run"]);
-        self.sink.wait_for(Fate::Accepted, readers + readers / 3);
+        while run.is_running() && self.sink.count(Fate::Accepted) < readers + readers / 3 {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         run.signal(Signal::TERM);
         run.wait().exits(75);
         assert!(Ledger::open(&self.press.database()).count("queued") > 0);

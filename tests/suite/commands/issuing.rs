@@ -428,3 +428,50 @@ fn what_a_letter_shows_shorter_is_named_when_it_is_rendered_and_when_it_is_froze
         .says("`mail.size_budget` allows 90000");
     assert_eq!(press.files("outbox"), sent);
 }
+
+#[test]
+fn a_pruned_issue_is_told_as_before_but_not_who_got_it() {
+    let mut press = Press::new();
+    press.subscribers(3);
+    for (number, day) in ["2026-11-27", "2026-12-04", "2026-12-11"]
+        .iter()
+        .enumerate()
+    {
+        press.article(
+            &format!("food/dish-{number}.md"),
+            &format!("+++\ntitle = \"Dish {number}\"\ndate = {day}\n+++\n\nA dish.\n"),
+        );
+        press.at(&format!("{day}T08:00:00+02:00"));
+        press.run(&["run"]).succeeds();
+    }
+    let shown = press.run(&["issues", "show", "weekly/1"]).stdout;
+    let pages = press.files("public/letters");
+    let prune = &["issues", "prune", "--keep", "1"][..];
+    let dry = press.run(&[prune, &["--dry-run"]].concat());
+    dry.succeeds()
+        .prints("6 deliveries of 2 issues would be removed");
+    assert_eq!(press.ledger().rows().len(), 9);
+    press
+        .run(&[prune, &["daily"]].concat())
+        .exits(2)
+        .says("there is no digest `daily`");
+    press.run(&["issues", "prune", "--keep", "0"]).exits(2);
+    press
+        .run(&[prune, &["weekly"]].concat())
+        .succeeds()
+        .prints("weekly/1")
+        .prints("weekly/2")
+        .prints("6 deliveries of 2 issues removed");
+    press.run(prune).succeeds().prints("nothing to prune");
+
+    assert_eq!(press.run(&["issues", "show", "weekly/1"]).stdout, shown);
+    press.run(&["store", "verify"]).succeeds();
+    press
+        .run(&["why", &crate::press::reader_address(1)])
+        .succeeds()
+        .prints("2 older issues were pruned: who got them is not known any more")
+        .prints("issue weekly/3: sent");
+    press.run(&["run"]).succeeds();
+    assert_eq!(press.files("public/letters"), pages);
+    assert_eq!(press.files("outbox").len(), 9, "nothing was sent again");
+}

@@ -12,6 +12,8 @@ mod guards;
 mod inbound;
 #[path = "../contract/listing.rs"]
 mod listing;
+#[path = "../contract/pruning.rs"]
+mod pruning;
 #[path = "../contract/publishing.rs"]
 mod publishing;
 #[path = "../contract/random.rs"]

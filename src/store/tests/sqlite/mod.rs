@@ -15,6 +15,8 @@ mod killed;
 #[path = "../contract/listing.rs"]
 mod listing;
 mod opening;
+#[path = "../contract/pruning.rs"]
+mod pruning;
 #[path = "../contract/publishing.rs"]
 mod publishing;
 #[path = "../contract/random.rs"]
