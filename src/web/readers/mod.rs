@@ -44,7 +44,7 @@ use super::gate::{
     window::Window,
 };
 use crate::{
-    domain::{digest::Digest, network::Network, subscriber::SubscriberId},
+    domain::{delivery::DeliveryId, digest::Digest, network::Network, subscriber::SubscriberId},
     links::{DigestTag, Payload, Purpose, Signer},
     store::{Store, StoreError},
 };
@@ -217,6 +217,8 @@ impl<'p> Route<'p> {
 struct Holder {
     reader: SubscriberId,
     digest: DigestTag,
+    /// Of a yes: the mail that asked for it.
+    asked: Option<DeliveryId>,
 }
 
 impl Site {
@@ -272,6 +274,16 @@ impl Site {
             Payload::Reader { subscriber, digest } => Some(Holder {
                 reader: subscriber,
                 digest,
+                asked: None,
+            }),
+            Payload::Asked {
+                subscriber,
+                digest,
+                delivery,
+            } => Some(Holder {
+                reader: subscriber,
+                digest,
+                asked: Some(delivery),
             }),
             Payload::Delivery(_) => None,
         }
