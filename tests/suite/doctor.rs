@@ -9,10 +9,10 @@ use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::{Behaviour, Encryption};
 use crate::chaos::tls::Identity;
 use crate::dns::Dns;
+use crate::harness::small_disk::SmallDisk;
 use crate::press::Press;
 use crate::process::Running;
 use crate::sink::SmtpSink;
-use crate::small_disk::SmallDisk;
 use crate::tls_front::TlsFront;
 use crate::websub::http::{Response, Server};
 
