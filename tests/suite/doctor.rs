@@ -206,6 +206,7 @@ fn a_disk_with_little_room_is_told_before_it_is_full() {
     world.press.subscribers(1);
     let resolver = world.dns.address().to_string();
     for (kilobytes, level) in [(20_000, "error  "), (200_000, "warning")] {
+        let _ = fs::remove_dir_all(world.press.path("ledger.kept"));
         let disk = SmallDisk::over(&world.press, "ledger", kilobytes);
         let found = disk.run(&world.press, &["doctor", "--resolver", &resolver]);
         found.prints(&format!("{level}  disk"));
