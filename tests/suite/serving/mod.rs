@@ -11,6 +11,7 @@ mod posting;
 mod postmark;
 mod preferences;
 mod published;
+mod reloading;
 
 use client::Served;
 
