@@ -211,9 +211,10 @@ pub async fn publish(
     // What the next build may go by.
     if let Some((around, before)) = &checked.before
         && let Some(before) = before.answer().await?
+        && let Some((shown, survey)) = shown.zip(loaded.survey.as_ref())
     {
-        let seen = || shown.zip(loaded.survey.clone());
-        retouch::keep(config, store, *around, (&before, &folder, &built), seen).await?;
+        let before = (*around, before);
+        retouch::keep(config, store, before, (&folder, &built), (&shown, survey)).await?;
     }
     Ok(built)
 }

@@ -245,6 +245,7 @@ fn notice_problems(sources: &Sources<'_>, now: DateTime<Utc>) -> Vec<Problem> {
     // The key is of no matter: nothing of this leaves the program.
     let signer = Signer::new(&workspace::SAMPLE_KEY);
     let drawing = Drawing {
+        language: None,
         config,
         templates,
         signer: &signer,

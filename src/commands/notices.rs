@@ -46,6 +46,8 @@ pub struct Drawing<'a> {
     pub keys: Option<&'a Keys>,
     /// Their date.
     pub now: DateTime<Utc>,
+    /// The language of the readers they are for; where absent the digest's.
+    pub language: Option<&'a str>,
 }
 
 impl Drawing<'_> {
@@ -63,6 +65,7 @@ impl Drawing<'_> {
         let settings = freezing::without_password(self.config)?;
         let render = |pictures: &Pictures| {
             let input = NoticeInput {
+                language: self.language,
                 publication,
                 digest,
                 pictures,
@@ -167,14 +170,22 @@ impl Press<'_> {
             signer: &self.signer,
             keys: self.keys.as_ref(),
             now: context.clock.now(),
+            language: waiting.language.as_deref(),
         };
         let (rendered, illustrations) = drawing.draw(notice, digest)?;
         // Readers may ask for a picture as soon as they have the mail.
         illustrations.publish(self.config, &rendered.html)?;
-        Ok(self.freeze(waiting, digest, rendered.subject, &rendered.edition))
+        let variant = waiting.language.clone().unwrap_or_default();
+        Ok(self.freeze(
+            waiting,
+            digest,
+            variant,
+            (rendered.subject, &rendered.edition),
+        ))
     }
 
-    /// The newest issue, as everybody gets it; none where there is none yet.
+    /// The newest issue, in the edition that readers of the same choice got, else
+    /// whole; none where there is none yet.
     async fn latest(
         &self,
         context: &Context,
@@ -190,15 +201,23 @@ impl Press<'_> {
         let Some(issue) = issue else {
             return Ok(None);
         };
+        let number = store
+            .edition_of_choices(issue, waiting.choices.clone())
+            .await
+            .map_err(workspace::store_failure)?;
         let stored = store
-            .edition(issue, 1)
+            .edition(issue, number)
             .await
             .map_err(workspace::store_failure)?;
         let date = now.with_timezone(&self.config.publication.timezone);
         let anew = stored.and_then(|stored| {
             let edition = Edition::from_bytes(&stored.bytes).ok()?;
             let anew = edition.sent_anew(date.fixed_offset(), self.keys.as_ref())?;
-            Some(self.freeze(waiting, digest, stored.subject, &anew))
+            let variant = match number {
+                1 => String::new(),
+                other => other.to_string(),
+            };
+            Some(self.freeze(waiting, digest, variant, (stored.subject, &anew)))
         });
         Ok(anew)
     }
@@ -207,12 +226,13 @@ impl Press<'_> {
         &self,
         waiting: &WaitingAnswers,
         digest: &Digest,
-        subject: String,
-        edition: &Edition,
+        variant: String,
+        (subject, edition): (String, &Edition),
     ) -> NoticeFreeze {
         let idempotency = self.settings.idempotency.as_ref();
         NoticeFreeze {
             waiting: waiting.clone(),
+            variant,
             title: digest.title.clone(),
             subject,
             sender: self.settings.from.clone(),

@@ -225,6 +225,7 @@ async fn show_notice(
     workspace::tell_problems(context, &problems);
     let keys = freezing::signing_keys(config)?;
     let drawing = Drawing {
+        language: None,
         config,
         templates: &templates,
         signer: &Signer::new(&known.install_key),

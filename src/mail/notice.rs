@@ -90,7 +90,7 @@ impl NoticeContext {
         settings: &MailSettings,
         templates: &Templates,
     ) -> Self {
-        let language = input.digest.language(input.publication);
+        let language = input.language();
         let words = templates.words(language);
         Self {
             notice,
@@ -157,6 +157,15 @@ pub struct NoticeInput<'a> {
     pub pictures: &'a Pictures,
     /// The Date header.
     pub date: DateTime<FixedOffset>,
+    /// The language of the readers it is for; where absent the digest's.
+    pub language: Option<&'a str>,
+}
+
+impl NoticeInput<'_> {
+    fn language(&self) -> &str {
+        self.language
+            .unwrap_or_else(|| self.digest.language(self.publication))
+    }
 }
 
 /// Renders a notice, to be signed with `keys` where there are any. Nothing

@@ -77,6 +77,7 @@ pub fn check_notices(
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     let input = NoticeInput {
+        language: None,
         publication,
         digest,
         pictures: &Pictures::default(),

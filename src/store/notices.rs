@@ -12,7 +12,7 @@ use crate::{
         delivery::{IssueId, State},
         issue::Occasion,
     },
-    store::{codes, error::Fault},
+    store::{ChoiceId, codes, error::Fault},
 };
 
 /// Whether the reader `s` may get a delivery of the issue `i`: an issue is for
@@ -48,6 +48,10 @@ pub struct WaitingAnswers {
     pub answer: Answer,
     /// About which digest; empty for readers who left all.
     pub digest: String,
+    /// What its readers chose, or asked for.
+    pub choices: Vec<ChoiceId>,
+    /// The language they chose, if they did.
+    pub language: Option<String>,
     /// How many readers wait.
     pub readers: u64,
 }
@@ -57,6 +61,9 @@ pub struct WaitingAnswers {
 pub struct NoticeFreeze {
     /// Whom it is for.
     pub waiting: WaitingAnswers,
+    /// What tells it from others of its kind: a language, or the number of an
+    /// edition; empty for what is sent to most.
+    pub variant: String,
     /// The digest's title as readers see it.
     pub title: String,
     /// The subject line.
@@ -78,40 +85,99 @@ const OLDEST_LATEST: TimeDelta = TimeDelta::days(35);
 /// The edition of a notice that is done goes after so long: there may be many.
 const KEPT: TimeDelta = TimeDelta::days(2);
 
-/// What waits, by kind and digest.
-pub(super) fn waiting(connection: &Connection) -> Result<Vec<WaitingAnswers>, Fault> {
-    let mut select = connection.prepare_cached(
-        "SELECT kind, digest, count(*) FROM answers GROUP BY kind, digest ORDER BY min(id)",
-    )?;
-    let rows = select.query_map([], |row| {
-        Ok((row.get(0)?, row.get(1)?, codes::count(row, 2)?))
-    })?;
-    let rows: Vec<(String, String, u64)> = rows.collect::<Result<_, _>>()?;
-    let known = |(kind, digest, readers): (String, String, u64)| {
-        let answer = Answer::ALL.into_iter().find(|a| a.as_str() == kind)?;
-        Some(WaitingAnswers {
-            answer,
-            digest,
-            readers,
-        })
+/// The number of the choice of a reader who waits, 0 for everything: what was
+/// asked for comes true with the confirmation.
+macro_rules! choice_of {
+    ($answers:literal) => {
+        concat!(
+            "coalesce(CASE ",
+            $answers,
+            ".kind WHEN 'confirm'
+                 THEN (SELECT g.choice_id FROM signups g WHERE g.subscriber_id = ",
+            $answers,
+            ".subscriber_id)
+                 ELSE (SELECT r.choice_id FROM subscribers r WHERE r.id = ",
+            $answers,
+            ".subscriber_id) END, 0)"
+        )
     };
-    Ok(rows.into_iter().filter_map(known).collect())
 }
 
-/// Forgets mails that the publication does not send.
+/// What waits, by kind, digest and language; the newest issue by choice, since
+/// there may be an edition for each.
+pub(super) fn waiting(connection: &Connection) -> Result<Vec<WaitingAnswers>, Fault> {
+    let mut select = connection.prepare_cached(concat!(
+        "SELECT w.kind, w.digest, w.choice_id, w.readers, coalesce(c.choice, '')
+           FROM (SELECT a.kind, a.digest, ",
+        choice_of!("a"),
+        " AS choice_id, count(*) AS readers, min(a.id) AS first
+                   FROM answers a GROUP BY 1, 2, 3) w
+           LEFT JOIN choices c ON c.id = w.choice_id
+          ORDER BY w.first",
+    ))?;
+    let rows = select.query_map([], |row| {
+        let (kind, choice): (String, i64) = (row.get(0)?, row.get(2)?);
+        let answer = Answer::ALL.into_iter().find(|a| a.as_str() == kind);
+        let (digest, readers) = (row.get(1)?, codes::count(row, 3)?);
+        let language = codes::choice(row, 4)?.language;
+        Ok(answer.map(|answer| WaitingAnswers {
+            answer,
+            digest,
+            choices: vec![(choice != 0).then_some(choice)],
+            language,
+            readers,
+        }))
+    })?;
+    let mut found: Vec<WaitingAnswers> = Vec::new();
+    // What this version does not know waits for one that does.
+    for waiting in rows.filter_map(Result::transpose) {
+        let waiting = waiting?;
+        match found.iter_mut().find(|one| one.is_as(&waiting)) {
+            Some(one) => {
+                one.choices.extend(waiting.choices);
+                one.readers += waiting.readers;
+            }
+            None => found.push(waiting),
+        }
+    }
+    Ok(found)
+}
+
+impl WaitingAnswers {
+    /// Whether the same mail answers both.
+    fn is_as(&self, other: &Self) -> bool {
+        self.answer != Answer::Latest
+            && (self.answer, &self.digest, &self.language)
+                == (other.answer, &other.digest, &other.language)
+    }
+
+    /// The numbers of its choices, as a statement lists them.
+    fn list(&self) -> String {
+        let numbers = self.choices.iter().map(|id| id.unwrap_or(0).to_string());
+        numbers.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Forgets mails that the publication does not send, or that are made.
 pub(super) fn forget(connection: &Connection, waiting: &WaitingAnswers) -> Result<(), Fault> {
-    connection
-        .prepare_cached("DELETE FROM answers WHERE kind = ?1 AND digest = ?2")?
-        .execute([waiting.answer.as_str(), &waiting.digest])?;
+    let sql = format!(
+        concat!(
+            "DELETE FROM answers AS a WHERE a.kind = ?1 AND a.digest = ?2 AND ",
+            choice_of!("a"),
+            " IN ({})"
+        ),
+        waiting.list()
+    );
+    connection.execute(&sql, [waiting.answer.as_str(), &waiting.digest])?;
     Ok(())
 }
 
-/// Names the issues of a kind of mail: a name that no digest can have.
-fn name(answer: Answer, digest: &str) -> String {
-    match digest {
-        "" => answer.as_str().to_owned(),
-        digest => format!("{}.{digest}", answer.as_str()),
-    }
+/// Names the issues of a kind of mail: a name that no digest can have. Those in
+/// other languages or editions are issues of their own.
+fn name(waiting: &WaitingAnswers, variant: &str) -> String {
+    let parts = [waiting.answer.as_str(), &waiting.digest, variant];
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(".")
 }
 
 /// Makes deliveries of what waits, in one transaction; says how many.
@@ -120,7 +186,7 @@ pub(super) fn freeze(
     notice: &NoticeFreeze,
     now: DateTime<Utc>,
 ) -> Result<u64, Fault> {
-    let name = name(notice.waiting.answer, &notice.waiting.digest);
+    let name = name(&notice.waiting, &notice.variant);
     let recent: Option<IssueId> = connection
         .query_row(
             "SELECT id FROM issues
@@ -208,23 +274,27 @@ fn queue(
     now: DateTime<Utc>,
 ) -> Result<u64, Fault> {
     let kind = waiting.answer.as_str();
-    let queued = connection
-        .prepare_cached(concat!(
+    let sql = format!(
+        concat!(
             "INSERT INTO deliveries (issue_id, subscriber_id, state, next_attempt_at, address, name)
              SELECT ?1, s.id, 0, ?2, s.address, CASE ?3 WHEN 'confirm' THEN NULL ELSE s.name END
                FROM answers a JOIN subscribers s ON s.id = a.subscriber_id
               WHERE a.kind = ?3 AND a.digest = ?4 AND a.wanted_at > ?5
                 AND s.address IS NOT NULL AND ",
             is_wanted!("?3"),
-            " ORDER BY a.id ON CONFLICT DO NOTHING"
-        ))?
-        .execute(params![
-            issue,
-            now.timestamp(),
-            kind,
-            waiting.digest,
-            (now - STALE).timestamp()
-        ])?;
+            " AND ",
+            choice_of!("a"),
+            " IN ({}) ORDER BY a.id ON CONFLICT DO NOTHING"
+        ),
+        waiting.list()
+    );
+    let queued = connection.prepare(&sql)?.execute(params![
+        issue,
+        now.timestamp(),
+        kind,
+        waiting.digest,
+        (now - STALE).timestamp()
+    ])?;
     let queued = i64::try_from(queued).unwrap_or(i64::MAX);
     connection.execute(
         "UPDATE issues
@@ -257,6 +327,28 @@ pub(super) fn latest(
         |row| row.get(0),
     );
     Ok(found.optional()?)
+}
+
+/// The edition of an issue that readers of one of these choices got; the whole
+/// issue where nobody did.
+pub(super) fn edition_of(
+    connection: &Connection,
+    issue: IssueId,
+    choices: &[ChoiceId],
+) -> Result<u32, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT d.edition FROM subscribers s
+           JOIN deliveries d ON d.subscriber_id = s.id AND d.issue_id = ?1
+          WHERE s.status = 0 AND s.choice_id = ?2 LIMIT 1",
+    )?;
+    // Nobody who chose nothing gets less than the whole.
+    for choice in choices.iter().flatten() {
+        let found = select.query_row([issue, *choice], |row| row.get(0));
+        if let Some(edition) = found.optional()? {
+            return Ok(edition);
+        }
+    }
+    Ok(1)
 }
 
 /// Who has an issue already does not get it again as the latest one.

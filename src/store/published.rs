@@ -97,6 +97,18 @@ pub(super) fn record(
     Ok(())
 }
 
+/// Notes what published articles are called from now on.
+pub(super) fn retitle(
+    connection: &Connection,
+    titles: &[(ArticleId, String)],
+) -> Result<(), Fault> {
+    let mut update = connection.prepare("UPDATE published SET title = ?2 WHERE article_id = ?1")?;
+    for (id, title) in titles {
+        update.execute([id.as_str(), title])?;
+    }
+    Ok(())
+}
+
 /// What the archive documents in an output folder were made of, by path.
 pub(super) fn archive_files(
     connection: &Connection,

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     domain::{
-        article::Remembered,
+        article::{ArticleId, Remembered},
         chronicle::{Changes, Chronicle},
     },
     store::{
@@ -81,6 +81,15 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         self.publish(move |tx| published::record(tx, &changes, now))
+            .await
+    }
+
+    /// Notes what published articles are called from now on, and nothing else.
+    ///
+    /// # Errors
+    /// See the head of this module; then nothing was changed.
+    pub async fn retitle(&self, titles: Vec<(ArticleId, String)>) -> Result<(), StoreError> {
+        self.publish(move |tx| published::retitle(tx, &titles))
             .await
     }
 

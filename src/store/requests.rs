@@ -25,7 +25,7 @@ use crate::{
         FreezeOutcome, FrozenEdition, Guarded, IssueChange, IssueKey, IssueSummary, LateAccept,
         Month, Resent, Run, SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason,
         UncertainDelivery, UnsubscribeOutcome, choices, deliveries, departures, digests, freeze,
-        growth, guards, issues, reports, runs, subscribers, verify,
+        growth, guards, issues, notices, reports, runs, subscribers, verify,
     },
 };
 
@@ -281,6 +281,20 @@ impl Store {
         number: u32,
     ) -> Result<Option<FrozenEdition>, StoreError> {
         self.read(move |tx| issues::edition(tx, issue, number))
+            .await
+    }
+
+    /// The number of the edition of an issue that readers of one of these choices
+    /// got; 1, the whole issue, where nobody did.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn edition_of_choices(
+        &self,
+        issue: IssueId,
+        choices: Vec<ChoiceId>,
+    ) -> Result<u32, StoreError> {
+        self.read(move |tx| notices::edition_of(tx, issue, &choices))
             .await
     }
 

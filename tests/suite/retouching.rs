@@ -9,8 +9,9 @@ use crate::dice::Dice;
 use crate::press::Press;
 
 /// What builds keep beside the ledger.
-const KEPT: [&str; 3] = [
+const KEPT: [&str; 4] = [
     "letterpress.db.articles.cache",
+    "letterpress.db.edits.cache",
     "letterpress.db.output.cache",
     "letterpress.db.standing.cache",
 ];
@@ -362,4 +363,43 @@ fn after_any_change_a_build_publishes_what_one_without_memory_publishes() {
     }
     // Often enough to have been tried at all.
     assert!(retouched > 2, "{retouched} of {rounds}");
+}
+
+#[test]
+fn an_edit_opens_the_edited_article_and_no_other() {
+    let mut press = Press::new();
+    press.set("content.pages", false).set("feeds.entries", 1);
+    press.set("feeds.archive", false);
+    for day in 1..=8 {
+        let text = format!(
+            "+++\ntitle = \"Soup {day}\"\ndate = 2026-11-2{day}\ntags = [\"soup\"]\n+++\n\
+             First words, [and before](soup-{}.md).\n",
+            day.max(2) - 1
+        );
+        press.article(&format!("food/soup-{day}.md"), &text);
+    }
+    settle(&press);
+    press.at("2026-11-29T08:00:00+02:00");
+    press.run(&["build"]).succeeds();
+    // The newest one is all that its feeds show; the second one no feed shows.
+    for (file, changed) in [
+        ("soup-8.md", "0 new files, 12 changed"),
+        ("soup-2.md", "0 new files, 0 changed"),
+    ] {
+        let path = format!("content/food/{file}");
+        let text = press.read(&path);
+        press.write(&path, &text.replace("First words", "Other words"));
+        let wrapper = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=openat"];
+        let build = ["-v", "build"];
+        let built = press.spawn_under(&wrapper, &build).wait();
+        built.succeeds().says(STANDS).says(changed);
+        let trace = press.read("trace");
+        let opened: BTreeSet<&str> = trace
+            .lines()
+            .filter(|line| line.contains(".md\""))
+            .filter_map(|line| line.split('"').nth(1)?.rsplit('/').next())
+            .collect();
+        assert_eq!(opened, BTreeSet::from([file]), "{trace}");
+        assert_eq!(public(&press, "public"), cold(&press).0, "{file}");
+    }
 }

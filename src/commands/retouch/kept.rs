@@ -1,8 +1,10 @@
-//! The file in which a build keeps how it saw everything, beside the ledger.
-//! Losing it costs time only: bytes that are damaged, or of another build of
-//! the program, count as none.
+//! The files in which a build keeps how it saw everything, beside the ledger:
+//! a large one, and a small one of what is different since that was written.
+//! Losing them costs time only: bytes that are damaged, of another build of the
+//! program, or do not belong together, count as none.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, HashMap},
     fs,
     ops::Range,
@@ -29,17 +31,48 @@ use crate::{
     store::Standing,
 };
 
-/// How the file begins: what it is, and which build of the program made it.
-const HEAD: &[u8] = concat!("letterpress standing ", env!("LETTERPRESS_BUILD"), "\n").as_bytes();
+/// How the files begin: what they are, and which build of the program made them.
+const WHOLE: &[u8] = concat!("letterpress standing ", env!("LETTERPRESS_BUILD"), "\n").as_bytes();
+const EDITS: &[u8] = concat!("letterpress edits ", env!("LETTERPRESS_BUILD"), "\n").as_bytes();
 
-/// What the last build kept.
-pub(super) struct Kept {
-    bytes: Arc<[u8]>,
+/// What everything was after a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Moment {
     pub(super) around: Around,
     /// What the ledger knew.
     pub(super) standing: Standing,
     /// Of the files in the output folder.
     pub(super) outputs: Fingerprint,
+}
+
+impl Record for Moment {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Self {
+            around,
+            standing,
+            outputs,
+        } = self;
+        around.put(out);
+        put_bytes(standing.as_str(), out);
+        outputs.put(out);
+    }
+
+    fn take(bytes: &mut &[u8]) -> Option<Self> {
+        Some(Self {
+            around: Record::take(bytes)?,
+            standing: Standing::new(Record::take(bytes)?),
+            outputs: Record::take(bytes)?,
+        })
+    }
+}
+
+/// What the last build kept.
+pub(super) struct Kept {
+    /// The large file, then the small one.
+    bytes: Arc<Vec<u8>>,
+    /// Of the large file.
+    whole: Fingerprint,
+    pub(super) last: Moment,
     /// Where sections, tags, authors and streams stand in `bytes`.
     frame: Range<usize>,
     pub(super) sections: Vec<Section>,
@@ -48,6 +81,8 @@ pub(super) struct Kept {
     streams: Vec<KeptStream>,
     /// Articles that a stream shows: the file of each, and the article.
     articles: Vec<(Range<usize>, Range<usize>)>,
+    /// Those of them that the small file has.
+    renewed: BTreeSet<u32>,
     pub(super) survey: Survey,
 }
 
@@ -128,33 +163,28 @@ pub(in crate::commands) fn shown(plans: &[Plan<'_>], collection: &Collection) ->
     put_bytes(&frame, &mut out);
     put_length(articles.len(), &mut out);
     for article in articles {
-        put_article(article, &mut out);
+        article.source.put(&mut out);
+        put_bytes(record_of(article), &mut out);
     }
     Some(out)
 }
 
-fn put_article(article: &Article, out: &mut Vec<u8>) {
-    article.source.put(out);
+fn record_of(article: &Article) -> Vec<u8> {
     let mut record = Vec::with_capacity(1024);
     article.put(&mut record);
-    put_bytes(&record, out);
+    record
 }
 
 /// Keeps how a build saw everything. Without it the next one takes longer and
 /// does the same, so a failure is none.
-pub(super) fn write(
-    config: &Config,
-    (around, standing, outputs): (Around, &Standing, Fingerprint),
-    shown: &[u8],
-    survey: &[u8],
-) {
-    let bytes = seal(HEAD, shown.len() + survey.len() + 256, |out| {
-        around.put(out);
-        put_bytes(standing.as_str(), out);
-        outputs.put(out);
+pub(super) fn write(config: &Config, now: &Moment, shown: &[u8], survey: &[u8]) {
+    let bytes = seal(WHOLE, shown.len() + survey.len() + 256, |out| {
+        now.put(out);
         out.extend_from_slice(shown);
         out.extend_from_slice(survey);
     });
+    // What is different since another one was written belongs to that.
+    drop(fs::remove_file(edits_file(config)));
     drop(files::write_unsynced(&file(config), &bytes, Readers::Owner));
 }
 
@@ -162,17 +192,40 @@ fn file(config: &Config) -> PathBuf {
     workspace::beside_ledger(config, ".standing.cache")
 }
 
+fn edits_file(config: &Config) -> PathBuf {
+    workspace::beside_ledger(config, ".edits.cache")
+}
+
+/// Of a file that [`seal`] made: of its checksum and what it begins with.
+fn identity(bytes: &[u8]) -> Fingerprint {
+    let start = &bytes[..bytes.len().min(WHOLE.len() + 256)];
+    Fingerprint::of(&(bytes.len(), start))
+}
+
 impl Kept {
     /// What the last build kept, if it is whole and of this build of the program.
     pub(super) fn read(config: &Config) -> Option<Self> {
-        let bytes: Arc<[u8]> = fs::read(file(config)).ok()?.into();
-        let mut rest = unseal(HEAD, &bytes)?;
+        let mut bytes = fs::read(file(config)).ok()?;
+        let end = bytes.len();
+        let whole = identity(&bytes);
+        // None where nothing is different since.
+        let edits = fs::read(edits_file(config)).unwrap_or_default();
+        bytes.extend_from_slice(&edits);
+        let bytes = Arc::new(bytes);
+        let mut kept = Self::take(&bytes, end, whole)?;
+        if !edits.is_empty() {
+            kept.take_edits(unseal(EDITS, &bytes[end..])?)?;
+        }
+        Some(kept)
+    }
+
+    fn take(bytes: &Arc<Vec<u8>>, end: usize, whole: Fingerprint) -> Option<Self> {
+        let all = &bytes[..end];
+        let mut rest = unseal(WHOLE, all)?;
         let rest = &mut rest;
-        let around = Record::take(rest)?;
-        let standing = Standing::new(Record::take(rest)?);
-        let outputs = Record::take(rest)?;
-        let frame = take_range(&bytes, rest)?;
-        let mut parts = &bytes[frame.clone()];
+        let last = Record::take(rest)?;
+        let frame = take_range(all, rest)?;
+        let mut parts = &all[frame.clone()];
         let sections = Record::take(&mut parts)?;
         let tags = Record::take(&mut parts)?;
         let bylines = Record::take(&mut parts)?;
@@ -180,30 +233,99 @@ impl Kept {
         let count = take_length(rest)?;
         let mut articles = Vec::with_capacity(count.min(rest.len()));
         for _ in 0..count {
-            articles.push((take_range(&bytes, rest)?, take_range(&bytes, rest)?));
+            articles.push((take_range(all, rest)?, take_range(all, rest)?));
         }
-        let survey = Survey::take(&bytes, rest)?;
+        let survey = Survey::take(bytes, end, rest)?;
         (rest.is_empty() && parts.is_empty()).then_some(Self {
-            around,
-            standing,
-            outputs,
+            whole,
+            last,
             frame,
             sections,
             tags,
             bylines,
             streams,
             articles,
+            renewed: BTreeSet::new(),
             survey,
-            bytes: Arc::clone(&bytes),
+            bytes: Arc::clone(bytes),
         })
+    }
+
+    /// Takes in what the small file says, which is the end of `self.bytes`.
+    fn take_edits(&mut self, mut rest: &[u8]) -> Option<()> {
+        let rest = &mut rest;
+        if Fingerprint::take(rest)? != self.whole {
+            return None;
+        }
+        self.last = Record::take(rest)?;
+        let bytes = Arc::clone(&self.bytes);
+        for _ in 0..take_length(rest)? {
+            let place = u32::take(rest)?;
+            let article = self.articles.get_mut(usize::try_from(place).ok()?)?;
+            article.1 = take_range(&bytes, rest)?;
+            self.renewed.insert(place);
+        }
+        self.survey.take_edits(rest)?;
+        rest.is_empty().then_some(())
+    }
+
+    /// Keeps how everything is after these edits.
+    pub(super) fn write(&self, config: &Config, now: &Moment, sight: &Sight) {
+        let new = self.shown_anew(&sight.edited);
+        if self.survey.is_worn(sight) {
+            write(config, now, &self.shown(&new), &self.survey.renewed(sight));
+            return;
+        }
+        let places: BTreeSet<u32> = self.renewed.iter().chain(new.keys()).copied().collect();
+        let bytes = seal(EDITS, places.len() * 1024 + 4096, |out| {
+            self.whole.put(out);
+            now.put(out);
+            put_length(places.len(), out);
+            for place in places {
+                place.put(out);
+                put_bytes(self.record(place, &new), out);
+            }
+            self.survey.put_edits(sight, out);
+        });
+        drop(files::write_unsynced(
+            &edits_file(config),
+            &bytes,
+            Readers::Owner,
+        ));
+    }
+
+    /// What every stream shows from now on.
+    fn shown(&self, new: &HashMap<u32, &Article>) -> Vec<u8> {
+        let mut shown = Vec::with_capacity(self.bytes.len());
+        put_bytes(&self.bytes[self.frame.clone()], &mut shown);
+        put_length(self.articles.len(), &mut shown);
+        for (place, (file, _)) in (0u32..).zip(&self.articles) {
+            put_bytes(&self.bytes[file.clone()], &mut shown);
+            put_bytes(self.record(place, new), &mut shown);
+        }
+        shown
+    }
+
+    /// The record of an article that is shown, as it is now.
+    fn record(&self, place: u32, new: &HashMap<u32, &Article>) -> Cow<'_, [u8]> {
+        match (new.get(&place), self.articles.get(place as usize)) {
+            (Some(article), _) => Cow::Owned(record_of(article)),
+            (None, Some((_, record))) => Cow::Borrowed(&self.bytes[record.clone()]),
+            (None, None) => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// Edited articles that a stream shows, by their places.
+    fn shown_anew<'a>(&self, edited: &'a [Edited]) -> HashMap<u32, &'a Article> {
+        edited
+            .iter()
+            .filter_map(|one| Some((self.place(&one.article)?, &one.article)))
+            .collect()
     }
 
     /// The streams that show one of these articles, and what they show now.
     pub(super) fn showing(&self, edited: &[Edited]) -> Option<Showing> {
-        let new: HashMap<u32, &Article> = edited
-            .iter()
-            .filter_map(|one| Some((self.place(&one.article)?, &one.article)))
-            .collect();
+        let new = self.shown_anew(edited);
         let touched: Vec<&KeptStream> = self
             .streams
             .iter()
@@ -250,26 +372,5 @@ impl Kept {
         let (_, record) = self.articles.get(usize::try_from(at).ok()?)?;
         let mut bytes = &self.bytes[record.clone()];
         Article::take(&mut bytes).filter(|_| bytes.is_empty())
-    }
-
-    /// What is to be kept after these edits: what streams show, and the survey.
-    pub(super) fn renewed(&self, sight: &Sight) -> (Vec<u8>, Vec<u8>) {
-        let new: HashMap<u32, &Article> = sight
-            .edited
-            .iter()
-            .filter_map(|one| Some((self.place(&one.article)?, &one.article)))
-            .collect();
-        let mut shown = Vec::with_capacity(self.bytes.len());
-        put_bytes(&self.bytes[self.frame.clone()], &mut shown);
-        put_length(self.articles.len(), &mut shown);
-        for (at, (file, record)) in (0u32..).zip(&self.articles) {
-            if let Some(article) = new.get(&at) {
-                put_article(article, &mut shown);
-            } else {
-                put_bytes(&self.bytes[file.clone()], &mut shown);
-                put_bytes(&self.bytes[record.clone()], &mut shown);
-            }
-        }
-        (shown, self.survey.renewed(sight))
     }
 }

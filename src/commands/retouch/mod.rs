@@ -12,7 +12,7 @@ use std::{collections::HashSet, path::Path, sync::Arc};
 
 pub use self::around::Around;
 pub(super) use self::kept::shown;
-use self::kept::{Kept, Showing};
+use self::kept::{Kept, Moment, Showing};
 use super::{
     Context,
     ahead::Ahead,
@@ -25,7 +25,7 @@ use super::{
 use crate::{
     config::Config,
     content::{Cache, Renderer, Sight, Source},
-    domain::collection::Collection,
+    domain::{collection::Collection, fingerprint::Fingerprint},
     feed::Part,
     store::{Standing, Store},
 };
@@ -58,21 +58,37 @@ pub async fn build(
         return Ok(Retouched::Whole(publisher.give_up()));
     }
     // 2. The ledger knows of the edits before anybody sees them.
-    let edited = sight.edited.iter();
-    let news: Vec<_> = edited.filter_map(|one| one.remember.clone()).collect();
+    tell_ledger(store, &sight).await?;
+    let built = publisher.finish(context.clock.now()).await?;
+    // 3. What the next build goes by.
+    let last = &kept.last;
+    if let Some(now) = now(config, store, last, &folder, &built).await?
+        && (now != *last || !sight.is_same())
+    {
+        kept.write(config, &now, &sight);
+    }
+    Ok(Retouched::Built(built))
+}
+
+/// Tells the ledger of edited articles what it keeps of each.
+async fn tell_ledger(store: &Store, sight: &Sight) -> Result<(), Failure> {
+    let edited = || sight.edited.iter();
+    let news: Vec<_> = edited().filter_map(|one| one.remember.clone()).collect();
     if !news.is_empty() {
         let remembered = store.remember(news).await;
         remembered.map_err(workspace::store_failure)?;
     }
-    let built = publisher.finish(context.clock.now()).await?;
-    // 3. What the next build goes by.
-    let before = kept.standing.clone();
-    let after = (&before, folder.as_path(), &built);
-    keep(config, store, kept.around, after, || {
-        Some(kept.renewed(&sight))
-    })
-    .await?;
-    Ok(Retouched::Built(built))
+    let titles = edited()
+        .filter(|one| one.is_retitled)
+        .map(|one| &one.article);
+    let titles: Vec<_> = titles
+        .map(|article| (article.id.clone(), article.title.clone()))
+        .collect();
+    if !titles.is_empty() {
+        let retitled = store.retitle(titles).await;
+        retitled.map_err(workspace::store_failure)?;
+    }
+    Ok(())
 }
 
 /// What the last build kept, and which articles were edited since; `None` when
@@ -88,7 +104,7 @@ async fn compare(
     };
     let asked = store.clone();
     let standing = Ahead::of(async move { asked.standing().await });
-    let kept = Kept::read(config).filter(|kept| kept.around == around);
+    let kept = Kept::read(config).filter(|kept| kept.last.around == around);
     let source = Source {
         root: &config.root,
         dir: &config.content_dir,
@@ -104,7 +120,7 @@ async fn compare(
     let standing = standing.answer().await?;
     Ok(kept
         .zip(sight)
-        .filter(|(kept, _)| standing.as_ref() == Some(&kept.standing)))
+        .filter(|(kept, _)| standing.as_ref() == Some(&kept.last.standing)))
 }
 
 /// Makes what shows an edited article; `false` when something else has to be
@@ -116,7 +132,7 @@ fn retouch(
     kept: &Kept,
     sight: &Sight,
 ) -> Result<bool, Failure> {
-    if publisher.noted_files() != kept.outputs {
+    if publisher.noted_files() != kept.last.outputs {
         return Ok(false);
     }
     let Some(Showing { articles, streams }) = kept.showing(&sight.edited) else {
@@ -153,28 +169,46 @@ fn retouch(
     Ok(true)
 }
 
-/// Keeps how a build saw everything, for the next one: what was around it, what
-/// the ledger said before it, where it went and what it did there, and what
-/// streams show with how the content folder looked.
+/// Keeps how a build that loaded everything saw it, for the next one: what it
+/// was made of before it began, where it went and what it did there, what streams
+/// show, and how the content folder looked.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn keep(
     config: &Config,
     store: &Store,
-    around: Around,
-    (before, folder, built): (&Standing, &Path, &Built),
-    seen: impl FnOnce() -> Option<(Vec<u8>, Vec<u8>)>,
+    (around, standing): (Around, Standing),
+    (folder, built): (&Path, &Built),
+    (shown, survey): (&[u8], &[u8]),
 ) -> Result<(), Failure> {
-    // Somebody else's change is in none of this.
-    let now = store.standing_since(before).await;
-    let now = now.map_err(workspace::store_failure)?;
-    let Some(now) = now.filter(|_| built.in_the_way.is_empty()) else {
-        return Ok(());
+    let outputs = Fingerprint::default();
+    let before = Moment {
+        around,
+        standing,
+        outputs,
     };
-    if let Some((shown, survey)) = seen() {
-        let outputs = publisher::noted_files(config, folder);
-        kept::write(config, (around, &now, outputs), &shown, &survey);
+    if let Some(now) = now(config, store, &before, folder, built).await? {
+        kept::write(config, &now, shown, survey);
     }
     Ok(())
+}
+
+/// What everything is after a build; `None` when somebody else changed the
+/// ledger meanwhile, or not all is published.
+async fn now(
+    config: &Config,
+    store: &Store,
+    before: &Moment,
+    folder: &Path,
+    built: &Built,
+) -> Result<Option<Moment>, Failure> {
+    let standing = store.standing_since(&before.standing).await;
+    let standing = standing.map_err(workspace::store_failure)?;
+    let standing = standing.filter(|_| built.in_the_way.is_empty());
+    Ok(standing.map(|standing| Moment {
+        around: before.around,
+        standing,
+        outputs: publisher::noted_files(config, folder),
+    }))
 }

@@ -247,7 +247,7 @@ pub(in crate::content) fn outward(article: &ParsedArticle) -> Fingerprint {
         scan,
     } = article;
     let Fields {
-        title,
+        title: _,
         id,
         slug: _,
         place,
@@ -277,8 +277,6 @@ pub(in crate::content) fn outward(article: &ParsedArticle) -> Fingerprint {
     } = scan;
     let mut bytes = Vec::with_capacity(512);
     let out = &mut bytes;
-    // The ledger keeps titles.
-    title.put(out);
     id.put(out);
     slug.put(out);
     place.put(out);

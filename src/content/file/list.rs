@@ -109,7 +109,8 @@ fn with_slashes(path: &str) -> String {
     }
 }
 
-fn is_hidden(name: &str) -> bool {
+/// Whether a file or folder is passed over.
+pub(in crate::content) fn is_hidden(name: &str) -> bool {
     name.starts_with('.') || name.ends_with('~')
 }
 

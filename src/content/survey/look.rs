@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
     path::Path,
     sync::Arc,
 };
@@ -10,14 +9,14 @@ use std::{
 use rayon::prelude::*;
 
 use super::{
-    Seen, Survey,
+    Seen, Survey, few, listing,
     records::{self, Facts, sorted},
 };
 use crate::{
     content::{
         Source,
         cache::{Cache, Known, Pictures},
-        file::{Kind, ParsedArticle, Reading, list},
+        file::{Kind, ParsedArticle, Reading},
         ids,
         load::{self, slashed},
         pictures::Measures,
@@ -28,17 +27,8 @@ use crate::{
         article::{Article, Remembered},
         problem::Problem,
     },
-    files::{
-        Stamp,
-        record::{Record, split, take_length},
-    },
+    files::record::{Record, split, take_length},
 };
-
-/// Of so many files one may have been edited, and [`ALWAYS`]; where there are
-/// more, all are loaded.
-const FEW: usize = 128;
-/// So many may have been edited, however few there are.
-const ALWAYS: usize = 8;
 
 /// How the content folder looks now, where only texts were edited.
 #[derive(Debug)]
@@ -60,6 +50,8 @@ pub struct Edited {
     pub article: Article,
     /// What the ledger is to remember of it, where that is new.
     pub remember: Option<Remembered>,
+    /// Whether it is called otherwise.
+    pub is_retitled: bool,
     /// What is wrong with it now: warnings.
     problems: Vec<Problem>,
 }
@@ -73,8 +65,14 @@ struct Change {
 
 impl Sight {
     /// Whether no file looks otherwise than it did.
-    pub(super) fn is_same(&self) -> bool {
+    #[must_use]
+    pub fn is_same(&self) -> bool {
         self.changed.is_empty()
+    }
+
+    /// The places of the files that do.
+    pub(super) fn places(&self) -> impl Iterator<Item = usize> {
+        self.changed.keys().copied()
     }
 
     /// Takes in what is wrong with the edited articles.
@@ -104,31 +102,22 @@ impl Survey {
             return None;
         }
         let folder = source.root.join(source.dir);
-        let files = list::list(&folder, source.dir).ok()?;
-        let names = files.markdown.iter().map(String::as_str);
-        let is_same_list = files.problems.is_empty()
-            && files.others.len() == self.others.len()
-            && self
-                .others
-                .iter()
-                .all(|(name, _)| files.others.contains(name))
-            && names.eq(self.files.iter().map(|file| self.name(file)));
-        if !is_same_list || !self.others_are_same(&folder) {
+        let listing = listing::list(&folder)?;
+        let names = listing.markdown.iter().map(|(name, _)| name.as_str());
+        if listing.others != self.others || !names.eq(self.files.iter().map(|file| self.name(file)))
+        {
             return None;
         }
-        let looks_other: Vec<usize> = files
-            .markdown
-            .par_iter()
-            .zip(&self.files)
-            .enumerate()
-            .filter(|(_, (name, seen))| !is_as(&folder, name, seen.known.stamp))
+        let looks_other = listing.markdown.iter().zip(&self.files).enumerate();
+        let looks_other: Vec<usize> = looks_other
+            .filter(|(_, ((_, stamp), seen))| seen.known.stamp != Some(*stamp))
             .map(|(at, _)| at)
             .collect();
-        if looks_other.len() > ALWAYS + self.files.len() / FEW {
+        if looks_other.len() > few(self.files.len()) {
             return None;
         }
         let mut site = Site::empty(source);
-        site.files = files.others;
+        site.files = listing.others.into_iter().map(|(name, _)| name).collect();
         self.fill(&mut site)?;
         let site = Arc::new(site);
         let changes = looks_other
@@ -146,12 +135,6 @@ impl Survey {
         }
         sight.tell_anew();
         Some(sight)
-    }
-
-    fn others_are_same(&self, folder: &Path) -> bool {
-        self.others
-            .par_iter()
-            .all(|(name, stamp)| is_as(folder, name, Some(*stamp)))
     }
 
     /// What stands where: as it was, to be read where somebody asks.
@@ -259,19 +242,15 @@ impl Survey {
         if problems.iter().any(Problem::is_error) || sorted(finished.files.clone()) != facts.files {
             return None;
         }
+        let is_retitled = finished.article.title != facts.title;
         let mut facts = Vec::new();
         Facts::of(&finished).put(&mut facts);
         let edited = Edited {
+            is_retitled,
             article: finished.article,
             remember: finished.remember,
             problems,
         };
         Some((edited, facts))
     }
-}
-
-/// Whether a file looks like this.
-fn is_as(folder: &Path, name: &str, stamp: Option<Stamp>) -> bool {
-    let facts = fs::symlink_metadata(folder.join(name));
-    stamp.is_some() && facts.is_ok_and(|facts| stamp == Some(Stamp::of(&facts)))
 }

@@ -9,12 +9,19 @@
 //!
 //! Pure but for [`look`]: whoever calls reads and writes the file.
 
+mod listing;
 mod look;
 mod records;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, fs, ops::Range, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    ops::Range,
+    path::Path,
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use rayon::prelude::*;
@@ -35,9 +42,11 @@ pub use look::{Edited, Sight};
 #[derive(Debug)]
 pub struct Survey {
     /// What it was read from.
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
     /// Where it stands in there.
     whole: Range<usize>,
+    /// Files of which it says something else than what stands there.
+    renewed: BTreeSet<usize>,
     span: Span,
     /// Warnings; with errors nothing is published.
     problems: Vec<Problem>,
@@ -138,23 +147,25 @@ fn put_seen(name: &[u8], known: Known, facts: &[u8], out: &mut Vec<u8>) {
 }
 
 impl Survey {
-    /// Reads a survey at the front of `rest`, which is the end of `bytes`.
+    /// Reads a survey at the front of `rest`, which is the end of the first
+    /// `end` of these bytes.
     #[must_use]
-    pub fn take(bytes: &Arc<[u8]>, rest: &mut &[u8]) -> Option<Self> {
-        let start = bytes.len() - rest.len();
+    pub fn take(bytes: &Arc<Vec<u8>>, end: usize, rest: &mut &[u8]) -> Option<Self> {
+        let all = bytes.get(..end)?;
+        let start = end - rest.len();
         let span = Span {
             since: Record::take(rest)?,
             until: Record::take(rest)?,
         };
         let others = Record::take(rest)?;
-        let site = take_range(bytes, rest)?;
+        let site = take_range(all, rest)?;
         let count = take_length(rest)?;
         let mut files = Vec::with_capacity(count.min(rest.len()));
         for _ in 0..count {
             files.push(Seen {
-                name: take_range(bytes, rest)?,
+                name: take_range(all, rest)?,
                 known: Record::take(rest)?,
-                facts: take_range(bytes, rest)?,
+                facts: take_range(all, rest)?,
             });
         }
         Some(Self {
@@ -163,18 +174,50 @@ impl Survey {
             site,
             files,
             problems: Record::take(rest)?,
-            whole: start..bytes.len() - rest.len(),
+            whole: start..end - rest.len(),
+            renewed: BTreeSet::new(),
             bytes: Arc::clone(bytes),
         })
     }
 
-    /// The survey of a load that would see what `sight` saw: the same but for
-    /// the files that were edited.
+    /// Takes in what [`Self::put_edits`] wrote, at the front of `rest`, which is
+    /// the end of the bytes that the survey was read from.
+    #[must_use]
+    pub fn take_edits(&mut self, rest: &mut &[u8]) -> Option<()> {
+        let bytes = Arc::clone(&self.bytes);
+        for _ in 0..take_length(rest)? {
+            let at = usize::take(rest)?;
+            let file = self.files.get_mut(at)?;
+            file.known = Record::take(rest)?;
+            file.facts = take_range(&bytes, rest)?;
+            self.renewed.insert(at);
+        }
+        self.problems = Record::take(rest)?;
+        Some(())
+    }
+
+    /// Writes what is different from the survey as it was first made.
+    pub fn put_edits(&self, sight: &Sight, out: &mut Vec<u8>) {
+        let places: BTreeSet<usize> = self.renewed.iter().copied().chain(sight.places()).collect();
+        put_length(places.len(), out);
+        for at in places {
+            let (known, facts) = self.now(at, sight);
+            at.put(out);
+            known.put(out);
+            put_bytes(facts, out);
+        }
+        sight.problems.put(out);
+    }
+
+    /// Whether so many files are different that the survey should be made anew.
+    #[must_use]
+    pub fn is_worn(&self, sight: &Sight) -> bool {
+        self.renewed.len() + sight.places().count() > few(self.files.len())
+    }
+
+    /// The survey of a load that would see what `sight` saw.
     #[must_use]
     pub fn renewed(&self, sight: &Sight) -> Vec<u8> {
-        if sight.is_same() {
-            return self.bytes[self.whole.clone()].to_vec();
-        }
         let mut out = Vec::with_capacity(self.whole.len() + 1024);
         let first = self.files.first().map_or(self.whole.end, |file| {
             // The length of the name comes before it.
@@ -182,19 +225,30 @@ impl Survey {
         });
         out.extend_from_slice(&self.bytes[self.whole.start..first]);
         for (at, file) in self.files.iter().enumerate() {
-            let name = &self.bytes[file.name.clone()];
-            let facts = &self.bytes[file.facts.clone()];
-            match sight.now(at) {
-                None => put_seen(name, file.known, facts, &mut out),
-                Some((known, None)) => put_seen(name, known, facts, &mut out),
-                Some((known, Some(facts))) => put_seen(name, known, facts, &mut out),
-            }
+            let (known, facts) = self.now(at, sight);
+            put_seen(&self.bytes[file.name.clone()], known, facts, &mut out);
         }
         sight.problems.put(&mut out);
         out
     }
 
+    /// What is to be said of a file from now on.
+    fn now<'a>(&'a self, at: usize, sight: &'a Sight) -> (Known, &'a [u8]) {
+        let file = &self.files[at];
+        let facts = || &self.bytes[file.facts.clone()];
+        match sight.now(at) {
+            None => (file.known, facts()),
+            Some((known, new)) => (known, new.unwrap_or_else(facts)),
+        }
+    }
+
     fn name(&self, file: &Seen) -> &str {
         std::str::from_utf8(&self.bytes[file.name.clone()]).unwrap_or_default()
     }
+}
+
+/// So many of all files may be edited before it is better to load them all, or
+/// to write all down again.
+fn few(files: usize) -> usize {
+    8 + files / 128
 }

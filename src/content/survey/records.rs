@@ -22,6 +22,7 @@ use crate::{
 pub(super) struct Facts {
     pub(super) id: ArticleId,
     pub(super) url: Url,
+    pub(super) title: String,
     pub(super) published: DateTime<FixedOffset>,
     pub(super) updated: DateTime<FixedOffset>,
     pub(super) is_held_back: bool,
@@ -33,6 +34,7 @@ pub(super) struct Facts {
 record!(Facts {
     id,
     url,
+    title,
     published,
     updated,
     is_held_back,
@@ -46,6 +48,7 @@ impl Facts {
         Self {
             id: article.id.clone(),
             url: article.url.clone(),
+            title: article.title.clone(),
             published: article.published,
             updated: article.updated,
             is_held_back: finished.held_back.is_some(),

@@ -4,7 +4,16 @@ use super::*;
 use crate::mail::pictures::Pictures;
 
 fn notice(world: &World, notice: Notice) -> Result<Rendered, RenderError> {
+    notice_in(world, notice, None)
+}
+
+fn notice_in(
+    world: &World,
+    notice: Notice,
+    language: Option<&str>,
+) -> Result<Rendered, RenderError> {
     let input = NoticeInput {
+        language,
         publication: &world.publication,
         digest: &world.digest,
         pictures: &Pictures::default(),
@@ -132,6 +141,7 @@ fn everything_a_notice_sees_is_documented() {
     let section = rest.split("\n## ").next().unwrap();
     let world = world();
     let input = NoticeInput {
+        language: None,
         publication: &world.publication,
         digest: &world.digest,
         pictures: &Pictures::default(),
@@ -169,4 +179,14 @@ fn a_name_in_a_confirm_is_an_undefined_name() {
         error.starts_with("templates/confirm/message.txt:2: field `name` is not defined"),
         "{error}"
     );
+}
+
+#[test]
+fn a_notice_speaks_the_language_of_its_reader() {
+    let world = world();
+    let english = notice(&world, Notice::Confirm).unwrap();
+    let german = notice_in(&world, Notice::Confirm, Some("de")).unwrap();
+    assert_ne!(english.subject, german.subject);
+    assert!(german.html.contains("lang=\"de\""), "{}", german.html);
+    assert!(german.text.contains("Noch ein Schritt"), "{}", german.text);
 }

@@ -500,6 +500,7 @@ fn drawn(
     let keys = freezing::signing_keys(config).ok().flatten();
     if let Some(notice) = kind.notice() {
         let drawing = Drawing {
+            language: None,
             config,
             templates,
             signer: &signer,

@@ -3,11 +3,12 @@
 use super::*;
 use crate::{
     domain::{
+        choice::Choice,
         consent::{Answer, Evidence, SignUp, Who},
         network::Network,
         subscriber::{AddOutcome, SubscriberId},
     },
-    store::{Departure, NoticeFreeze, SuppressionReason, WaitingAnswers, Wishes},
+    store::{Departure, NoticeFreeze, SuppressionReason, Wishes},
 };
 
 fn ask(text: &str) -> SignUp {
@@ -60,20 +61,21 @@ impl World {
 
     /// The newest mail that asks, made now if one waits to be; 0 if there is none.
     async fn asked(&self, text: &str, at: DateTime<Utc>) -> DeliveryId {
-        let model = issue(1, "2026-11-27T07:00");
-        let notice = NoticeFreeze {
-            waiting: WaitingAnswers {
-                answer: Answer::Confirm,
-                digest: "weekly".to_owned(),
-                readers: 1,
-            },
-            title: model.title,
-            subject: model.subject,
-            sender: model.sender,
-            edition: b"edition".to_vec(),
-            idempotency_header: None,
-        };
-        if self.waiting("confirm").await > 0 {
+        let waiting = self.store.answers().await.unwrap();
+        for waiting in waiting {
+            if waiting.answer != Answer::Confirm {
+                continue;
+            }
+            let model = issue(1, "2026-11-27T07:00");
+            let notice = NoticeFreeze {
+                variant: waiting.language.clone().unwrap_or_default(),
+                waiting,
+                title: model.title,
+                subject: model.subject,
+                sender: model.sender,
+                edition: b"edition".to_vec(),
+                idempotency_header: None,
+            };
             self.store.freeze_notice(notice, at).await.unwrap();
         }
         let id = self.id(text).await;
@@ -531,4 +533,86 @@ async fn a_person_gets_everything_that_is_known_of_them() {
     assert_eq!(json["deliveries"][0]["digest"], "weekly");
     let stranger = Who::from(&address("nobody@example.org"));
     assert!(world.store.personal_data(stranger).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn single_mails_are_made_for_each_language_and_the_newest_issue_for_each_choice() {
+    let world = world().await;
+    for (text, choice) in [
+        ("anna@example.org", "language=af"),
+        ("ben@example.org", "sections=food; language=af"),
+        ("carol@example.org", ""),
+        ("dora@example.org", "sections=food"),
+    ] {
+        let asked = SignUp {
+            choice: choice.parse().unwrap(),
+            ..ask(text)
+        };
+        world.store.sign_up(asked, form(), now()).await.unwrap();
+    }
+    let waiting = world.store.answers().await.unwrap();
+    let told: Vec<_> = waiting
+        .iter()
+        .map(|one| (one.answer, one.language.as_deref(), one.readers))
+        .collect();
+    assert_eq!(
+        told,
+        [(Answer::Confirm, Some("af"), 2), (Answer::Confirm, None, 2)]
+    );
+    let afrikaans = NoticeFreeze {
+        waiting: waiting[0].clone(),
+        variant: "af".to_owned(),
+        title: "The weekly letter".to_owned(),
+        subject: "Bevestig".to_owned(),
+        sender: issue(1, "2026-11-27T07:00").sender,
+        edition: b"af".to_vec(),
+        idempotency_header: None,
+    };
+    let made = world.store.freeze_notice(afrikaans, now()).await.unwrap();
+    assert_eq!(made, 2);
+    let due = world.due(now()).await;
+    let to: Vec<&str> = due.iter().map(|one| one.address.expose()).collect();
+    assert_eq!(to, ["anna@example.org", "ben@example.org"]);
+    let rest = world.store.answers().await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].language, None);
+    for text in ["anna@example.org", "carol@example.org", "dora@example.org"] {
+        assert!(world.says_yes(text, later(1)).await);
+    }
+    let answers = world.store.answers().await.unwrap();
+    let latest: Vec<_> = answers
+        .iter()
+        .filter(|one| one.answer == Answer::Latest)
+        .collect();
+    assert_eq!(latest.len(), 3, "one for each choice: {latest:?}");
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn the_newest_issue_comes_in_the_edition_of_those_who_chose_the_same() {
+    let world = world().await;
+    let food: Choice = "sections=food".parse().unwrap();
+    let mut old = reader("old@example.org", Status::Active);
+    old.choice = food.clone();
+    let whole = reader("whole@example.org", Status::Active);
+    let added = world.store.add(vec![old, whole], "import", now(), false);
+    added.await.unwrap();
+    let chosen = world.store.choices().await.unwrap();
+    let of_food = chosen.iter().find(|one| one.choice == food).unwrap().id;
+    let freeze = Freeze {
+        editions: vec![b"whole".to_vec(), b"food".to_vec()],
+        shares: vec![
+            Share::EVERYTHING,
+            Share {
+                choice: of_food,
+                edition: Ok(2),
+            },
+        ],
+        ..issue(1, "2026-11-27T07:00")
+    };
+    let issue = world.freeze(&freeze).await.issue;
+    for (choices, edition) in [(vec![of_food], 2), (vec![None], 1), (vec![Some(4_711)], 1)] {
+        let found = world.store.edition_of_choices(issue, choices).await;
+        assert_eq!(found.unwrap(), edition);
+    }
 }

@@ -168,7 +168,7 @@ async fn whatever_a_build_asks_about_has_another_token_once_it_is_changed() {
     assert_eq!(store.standing_since(&first).await.unwrap(), None);
 
     let mut last = first.clone();
-    for change in 0..5 {
+    for change in 0..6 {
         match change {
             0 => store.remember(Vec::new()).await.unwrap(),
             1 => store
@@ -179,7 +179,8 @@ async fn whatever_a_build_asks_about_has_another_token_once_it_is_changed() {
                 .intend_outputs("public", vec![file("a", 1)], None, now())
                 .await
                 .unwrap(),
-            3 => store.settle_outputs("public", Vec::new()).await.unwrap(),
+            3 => store.retitle(Vec::new()).await.unwrap(),
+            4 => store.settle_outputs("public", Vec::new()).await.unwrap(),
             _ => store
                 .note_archive_files("public", Vec::new())
                 .await
