@@ -10,7 +10,7 @@ use crate::commands::{
     exit::{Exit, Failure},
     init, issues, plan, preview, render, run, send, serve, shell, status, store, subscribers,
     talk::{Format, Talk, Volume},
-    uncertain, why,
+    uncertain, why, work,
 };
 
 /// Turns a folder of articles into feeds and into email digests that reach
@@ -69,6 +69,7 @@ enum Command {
     Send(send::Send),
     Run(run::Run),
     Serve(serve::Serve),
+    Work(work::Work),
     Issues(issues::Issues),
     Status(status::Status),
     Why(why::Why),
@@ -103,7 +104,7 @@ impl Cli {
             config: self.config.clone(),
             clock: Clock::new(Utc::now, self.at),
             talk: match self.command {
-                Command::Run(_) => talk.for_cron(),
+                Command::Run(_) | Command::Work(_) => talk.for_cron(),
                 _ => talk,
             },
         }
@@ -121,6 +122,7 @@ impl Cli {
             Command::Send(args) => send::run(context, args).await,
             Command::Run(args) => run::run(context, args).await,
             Command::Serve(args) => serve::run(context, args).await,
+            Command::Work(args) => work::run(context, args).await,
             Command::Issues(args) => issues::run(context, args).await,
             Command::Status(args) => status::run(context, args).await,
             Command::Why(args) => why::run(context, args).await,

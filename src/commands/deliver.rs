@@ -3,68 +3,29 @@
 
 use std::{sync::Arc, time::Duration};
 
-use indicatif::ProgressBar;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
-};
+use tokio::sync::watch;
 
 use super::{
-    Context, ending,
+    Context, doubt, ending,
     exit::{Exit, Failure},
-    freezing, notices,
+    freezing, notices, progress,
+    right::{self, Right},
+    signals::Signals,
     talk::count,
-    turn,
-    watch::Watch,
-    workspace,
+    turn, workspace,
 };
 use crate::{
     config::{Config, settings::MailSettings},
     domain::text::grouped,
     links::Signer,
     outbox::{
-        Chance, Drain, Ending, Monitor, Now, Outbox, OutboxError, Report, Stop, Waiting, Why,
+        Chance, Drain, Ending, Enlistment, Monitor, Now, Outbox, OutboxError, Report, Stop, Why,
     },
-    store::{LockError, RunLock, Scope, Store},
+    store::{Health, Scope, Store},
 };
 
-/// The right to send, or the end of the command.
-pub enum Turn {
-    /// Ours.
-    Taken(RunLock),
-    /// Another run is at work.
-    Busy(Exit),
-}
-
-/// Takes the run lock, waiting up to `wait` for another run.
-///
-/// # Errors
-/// When the lock file cannot be used.
-pub async fn take_turn(
-    context: &Context,
-    config: &Config,
-    wait: Option<Duration>,
-) -> Result<Turn, Failure> {
-    let deadline = tokio::time::Instant::now() + wait.unwrap_or_default();
-    loop {
-        match RunLock::acquire(&config.store.path, context.clock.machine_time()) {
-            Ok(lock) => return Ok(Turn::Taken(lock)),
-            Err(LockError::Store(error)) => return Err(workspace::store_failure(error)),
-            Err(LockError::Held(_)) if tokio::time::Instant::now() < deadline => {
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-            Err(LockError::Held(held)) => {
-                context.talk.must_say(&held);
-                let exit = if held.is_stale() {
-                    Exit::Temporary
-                } else {
-                    Exit::Done
-                };
-                return Ok(Turn::Busy(exit));
-            }
-        }
-    }
-}
+/// How often lost workers are looked for while others deliver, too.
+const REAPING: Duration = Duration::from_secs(5);
 
 /// What is delivered once issues are frozen.
 #[derive(Clone, Copy)]
@@ -77,8 +38,73 @@ pub struct Delivering<'a> {
     pub number: i64,
     /// What is delivered.
     pub scope: Scope,
+    /// Through this relay only.
+    pub relay: Option<&'a str>,
     /// How long a stopped run waits for the messages under way.
     pub grace: Duration,
+}
+
+/// What a drain is done with.
+pub(super) struct Hands<'a> {
+    pub(super) right: &'a mut Right,
+    pub(super) enlistment: &'a Arc<Enlistment>,
+    pub(super) signals: &'a mut Signals,
+    /// Whether single mails that are asked for meanwhile are made, too.
+    pub(super) is_pressing: bool,
+}
+
+/// Enlists this process where others may deliver, too.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(super) async fn enlist(delivering: &Delivering<'_>) -> Result<Arc<Enlistment>, Failure> {
+    let worker = right::this_worker(delivering.number, delivering.relay.map(str::to_owned));
+    let enlisted = Enlistment::new(delivering.store.clone(), worker).await;
+    enlisted.map(Arc::new).map_err(workspace::store_failure)
+}
+
+/// Delivers in one drain as a worker of its own; what was paused before is in the
+/// exit code. A run that is a worker is known to be alive by those that set out
+/// after it.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(super) async fn enlisted(
+    context: &Context,
+    delivering: &Delivering<'_>,
+    right: &mut Right,
+) -> Result<(Exit, Report), Failure> {
+    let enlistment = enlist(delivering).await?;
+    let exit = turn::set_out(context, delivering.store, delivering.number).await?;
+    let mut hands = Hands {
+        right,
+        enlistment: &enlistment,
+        signals: &mut Signals::listen(),
+        is_pressing: true,
+    };
+    let work = async {
+        let report = drain(context, delivering, &mut hands).await?;
+        dismiss(context, delivering, &enlistment).await?;
+        Ok((exit, report))
+    };
+    vigilantly(context, delivering, &enlistment, work).await
+}
+
+/// Ends the lease of this process, and takes up at once what it may have left
+/// under way.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(super) async fn dismiss(
+    context: &Context,
+    delivering: &Delivering<'_>,
+    enlistment: &Enlistment,
+) -> Result<(), Failure> {
+    enlistment.end().await.map_err(workspace::store_failure)?;
+    let reaped = delivering.store.reap(context.clock.now()).await;
+    let reaped = reaped.map_err(workspace::store_failure)?;
+    doubt::tell(context, delivering.config, &reaped);
+    Ok(())
 }
 
 /// Delivers what is due in the order of all commands that send, and says how it
@@ -89,7 +115,7 @@ pub struct Delivering<'a> {
 pub async fn all(
     context: &Context,
     delivering: &Delivering<'_>,
-    lock: &mut RunLock,
+    right: &mut Right,
     told: impl FnOnce(&Report),
 ) -> Result<Exit, Failure> {
     let Delivering { config, store, .. } = *delivering;
@@ -102,8 +128,8 @@ pub async fn all(
         context.talk.must_say(&failure);
         exit = exit.worse(failure.exit);
     }
-    exit = exit.worse(turn::set_out(context, store, delivering.number).await?);
-    let report = drain(context, delivering, lock).await?;
+    let (paused, report) = enlisted(context, delivering, right).await?;
+    exit = exit.worse(paused);
     told(&report);
     exit = exit.worse(ending::conclude(context, config, &report));
     let now = context.clock.now();
@@ -118,7 +144,7 @@ pub async fn all(
 ///
 /// # Errors
 /// When the ledger cannot be written.
-async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
+pub(super) async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
     let expired = store
         .expire(context.clock.now())
         .await
@@ -147,22 +173,30 @@ async fn expire(context: &Context, store: &Store) -> Result<Exit, Failure> {
 pub(super) async fn drain(
     context: &Context,
     delivering: &Delivering<'_>,
-    lock: &mut RunLock,
+    hands: &mut Hands<'_>,
 ) -> Result<Report, Failure> {
     let Delivering {
         config,
         store,
         scope,
+        relay,
         grace,
         ..
     } = *delivering;
+    let Hands {
+        right,
+        enlistment,
+        signals,
+        is_pressing,
+    } = hands;
     let (say_stop, stop) = watch::channel(Stop::No);
     let clock = context.clock;
     let now: Now = Arc::new(move || clock.now());
     let chance: Chance = Arc::new(random_fraction);
     let drain = Drain::new(Outbox {
         store: store.clone(),
-        settings: settings(config, scope)?,
+        enlistment: Arc::clone(enlistment),
+        settings: settings(config, scope, relay)?,
         scope,
         signer: Signer::new(store.install_key()),
         keys: freezing::signing_keys(config)?,
@@ -179,9 +213,14 @@ pub(super) async fn drain(
         .await
         .map_err(workspace::store_failure)?;
     let mut running = Box::pin(drain.run());
-    let mut watching = std::pin::pin!(watch_progress(context, store, &monitor, lock, total));
-    let mut pressing = std::pin::pin!(notices::keep_pressing(context, config, store, &monitor));
-    let mut signals = Signals::listen();
+    let watching = progress::watch(context, store, &monitor, right, total);
+    let mut watching = std::pin::pin!(watching);
+    let mut pressing = std::pin::pin!(async {
+        if *is_pressing {
+            notices::keep_pressing(context, config, store, &monitor).await;
+        }
+        std::future::pending().await
+    });
     let finished = tokio::select! {
         report = &mut running => report,
         () = &mut watching => unreachable!("progress is watched until the drain ends"),
@@ -204,10 +243,11 @@ pub(super) async fn drain(
             };
             tokio::select! {
                 report = &mut running => report,
+                () = hurried(store) => unreachable!("that has no end"),
                 () = patience => {
                     // The sessions end here, in the middle of what they do.
                     drop(running);
-                    return stopped_at_once(context, store, &monitor).await;
+                    return stopped_at_once(context, store, enlistment, &monitor).await;
                 }
             }
         }
@@ -215,10 +255,24 @@ pub(super) async fn drain(
     finished.map_err(outbox_failure)
 }
 
+/// Who is to stop does not wait for a server that is away: what relays still say
+/// is written down beside the ledger.
+async fn hurried(store: &Store) {
+    let mut health = store.health();
+    let away = health.wait_for(|health| matches!(health, Health::Away(_)));
+    if away.await.is_ok() {
+        store.hurry();
+    }
+    std::future::pending().await
+}
+
 /// Who only sends single mails keeps the turn from issues while a relay is
 /// away: not for long.
-fn settings(config: &Config, scope: Scope) -> Result<MailSettings, Failure> {
+fn settings(config: &Config, scope: Scope, relay: Option<&str>) -> Result<MailSettings, Failure> {
     let mut settings = freezing::mail_settings(config)?;
+    if let Some(name) = relay {
+        settings.relays.retain(|one| one.relay.to_string() == name);
+    }
     if scope == Scope::Notices {
         settings.relay_patience = settings.relay_patience.min(LITTLE_PATIENCE);
     }
@@ -231,8 +285,14 @@ const LITTLE_PATIENCE: Duration = Duration::from_secs(20);
 async fn stopped_at_once(
     context: &Context,
     store: &Store,
+    enlistment: &Enlistment,
     monitor: &Monitor,
 ) -> Result<Report, Failure> {
+    if matches!(*store.health().borrow(), Health::Away(_)) {
+        // What relays said is written down beside the ledger instead.
+        store.hurry();
+    }
+    enlistment.end().await.map_err(workspace::store_failure)?;
     let recovered = store
         .recover(context.clock.now())
         .await
@@ -243,6 +303,10 @@ async fn stopped_at_once(
     ));
     let mut report = monitor.report();
     report.uncertain += recovered.uncertain;
+    report.confirmed = store
+        .late_confirmations()
+        .await
+        .map_err(workspace::store_failure)?;
     report.late = store
         .late_accepts()
         .await
@@ -254,88 +318,34 @@ async fn stopped_at_once(
     Ok(report)
 }
 
-/// SIGTERM and SIGINT, heard from the moment this is made: none of two is lost.
-pub(super) struct Signals([Option<Signal>; 2]);
-
-impl Signals {
-    pub(super) fn listen() -> Self {
-        // Where they cannot be heard they end the process, as usual.
-        Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
-    }
-
-    /// Waits for the next of them.
-    pub(super) async fn next(&mut self) {
-        let [terminate, interrupt] = &mut self.0;
-        tokio::select! {
-            () = heard(terminate) => {}
-            () = heard(interrupt) => {}
-        }
-    }
-}
-
-async fn heard(signal: &mut Option<Signal>) {
-    match signal {
-        Some(signal) => {
-            signal.recv().await;
-        }
-        None => std::future::pending().await,
-    }
-}
-
-/// A bar on a terminal, a line now and then elsewhere, and the lock's note.
-async fn watch_progress(
+/// Does `work`, and meanwhile tells what a person must know of the database and of
+/// leases, and takes up what lost workers left.
+pub(super) async fn vigilantly<T>(
     context: &Context,
-    store: &Store,
-    monitor: &Monitor,
-    lock: &mut RunLock,
-    total: u64,
-) {
-    let mut watch = Watch::default();
-    let bar = if total > 0 {
-        context.talk.bar("sending", total)
-    } else {
-        ProgressBar::hidden()
+    delivering: &Delivering<'_>,
+    enlistment: &Enlistment,
+    work: impl Future<Output = T>,
+) -> T {
+    let Delivering { config, store, .. } = *delivering;
+    let work = async {
+        tokio::select! {
+            done = work => done,
+            () = keep_reaping(context, config, store) => unreachable!("that has no end"),
+        }
     };
-    let plain = context.talk.plain_interval();
-    let mut ticks = tokio::time::interval(Duration::from_millis(200));
-    let mut last_line = tokio::time::Instant::now();
-    let mut told: Vec<Waiting> = Vec::new();
+    progress::vigilantly(context, store, enlistment, work).await
+}
+
+/// Takes up what lost workers left, for as long as it is polled.
+async fn keep_reaping(context: &Context, config: &Config, store: &Store) {
+    if !store.is_shared() {
+        std::future::pending::<()>().await;
+    }
     loop {
-        ticks.tick().await;
-        let tally = monitor.tally();
-        let settled = tally.settled();
-        bar.set_position(settled);
-        bar.set_message(format!(
-            "{} deferred, {} uncertain",
-            tally.deferred(),
-            tally.uncertain()
-        ));
-        lock.progress(settled, total, context.clock.machine_time());
-        if let Some(warning) = watch.look(context, store) {
-            bar.suspend(|| context.talk.must_say(warning));
-        }
-        let waiting = monitor.waiting();
-        for away in &waiting {
-            let is_news = |old: &Waiting| old.relay != away.relay || old.reason != away.reason;
-            if told.iter().all(is_news) {
-                bar.suspend(|| {
-                    context.talk.say(format!(
-                        "relay {} does not serve ({}); next try in {} s",
-                        away.relay,
-                        away.reason,
-                        away.next_try_in.as_secs()
-                    ));
-                });
-            }
-        }
-        told = waiting;
-        if plain.is_some_and(|every| last_line.elapsed() >= every) {
-            last_line = tokio::time::Instant::now();
-            context.talk.say(format!(
-                "sending: {settled} of {total}, {} deferred, {} uncertain",
-                tally.deferred(),
-                tally.uncertain()
-            ));
+        tokio::time::sleep(REAPING).await;
+        // A server that is away is told of by those who deliver.
+        if let Ok(reaped) = store.reap(context.clock.now()).await {
+            doubt::tell(context, config, &reaped);
         }
     }
 }

@@ -12,9 +12,10 @@ use tokio::{
 
 use super::{
     Context, bounces,
-    deliver::Signals,
     exit::{Exit, Failure},
-    notices, workspace,
+    notices,
+    signals::Signals,
+    workspace,
 };
 use crate::{
     config::Config,

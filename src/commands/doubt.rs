@@ -7,7 +7,7 @@ use super::{Context, exit::Failure, talk::count, workspace};
 use crate::{
     config::{Config, settings::Idempotency},
     domain::delivery::{DeliveryId, OnUncertain},
-    store::{RESTORED, Store, UncertainDelivery},
+    store::{RESTORED, Recovered, Store, UncertainDelivery},
 };
 
 /// How long an uncertain delivery waits before it is sent again by a policy:
@@ -38,6 +38,13 @@ pub async fn recover(
         .recover(context.clock.start())
         .await
         .map_err(workspace::store_failure)?;
+    tell(context, config, &recovered);
+    settle(context, config, store, over).await?;
+    Ok(recovered.uncertain)
+}
+
+/// Says what a crash, or a worker that was lost, left behind.
+pub fn tell(context: &Context, config: &Config, recovered: &Recovered) {
     if recovered.uncertain > 0 {
         let zone = config.publication.timezone;
         let when = recovered.crashed.map_or_else(String::new, |at| {
@@ -48,8 +55,12 @@ pub async fn recover(
             count(recovered.uncertain, "delivery")
         ));
     }
-    settle(context, config, store, over).await?;
-    Ok(recovered.uncertain)
+    if recovered.requeued > 0 {
+        context.talk.say(format!(
+            "{} of lost workers wait again",
+            count(recovered.requeued, "claim")
+        ));
+    }
 }
 
 async fn settle(

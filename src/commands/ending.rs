@@ -64,6 +64,13 @@ pub fn conclude(context: &Context, config: &Config, report: &Report) -> Exit {
             talk.must_say(complaint);
         }
     }
+    for late in &report.confirmed {
+        talk.must_say(format!(
+            "late confirmation: delivery {} of {}/{} had become uncertain; the relay took attempt {}, \
+             and it is sent",
+            late.delivery, late.digest, late.number, late.attempt
+        ));
+    }
     for late in &report.late {
         talk.must_say(format!(
             "delivery {} of {}/{}: the relay took attempt {} after all, when attempt {} had been \

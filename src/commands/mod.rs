@@ -26,13 +26,16 @@ pub mod notices;
 pub mod pings;
 pub mod plan;
 pub mod preview;
+pub mod progress;
 pub mod publisher;
 pub mod render;
 pub mod retouch;
+pub mod right;
 pub mod run;
 pub mod send;
 pub mod serve;
 pub mod shell;
+pub mod signals;
 pub mod status;
 pub mod store;
 pub mod subscribers;
@@ -42,6 +45,7 @@ pub mod uncertain;
 pub mod watch;
 pub mod website;
 pub mod why;
+pub mod work;
 pub mod workspace;
 
 use std::{path::PathBuf, time::Instant};
@@ -68,6 +72,7 @@ pub struct Clock {
     machine: fn() -> DateTime<Utc>,
     machine_start: DateTime<Utc>,
     since: Instant,
+    is_given: bool,
 }
 
 impl Clock {
@@ -81,6 +86,7 @@ impl Clock {
             machine,
             machine_start,
             since: Instant::now(),
+            is_given: at.is_some(),
         }
     }
 
@@ -94,6 +100,19 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.start + self.elapsed()
+    }
+
+    /// The same clock by that of the ledger's server, which is ahead by `ahead`:
+    /// workers on several machines have one time. `--at` stands.
+    #[must_use]
+    pub fn by_server(self, ahead: TimeDelta) -> Self {
+        match self.is_given {
+            true => self,
+            false => Self {
+                start: self.start + ahead,
+                ..self
+            },
+        }
     }
 
     /// The machine's own time, whatever `--at` says: for what other processes

@@ -14,6 +14,7 @@ use super::{
     exit::{Exit, Failure},
     freezing,
     illustrations::Illustrations,
+    right::Right,
     turn, workspace,
 };
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     links::Signer,
     mail::{Edition, Notice, NoticeInput, Pictures, Rendered, dkim::Keys, render_notice},
     outbox::{Monitor, Stop},
-    store::{LockError, NoticeFreeze, RunLock, Scope, Store, WaitingAnswers},
+    store::{LockError, NoticeFreeze, Scope, Store, WaitingAnswers},
     templates::Templates,
 };
 
@@ -316,13 +317,13 @@ async fn post(context: &Context, config: &Config, store: &Store) -> Result<Poste
         return Ok(Posted::Well);
     }
     // Whoever sends has the lock, and sends these too.
-    let mut lock = match RunLock::acquire(&config.store.path, context.clock.machine_time()) {
-        Ok(lock) => lock,
+    let mut right = match Right::now(context, config) {
+        Ok(right) => right,
         Err(LockError::Held(_)) => return Ok(Posted::Well),
         Err(LockError::Store(error)) => return Err(workspace::store_failure(error)),
     };
     let number = turn::begin(context, config, store).await?;
-    let result = send(context, config, store, number, &mut lock).await;
+    let result = send(context, config, store, number, &mut right).await;
     let ended = turn::close(context, store, number, result, |exit| {
         format!(
             "{{\"number\":{number},\"notices\":true,\"exit\":{}}}",
@@ -349,19 +350,19 @@ async fn send(
     config: &Config,
     store: &Store,
     number: i64,
-    lock: &mut RunLock,
+    right: &mut Right,
 ) -> Result<Exit, Failure> {
     doubt::recover(context, config, store, None).await?;
     press(context, config, store).await?;
-    let exit = turn::set_out(context, store, number).await?;
     let delivering = Delivering {
         config,
         store,
         number,
         scope: Scope::Notices,
+        relay: None,
         grace: Duration::from_secs(10),
     };
-    let report = deliver::drain(context, &delivering, lock).await?;
+    let (exit, report) = deliver::enlisted(context, &delivering, right).await?;
     let exit = exit.worse(ending::conclude(context, config, &report));
     let now = context.clock.now();
     let finished = store.finish_issues(now).await;

@@ -9,13 +9,14 @@ use serde::Serialize;
 use super::{
     Context, bounces,
     build::{self, Checked},
-    deliver::{self, Delivering, Turn},
+    deliver::{self, Delivering},
     doubt,
     exit::{Exit, Failure},
     flood,
     freezing::{self, FrozenIssue},
     pings::{self, Round},
     publisher::{Built, Destination},
+    right::{self, Right, Turn},
     subscribers,
     talk::{Format, count},
     turn, workspace,
@@ -28,7 +29,7 @@ use crate::{
         issue::{IssuePlan, Occasion},
     },
     outbox::Report,
-    store::{RunLock, Scope, SlotFate, Store},
+    store::{Scope, SlotFate, Store},
 };
 
 /// Build, freeze what is due, deliver what is queued or due again
@@ -88,13 +89,16 @@ pub async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
 
 async fn once(context: &Context, args: &Run) -> Result<Exit, Failure> {
     let (config, warnings) = workspace::configuration(context)?;
-    // 1. One run at a time; the kernel gives the lock back when a run dies.
+    // 1. One run at a time where the ledger is a file; the kernel gives the lock
+    //    back when a run dies. On a server each issue is frozen by one of them,
+    //    and all deliver it.
     let wait = args.wait.map(Duration::from_secs);
-    let mut lock = match deliver::take_turn(context, &config, wait).await? {
-        Turn::Taken(lock) => lock,
+    let mut right = match right::take(context, &config, wait).await? {
+        Turn::Taken(right) => right,
         Turn::Busy(exit) => return Ok(exit),
     };
     let store = workspace::ledger(context, &config).await?;
+    let context = &workspace::in_time(context, &store).await?;
     let number = turn::begin(context, &config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
     let mut done = Done {
@@ -104,7 +108,7 @@ async fn once(context: &Context, args: &Run) -> Result<Exit, Failure> {
     for warning in warnings {
         context.talk.say(warning);
     }
-    let result = steps(context, args, &config, &store, &mut lock, &mut done).await;
+    let result = steps(context, args, &config, &store, &mut right, &mut done).await;
     let exit = turn::close(context, &store, number, result, |exit| {
         done.exit = exit.code();
         serde_json::to_string(&done).unwrap_or_default()
@@ -121,7 +125,7 @@ async fn steps(
     args: &Run,
     config: &Config,
     store: &Store,
-    lock: &mut RunLock,
+    right: &mut Right,
     done: &mut Done,
 ) -> Result<Exit, Failure> {
     // 1. What an earlier run left behind.
@@ -164,10 +168,11 @@ async fn steps(
             store,
             number: done.number,
             scope: Scope::Everything,
+            relay: None,
             grace: args.grace,
         };
         let told = |report: &Report| take_over(done, report);
-        exit = exit.worse(deliver::all(context, &delivering, lock, told).await?);
+        exit = exit.worse(deliver::all(context, &delivering, right, told).await?);
     }
     done.hub = pings::end(round).await?;
     // 6. What a person should know.

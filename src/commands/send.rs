@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::{
     Context,
     build::{self, Checked},
-    deliver::{self, Delivering, Turn},
+    deliver::{self, Delivering},
     doubt, editions, ending,
     exit::{Exit, Failure},
     freezing::{self, Freezing},
     linting,
     publisher::Destination,
+    right::{self, Right, Turn},
     subscribers,
     talk::count,
     turn,
@@ -41,7 +42,7 @@ use crate::{
         smtp::{Dialer, Envelope, Trouble},
     },
     outbox,
-    store::{ChoiceId, RunLock, Scope, Store},
+    store::{ChoiceId, Scope, Store},
     templates::Templates,
 };
 
@@ -109,11 +110,12 @@ async fn sending(
     digest: &Digest,
 ) -> Result<Exit, Failure> {
     // 1. The right to send.
-    let mut lock = match deliver::take_turn(context, config, None).await? {
-        Turn::Taken(lock) => lock,
+    let mut right = match right::take(context, config, None).await? {
+        Turn::Taken(right) => right,
         Turn::Busy(_) => return Ok(Exit::Temporary),
     };
     let store = workspace::ledger(context, config).await?;
+    let context = &workspace::in_time(context, &store).await?;
     let number = turn::begin(context, config, &store).await?;
     // 2. The steps, and how they ended, for the ledger and the caller.
     let delivering = Delivering {
@@ -121,9 +123,10 @@ async fn sending(
         store: &store,
         number,
         scope: Scope::Everything,
+        relay: None,
         grace: args.grace,
     };
-    let result = steps(context, &delivering, digest, args.on_uncertain, &mut lock).await;
+    let result = steps(context, &delivering, digest, args.on_uncertain, &mut right).await;
     let summary = |_| format!("send {}", digest.name);
     turn::close(context, &store, number, result, summary).await
 }
@@ -133,7 +136,7 @@ async fn steps(
     delivering: &Delivering<'_>,
     digest: &Digest,
     on_uncertain: Option<OnUncertain>,
-    lock: &mut RunLock,
+    right: &mut Right,
 ) -> Result<Exit, Failure> {
     let Delivering { config, store, .. } = *delivering;
     // 1. What an earlier run left behind.
@@ -154,7 +157,7 @@ async fn steps(
         exit = failure.exit;
     }
     // 4. Delivered like any other.
-    Ok(exit.worse(deliver::all(context, delivering, lock, |_| ()).await?))
+    Ok(exit.worse(deliver::all(context, delivering, right, |_| ()).await?))
 }
 
 /// Freezes the next issue; false when there is nothing for it to carry.

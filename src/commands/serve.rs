@@ -12,9 +12,9 @@ use tokio::net::TcpListener;
 
 use super::{
     Context,
-    deliver::Signals,
     doors::{Doors, Handles},
     exit::{Exit, Failure},
+    signals::Signals,
     workspace,
 };
 use crate::{
@@ -78,6 +78,7 @@ pub async fn run(context: &Context, args: &Serve) -> Result<Exit, Failure> {
     }
     let exit = workspace::ledger(context, &config).await?;
     let store = workspace::ledger(context, &config).await?;
+    let context = &workspace::in_time(context, &store).await?;
     // 2. Where.
     let address = args.listen.unwrap_or(config.serve.listen);
     let listener = listen(address).await?;

@@ -1,11 +1,14 @@
 //! `status`: where everything stands, in one screen.
 
+mod crew;
+
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use chrono::{DateTime, FixedOffset, Utc};
 use clap::Args;
 use serde::Serialize;
 
+use self::crew::Crew;
 use super::{
     Context,
     exit::{Exit, Failure},
@@ -42,6 +45,8 @@ struct Standing {
     duplicates: usize,
     waiting_pings: Option<WaitingPings>,
     relays: Vec<RelayMemory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crew: Option<Crew>,
     last_run: Option<Run>,
 }
 
@@ -91,6 +96,7 @@ pub async fn run(context: &Context, _: &Status) -> Result<Exit, Failure> {
             duplicates: 0,
             waiting_pings: None,
             relays: Vec::new(),
+            crew: None,
             last_run: None,
         },
     };
@@ -142,6 +148,7 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
         duplicates: store.duplicates().await.map_err(failed)?.len() + pruned,
         waiting_pings: store.waiting_pings().await.map_err(failed)?,
         relays: relays(config, store.relays().await.map_err(failed)?),
+        crew: crew::of(store, context.clock.now()).await?,
         last_run: store.last_run().await.map_err(failed)?,
     })
 }
@@ -302,6 +309,9 @@ fn text(config: &Config, standing: &Standing) -> String {
     }
     for relay in &standing.relays {
         let _ = writeln!(text, "{}", relay_text(config, relay));
+    }
+    if let Some(crew) = &standing.crew {
+        text.push_str(&crew.text());
     }
     if let Some(run) = &standing.last_run {
         let started = run.started.with_timezone(&config.publication.timezone);

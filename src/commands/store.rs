@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::{
     Context,
-    deliver::{self, Turn},
     exit::{Exit, Failure},
+    right::{self, Turn},
     talk::count,
     workspace,
 };
@@ -144,8 +144,8 @@ async fn verify(context: &Context, config: &Config) -> Result<Exit, Failure> {
 
 /// Makes a restored ledger the ledger, with what it cannot know in doubt.
 async fn accept(context: &Context, config: &Config) -> Result<Exit, Failure> {
-    let _lock = match deliver::take_turn(context, config, None).await? {
-        Turn::Taken(lock) => lock,
+    let _right = match right::take(context, config, None).await? {
+        Turn::Taken(right) => right,
         Turn::Busy(_) => return Ok(Exit::Temporary),
     };
     let store = Ledger::open_left(&config.store, context.clock.start())

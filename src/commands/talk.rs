@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use serde::Serialize;
 
@@ -55,8 +56,8 @@ impl Talk {
         }
     }
 
-    /// The same voice for `run`: without a terminal it only says what a person
-    /// must know, since cron mails every word.
+    /// The same voice for `run` and `work`: without a terminal they only say what a
+    /// person must know, since cron mails every word and logs keep it.
     #[must_use]
     pub fn for_cron(mut self) -> Self {
         self.is_for_cron = true;
@@ -175,6 +176,17 @@ pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
         number if noun.ends_with("ery") => format!("{number} {}ies", &noun[..noun.len() - 1]),
         number if noun.ends_with("ss") => format!("{number} {noun}es"),
         number => format!("{number} {noun}s"),
+    }
+}
+
+/// A span in its largest whole unit.
+#[must_use]
+pub fn span(span: TimeDelta) -> String {
+    let number = |amount: i64| usize::try_from(amount).unwrap_or_default();
+    match (span.num_days(), span.num_hours()) {
+        (days @ 1.., _) => count(number(days), "day"),
+        (_, hours @ 1..) => count(number(hours), "hour"),
+        _ => count(number(span.num_minutes()), "minute"),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use chrono::TimeDelta;
 
-use super::{Context, talk::count};
+use super::{Context, talk::span};
 use crate::store::Store;
 
 /// A clock that is off by less than this was only corrected.
@@ -54,16 +54,6 @@ fn jump(drift: TimeDelta) -> String {
          slept); this run goes on by the time it began with",
         span(drift.abs())
     )
-}
-
-/// A span in its largest whole unit.
-fn span(span: TimeDelta) -> String {
-    let number = |amount: i64| usize::try_from(amount).unwrap_or_default();
-    match (span.num_days(), span.num_hours()) {
-        (days @ 1.., _) => count(number(days), "day"),
-        (_, hours @ 1..) => count(number(hours), "hour"),
-        _ => count(number(span.num_minutes()), "minute"),
-    }
 }
 
 #[cfg(test)]

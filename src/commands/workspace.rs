@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
     config::{Config, ConfigError},
@@ -24,7 +24,7 @@ use super::{
     Context,
     exit::{Exit, Failure},
     subscribers,
-    talk::count,
+    talk::{self, count},
 };
 
 /// Where templates of the publication are, below its root.
@@ -81,6 +81,30 @@ pub async fn ledger(context: &Context, config: &Config) -> Result<Store, Failure
     Store::open(&config.store, context.clock.start())
         .await
         .map_err(store_failure)
+}
+
+/// A machine's clock that is off by less than this is not worth a word.
+const SKEW: TimeDelta = TimeDelta::minutes(5);
+
+/// The same command by the clock of the ledger's server, where it has one: no
+/// machine's own decides when something is due or over for all.
+///
+/// # Errors
+/// With the exit code of the trouble.
+pub async fn in_time(context: &Context, store: &Store) -> Result<Context, Failure> {
+    let server = store.server_time().await.map_err(store_failure)?;
+    let ahead = server.map_or(TimeDelta::zero(), |now| now - context.clock.machine_time());
+    if ahead.abs() >= SKEW {
+        context.talk.must_say(format!(
+            "warning: this machine's clock is {} {} that of the database, which counts; set it right \
+             (NTP)",
+            talk::span(ahead.abs()),
+            if ahead > TimeDelta::zero() { "behind" } else { "ahead of" },
+        ));
+    }
+    let mut context = context.clone();
+    context.clock = context.clock.by_server(ahead);
+    Ok(context)
 }
 
 /// Opens the ledger if there is one; reading commands make none.

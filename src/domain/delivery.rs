@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Duration, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::{address::EmailAddress, subscriber::SubscriberId};
 
@@ -98,7 +98,7 @@ pub type DeliveryId = i64;
 pub type AttemptId = i64;
 
 /// The step of an SMTP session in which something happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
     /// Resolving, connecting, greeting, EHLO.
@@ -140,7 +140,7 @@ impl fmt::Display for Phase {
 }
 
 /// What a relay said: code, enhanced status code (RFC 3463) if any, and text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// 200 to 599.
     pub code: u16,
@@ -238,7 +238,8 @@ pub enum Intent {
 }
 
 /// How an attempt ended, to be recorded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// 2xx after the dot.
     Sent(Reply),

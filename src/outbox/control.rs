@@ -16,13 +16,14 @@ use tokio::{
 use super::{
     Now,
     breaker::{Breaker, Failing, Gate, Opened},
+    common::CommonPace,
     fleet::Fleet,
     locked,
 };
 use crate::{
     config::settings::{Rate, RelaySettings},
     domain::delivery::DeliveryId,
-    store::RelayMemory,
+    store::{RelayMemory, StoreError},
 };
 
 /// So many messages accepted earn one more session.
@@ -57,6 +58,8 @@ pub(super) struct Control {
     seat: Seat,
     most: usize,
     rate: Option<Rate>,
+    /// What all who send through this relay keep together.
+    common: Option<CommonPace>,
     now: Now,
     state: Mutex<State>,
     /// Something changed that a waiting session of this relay may want to know.
@@ -114,6 +117,7 @@ impl Control {
             name: settings.relay.to_string(),
             most: settings.connections,
             rate: settings.rate,
+            common: None,
             state: Mutex::new(State {
                 limit: limit.clamp(1, settings.connections),
                 successes: 0,
@@ -129,6 +133,12 @@ impl Control {
             seat,
             now,
         }
+    }
+
+    /// Keeps a pace with others who send through this relay.
+    pub(super) fn beside_others(mut self, common: Option<CommonPace>) -> Self {
+        self.common = common;
+        self
     }
 
     /// The numbers of its sessions.
@@ -202,12 +212,19 @@ impl Control {
 
     /// Whether the relay's share allows one more message, which counts as taken.
     pub(super) fn takes_ahead(&self) -> bool {
-        self.seat.fleet.take(self.seat.me)
+        let is_its_time = self.common.as_ref().is_none_or(CommonPace::take_now);
+        is_its_time && self.seat.fleet.take(self.seat.me)
     }
 
     /// Waits for the rate's next free moment.
-    pub(super) async fn keep_rate(&self) {
-        let Some(rate) = self.rate else { return };
+    ///
+    /// # Errors
+    /// When others keep it, too, and the ledger cannot be asked.
+    pub(super) async fn keep_rate(&self) -> Result<(), StoreError> {
+        if let Some(common) = &self.common {
+            return common.wait().await;
+        }
+        let Some(rate) = self.rate else { return Ok(()) };
         let interval = rate.per / rate.count.get();
         let (moment, next) = {
             let mut state = self.lock();
@@ -217,6 +234,7 @@ impl Control {
         };
         self.seat.fleet.hold(self.seat.me, next);
         sleep_until(moment).await;
+        Ok(())
     }
 
     /// Session number `worker` was admitted and learned nothing of the relay: if
@@ -274,6 +292,9 @@ impl Control {
         let mut state = self.lock();
         state.limit = (state.limit / 2).max(1);
         drop(state);
+        if let Some(common) = &self.common {
+            common.rest(reason);
+        }
         self.lost(worker, reason, Failing::Unwilling);
     }
 
@@ -339,6 +360,11 @@ impl Control {
             reason: open.reason.clone(),
             next_try_in: open.until.saturating_duration_since(Instant::now()),
         })
+    }
+
+    /// Whether no relay of the drain serves now.
+    pub(super) fn is_idle(&self) -> bool {
+        self.seat.fleet.is_idle()
     }
 
     /// Since when and how the relay does not serve.

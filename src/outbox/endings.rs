@@ -82,16 +82,22 @@ fn leave_alone(shared: &Shared) {
     drop_out(shared, Why::Quota, text);
 }
 
-/// Every session has ended: what is still inflight has no owner, and what was
-/// learned is kept.
+/// Every session has ended: what is still inflight has no owner (where others
+/// deliver, too, it has one until this worker is discharged), what is claimed is
+/// for others, and what was learned is kept.
 ///
 /// # Errors
 /// When the ledger cannot be written.
 pub(super) async fn settle(relays: &[Arc<Shared>]) -> Result<(), OutboxError> {
     let shared = &relays[0];
     let now = (shared.now)();
-    let recovered = shared.store.recover(now).await?;
-    shared.tally.add_uncertain(recovered.uncertain);
+    if shared.store.is_shared() {
+        shared.feed.tell_refusals().await?;
+        shared.feed.give_back().await?;
+    } else {
+        let recovered = shared.store.recover(now).await?;
+        shared.tally.add_uncertain(recovered.uncertain);
+    }
     let unlucky = mem::take(&mut *super::locked(&shared.unlucky));
     if !unlucky.is_empty() {
         let unlucky = unlucky.into_iter().collect();

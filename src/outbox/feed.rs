@@ -2,28 +2,44 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
 
-use super::{Now, locked};
+use super::{
+    Now,
+    common::{self, Receivers},
+    enlistment::{Enlistment, Permit},
+    locked,
+};
 use crate::{
-    domain::delivery::{DeliveryId, DueDelivery},
+    domain::delivery::{DeliveryId, DueDelivery, Reply},
     store::{Scope, Store, StoreError},
 };
 
 /// So many rows are read from the ledger at once.
 const BATCH: usize = 500;
+/// So many are claimed at once where others deliver, too: for each session, but
+/// within these bounds. A worker that is lost holds up few.
+const CLAIMS_PER_SESSION: usize = 10;
+const CLAIMS: (usize, usize) = (50, 200);
+/// How long what others lock is left to them.
+const MOMENT: Duration = Duration::from_millis(200);
 /// A delivery that lost so many sessions in one run waits like a deferred one.
 const MOST_REQUEUES: u32 = 3;
 
 /// The queue of one drain.
 pub(super) struct Feed {
     store: Store,
+    enlistment: Arc<Enlistment>,
     scope: Scope,
+    /// So many are taken from the ledger at once.
+    batch: usize,
     now: Now,
     state: Mutex<State>,
+    receivers: Mutex<Receivers>,
     /// One at a time reads from the ledger.
     reading: tokio::sync::Mutex<()>,
     released: Notify,
@@ -34,6 +50,8 @@ struct State {
     waiting: VecDeque<DueDelivery>,
     /// What each session holds, the present one first.
     hands: HashMap<usize, Vec<DeliveryId>>,
+    /// Of those, the ones whose intent is durable.
+    begun: HashSet<DeliveryId>,
     requeues: HashMap<DeliveryId, u32>,
 }
 
@@ -42,6 +60,8 @@ enum Due {
     Something,
     /// Only what sessions hold, which may come back.
     WhatIsHeld,
+    /// Only what others lock for a moment, who may be about to claim it.
+    WhatOthersHold,
     Nothing,
 }
 
@@ -53,6 +73,7 @@ impl State {
     }
 
     fn let_go(&mut self, worker: usize, delivery: DeliveryId) {
+        self.begun.remove(&delivery);
         if let Some(held) = self.hands.get_mut(&worker) {
             held.retain(|id| *id != delivery);
             if held.is_empty() {
@@ -63,12 +84,26 @@ impl State {
 }
 
 impl Feed {
-    pub(super) fn new(store: Store, scope: Scope, now: Now) -> Self {
+    pub(super) fn new(
+        enlistment: Arc<Enlistment>,
+        store: Store,
+        scope: Scope,
+        sessions: usize,
+        now: Now,
+    ) -> Self {
+        let (fewest, most) = CLAIMS;
+        let batch = match store.is_shared() {
+            true => (sessions * CLAIMS_PER_SESSION).clamp(fewest, most),
+            false => BATCH,
+        };
         Self {
             store,
+            enlistment,
             scope,
+            batch,
             now,
             state: Mutex::default(),
+            receivers: Mutex::default(),
             reading: tokio::sync::Mutex::default(),
             released: Notify::new(),
         }
@@ -84,12 +119,16 @@ impl Feed {
     pub(super) async fn next(&self, worker: usize) -> Result<Option<DueDelivery>, StoreError> {
         loop {
             let released = self.released.notified();
+            if !self.enlistment.permit().lasts() {
+                self.enlist_anew().await?;
+            }
             if let Some(delivery) = self.at_hand(worker) {
                 return Ok(Some(delivery));
             }
             match self.read().await? {
                 Due::Something => {}
                 Due::WhatIsHeld => released.await,
+                Due::WhatOthersHold => tokio::time::sleep(MOMENT).await,
                 Due::Nothing => return Ok(None),
             }
         }
@@ -98,6 +137,52 @@ impl Feed {
     /// The next delivery, if one was read already.
     pub(super) fn at_hand(&self, worker: usize) -> Option<DueDelivery> {
         self.lock().take(worker)
+    }
+
+    /// Under which lease deliveries are given out now.
+    pub(super) fn permit(&self) -> Permit {
+        self.enlistment.permit()
+    }
+
+    /// The lease is lost, and with it everything that was claimed and not begun.
+    async fn enlist_anew(&self) -> Result<(), StoreError> {
+        let _alone = self.reading.lock().await;
+        if self.enlistment.permit().lasts() {
+            return Ok(());
+        }
+        let dropped = {
+            let mut state = self.lock();
+            let waiting = std::mem::take(&mut state.waiting).len();
+            let held = state.hands.values().flatten();
+            waiting + held.filter(|id| !state.begun.contains(id)).count()
+        };
+        self.enlistment.renew(dropped).await
+    }
+
+    /// A claim is dropped whose lease was lost before it had an intent.
+    pub(super) fn dropped(&self, permit: &Permit) {
+        self.enlistment.dropped(permit);
+    }
+
+    /// The intent of a delivery is durable.
+    pub(super) fn begun(&self, delivery: DeliveryId) {
+        self.lock().begun.insert(delivery);
+    }
+
+    /// Lets others have what was claimed and is in nobody's hands.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub(super) async fn give_back(&self) -> Result<(), StoreError> {
+        if !self.store.is_shared() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.lock().waiting);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let ids = waiting.into_iter().map(|delivery| delivery.id).collect();
+        self.store.release(ids).await
     }
 
     /// Reads what is due from the ledger, unless something waits meanwhile.
@@ -113,17 +198,57 @@ impl Feed {
         let is_held = !held.is_empty();
         let due = self
             .store
-            .due(self.scope, BATCH, (self.now)(), held)
+            .due(self.scope, self.batch, (self.now)(), held)
             .await?;
+        if due.is_empty() && is_held {
+            return Ok(Due::WhatIsHeld);
+        }
         if due.is_empty() {
-            return Ok(if is_held {
-                Due::WhatIsHeld
-            } else {
-                Due::Nothing
+            let is_passed_by =
+                self.store.is_shared() && self.store.is_any_due(self.scope, (self.now)()).await?;
+            return Ok(match is_passed_by {
+                true => Due::WhatOthersHold,
+                false => Due::Nothing,
             });
         }
+        let due = match self.store.is_shared() {
+            true => self.paced(due).await?,
+            false => due,
+        };
         self.lock().waiting.extend(due);
         Ok(Due::Something)
+    }
+
+    /// What may leave now; what goes to receivers that are served slowly waits in
+    /// the ledger.
+    async fn paced(&self, due: Vec<DueDelivery>) -> Result<Vec<DueDelivery>, StoreError> {
+        let refusals = locked(&self.receivers).take();
+        let wanted = common::by_domain(&due);
+        let allowances = self.store.receivers(refusals, wanted).await?;
+        let (due, later) = common::part(due, allowances);
+        if !later.is_empty() {
+            self.store.put_off(later, (self.now)()).await?;
+        }
+        Ok(due)
+    }
+
+    /// A receiver put a message off: all who send to it hear of it.
+    pub(super) fn refused(&self, domain: &str, reply: &Reply) {
+        if self.store.is_shared() {
+            locked(&self.receivers).refused(domain, reply);
+        }
+    }
+
+    /// Tells the others what receivers said last.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub(super) async fn tell_refusals(&self) -> Result<(), StoreError> {
+        let refusals = locked(&self.receivers).take();
+        if !refusals.is_empty() {
+            self.store.receivers(refusals, Vec::new()).await?;
+        }
+        Ok(())
     }
 
     /// Session `worker` is done with a delivery, one way or another.
@@ -153,7 +278,11 @@ impl Feed {
 
     /// Session `worker` is gone, with everything it held.
     pub(super) fn abandon(&self, worker: usize) {
-        self.lock().hands.remove(&worker);
+        let mut state = self.lock();
+        for held in state.hands.remove(&worker).unwrap_or_default() {
+            state.begun.remove(&held);
+        }
+        drop(state);
         self.released.notify_waiters();
     }
 

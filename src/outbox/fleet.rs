@@ -64,6 +64,12 @@ impl Fleet {
         }
     }
 
+    /// Whether none of them serves now.
+    pub(super) fn is_idle(&self) -> bool {
+        let members = self.lock();
+        members.iter().all(|member| member.is_out || !member.serves)
+    }
+
     /// Takes the next message for relay `me`, if its share allows one now.
     pub(super) fn take(&self, me: usize) -> bool {
         let mut members = self.lock();

@@ -6,9 +6,11 @@
 
 mod bounces;
 mod breaker;
+mod common;
 mod compose;
 mod control;
 mod endings;
+mod enlistment;
 mod feed;
 mod fleet;
 mod folder;
@@ -38,6 +40,7 @@ use tokio::{
 
 use self::{
     bounces::Bounces,
+    common::CommonPace,
     control::{Control, Seat},
     feed::Feed,
     fleet::Fleet,
@@ -47,6 +50,7 @@ use self::{
 };
 pub use self::{
     control::Waiting,
+    enlistment::{Enlistment, LostLease},
     report::{Ending, PausedIssue, Report, Tally, Why},
 };
 use crate::{
@@ -85,6 +89,8 @@ pub enum Stop {
 pub struct Outbox {
     /// The ledger.
     pub store: Store,
+    /// The right to deliver from it.
+    pub enlistment: Arc<Enlistment>,
     /// `[mail]`, with the password read.
     pub settings: MailSettings,
     /// Tokens and Message-IDs.
@@ -225,8 +231,10 @@ impl Drain {
         let fleet = Arc::new(Fleet::new(settings.relays.iter().map(|relay| relay.weight)));
         let memories = outbox.store.relays().await?;
         let feed = Arc::new(Feed::new(
+            outbox.enlistment,
             outbox.store.clone(),
             outbox.scope,
+            settings.relays.iter().map(|relay| relay.connections).sum(),
             Arc::clone(&outbox.now),
         ));
         let issues = Arc::new(Issues::new(outbox.store.clone(), outbox.keys));
@@ -242,7 +250,8 @@ impl Drain {
             let seat = Seat { fleet, me, first };
             let now = Arc::clone(&outbox.now);
             let patience = settings.relay_patience;
-            let control = Control::new(relay, patience, seat, memory, Arc::clone(&now));
+            let control = Control::new(relay, patience, seat, memory, Arc::clone(&now))
+                .beside_others(CommonPace::of(&outbox.store, relay));
             first = control.sessions().end;
             relays.push(Arc::new(Shared {
                 store: outbox.store.clone(),
@@ -299,6 +308,7 @@ impl Drain {
         let mut report = endings::report(&self.relays);
         if result.is_ok() {
             endings::tell_queued(&self.relays, &mut report).await?;
+            report.confirmed = self.relays[0].store.late_confirmations().await?;
             report.late = self.relays[0].store.late_accepts().await?;
             report.next_due = self.relays[0].store.next_due().await?;
         }

@@ -169,6 +169,8 @@ pub struct Report {
     pub dropped: Vec<Ending>,
     /// What each of several relays took.
     pub relays: Vec<(String, u64)>,
+    /// What the relay took after all, when it had become uncertain.
+    pub confirmed: Vec<LateAccept>,
     /// Readers who may have a message twice: an answer came when the message
     /// had been sent again.
     pub late: Vec<LateAccept>,
@@ -281,6 +283,7 @@ impl Halt {
             ending: locked(&self.ending).clone(),
             dropped: locked(&self.dropped).clone(),
             relays: Vec::new(),
+            confirmed: Vec::new(),
             late: Vec::new(),
             next_due: None,
         }

@@ -10,6 +10,7 @@ use super::{
     OutboxError, Shared,
     breaker::Failing,
     endings,
+    enlistment::Permit,
     issues::Ready,
     locked,
     refusals::Universal,
@@ -118,6 +119,7 @@ pub(super) async fn troubled(
     let mut is_hard = None;
     let outcome = match verdict::of(&trouble) {
         Verdict::Defer(reply) => {
+            shared.feed.refused(delivery.address.domain(), &reply);
             if closes {
                 shared.control.slow_down(worker, &reply.to_string());
             } else {
@@ -186,6 +188,18 @@ fn is_full(reply: &Reply) -> bool {
 pub(super) fn withdrawn(shared: &Shared) {
     shared.tally.add_withdrawn(1);
     shared.feed.reread();
+}
+
+/// The lease was lost before the dot. Whoever has the delivery now sends it; if
+/// it had an intent and became uncertain, we know that it was not sent.
+pub(super) fn lapsed(shared: &Shared, permit: &Permit, attempt: Option<AttemptId>) {
+    match attempt {
+        Some(attempt) => {
+            let reason = "the lease was lost before the end of the message".to_owned();
+            record(shared, attempt, Outcome::Requeued { reason });
+        }
+        None => shared.feed.dropped(permit),
+    }
 }
 
 fn deferred(shared: &Shared, delivery: &DueDelivery, reply: Reply) -> Outcome {

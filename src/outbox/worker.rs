@@ -14,7 +14,9 @@ use tokio::sync::watch;
 use super::{
     OutboxError, Shared, Stop, Way, compose,
     control::Admission,
-    endings, folder,
+    endings,
+    enlistment::Permit,
+    folder,
     issues::Ready,
     report::{Ending, Why},
     settle::{self, Case},
@@ -26,6 +28,7 @@ use crate::{
         dkim::CryptoError,
         smtp::{Dialer, Envelope, Session, Trouble},
     },
+    store::{Receipt, StoreError},
 };
 
 /// Sessions end after this, however many messages they carried.
@@ -50,6 +53,7 @@ pub(super) async fn work(
 /// A delivery in a worker's hands.
 struct Item {
     delivery: DueDelivery,
+    permit: Permit,
     ready: Arc<Ready>,
     /// Or why there can be none.
     envelope: OnceLock<Result<Envelope, String>>,
@@ -57,7 +61,9 @@ struct Item {
 
 impl Item {
     async fn new(shared: &Shared, delivery: DueDelivery) -> Result<Self, OutboxError> {
+        let permit = shared.feed.permit();
         Ok(Self {
+            permit,
             ready: shared.issues.get(delivery.issue, delivery.edition).await?,
             delivery,
             envelope: OnceLock::new(),
@@ -92,6 +98,8 @@ enum Handed {
     Withdrawn,
     /// The intent is durable; an answer, or none.
     Tried(AttemptId, Result<Reply, Trouble>),
+    /// The lease was lost before the dot, which was not sent.
+    Lapsed(Option<AttemptId>),
 }
 
 impl<'s> Worker<'s> {
@@ -112,6 +120,10 @@ impl<'s> Worker<'s> {
             let result = self.attempt(&item).await;
             self.shared.feed.release(self.index, item.delivery.id);
             result?;
+            if self.shared.control.is_idle() {
+                // No relay serves us; another worker may have one that does.
+                self.shared.feed.give_back().await?;
+            }
         }
         if let Some(session) = self.session.take() {
             session.quit().await;
@@ -125,7 +137,7 @@ impl<'s> Worker<'s> {
         self.retire().await;
         let is_begun = self.session.as_ref().is_some_and(Session::is_begun);
         if let Some(ahead) = self.ahead.take() {
-            if is_begun && self.may_look_ahead() {
+            if is_begun && self.may_look_ahead() && ahead.permit.lasts() {
                 return Ok(Some(ahead));
             }
             // This worker may have to wait, and another one not.
@@ -155,7 +167,12 @@ impl<'s> Worker<'s> {
             Ok(envelope) => envelope,
             Err(reason) => return settle::failed(self.case(item), reason.clone()).await,
         };
-        if let Err(trouble) = self.open(dialer, envelope).await {
+        let opened = tokio::select! {
+            biased;
+            () = item.permit.lost() => return self.lapsed(item, None),
+            opened = self.open(dialer, envelope) => opened,
+        };
+        if let Err(trouble) = opened {
             let Some(trouble) = trouble else {
                 return Ok(());
             };
@@ -169,6 +186,7 @@ impl<'s> Worker<'s> {
                 self.troubled(item, Some(attempt), trouble).await
             }
             Handed::Refused(trouble) => self.troubled(item, None, trouble).await,
+            Handed::Lapsed(attempt) => self.lapsed(item, attempt),
             Handed::Withdrawn => {
                 // The relay waits for a message that must not be sent.
                 self.session = None;
@@ -235,12 +253,34 @@ impl<'s> Worker<'s> {
         {
             self.ahead = look_ahead(shared, self.index).await?;
         }
-        let (text, intent) = tokio::join!(session.text(message.pieces(), size), intent);
-        let Intent::Granted(attempt) = intent? else {
-            return Ok(Handed::Withdrawn);
+        let mut intent = Asked(intent, None);
+        let text = tokio::select! {
+            biased;
+            () = item.permit.lost() => None,
+            (text, ()) = async {
+                tokio::join!(session.text(message.pieces(), size), intent.answered())
+            } => Some(text),
+        };
+        if text.is_none() {
+            // The relay must not wait for a dot that never comes.
+            self.session = None;
+        }
+        let Intent::Granted(attempt) = intent.told().await? else {
+            return Ok(match item.permit.lasts() {
+                true => Handed::Withdrawn,
+                false => Handed::Lapsed(None),
+            });
+        };
+        shared.feed.begun(item.delivery.id);
+        let (Some(session), Some(text)) = (self.session.as_mut(), text) else {
+            return Ok(Handed::Lapsed(Some(attempt)));
         };
         if let Err(trouble) = text {
             return Ok(Handed::Tried(attempt, Err(trouble)));
+        }
+        // The last moment: from here on the relay may have the message.
+        if !item.permit.lasts() {
+            return Ok(Handed::Lapsed(Some(attempt)));
         }
         let ahead = self.ahead.as_ref();
         let next = ahead
@@ -257,6 +297,15 @@ impl<'s> Worker<'s> {
     ) -> Result<(), OutboxError> {
         keep_or_drop(&mut self.session, &trouble);
         settle::troubled(self.case(item), attempt, trouble).await
+    }
+
+    /// The lease was lost before this message could be completed: somebody else
+    /// may send it.
+    fn lapsed(&mut self, item: &Item, attempt: Option<AttemptId>) -> Result<(), OutboxError> {
+        self.session = None;
+        self.shared.control.unused(self.index);
+        settle::lapsed(self.shared, &item.permit, attempt);
+        Ok(())
     }
 
     /// Whether one more message may begin at once, without asking.
@@ -279,6 +328,24 @@ impl<'s> Worker<'s> {
         if is_spent && let Some(spent) = self.session.take() {
             spent.quit().await;
         }
+    }
+}
+
+/// An intent that was asked for, and its answer once there is one.
+struct Asked(Receipt<Intent>, Option<Result<Intent, StoreError>>);
+
+impl Asked {
+    /// Waits for the answer.
+    async fn answered(&mut self) {
+        if self.1.is_none() {
+            self.1 = Some((&mut self.0).await);
+        }
+    }
+
+    /// The answer.
+    async fn told(mut self) -> Result<Intent, StoreError> {
+        self.answered().await;
+        self.1.unwrap_or(Err(StoreError::Closed))
     }
 }
 
@@ -323,7 +390,7 @@ async fn admitted(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxE
         shared.halt.now(None);
         return Ok(None);
     };
-    shared.control.keep_rate().await;
+    shared.control.keep_rate().await?;
     Item::new(shared, delivery).await.map(Some)
 }
 
@@ -354,9 +421,17 @@ async fn by_folder(case: Case<'_>, folder: &Path, item: &Item) -> Result<(), Out
     let message = item.message(shared)?;
     let name = folder::file_name(&ready.digest, ready.number, delivery.id);
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
-        settle::withdrawn(shared);
+        match item.permit.lasts() {
+            true => settle::withdrawn(shared),
+            false => settle::lapsed(shared, &item.permit, None),
+        }
         return Ok(());
     };
+    shared.feed.begun(delivery.id);
+    if !item.permit.lasts() {
+        settle::lapsed(shared, &item.permit, Some(attempt));
+        return Ok(());
+    }
     match folder::deliver(folder, &name, &message) {
         Ok(reply) => settle::sent(case, attempt, reply).await,
         Err(error) => {

@@ -26,6 +26,8 @@ use crate::{
 pub enum Recorded {
     /// The delivery has the state that follows from it.
     Applied,
+    /// The delivery had become uncertain meanwhile, and is known to be sent now.
+    Confirmed,
     /// The attempt has it; the delivery had already been settled otherwise.
     Noted,
     /// The attempt has it, and a newer attempt exists: this reader may have the
@@ -138,7 +140,10 @@ pub(super) fn outcome(
         return Ok(Recorded::Noted);
     }
     settle(connection, &standing, outcome, now)?;
-    Ok(Recorded::Applied)
+    Ok(match (standing.state, outcome) {
+        (State::Uncertain, Outcome::Sent(_)) => Recorded::Confirmed,
+        _ => Recorded::Applied,
+    })
 }
 
 fn standing(connection: &Connection, attempt: AttemptId) -> Result<Option<Standing>, Fault> {

@@ -199,6 +199,37 @@ fn due_of(
         let with_rank = |(at, delivery)| (is_issue, at, delivery);
         return Ok(claimed.into_iter().map(with_rank).collect());
     }
+    waiting_of(connection, (issue, notice), limit, now, in_hand)
+}
+
+/// Whether anything is due, also what other hands hold back for a moment and a
+/// claim passes by.
+pub(super) fn is_any_due(
+    connection: &Connection,
+    scope: Scope,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    for (issue, notice) in sending_in_time(connection, now)? {
+        if notice.is_none() && scope == Scope::Notices {
+            continue;
+        }
+        let found = waiting_of(connection, (issue, notice), 1, now, &HashSet::new())?;
+        if !found.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// What is queued of an issue and due, and not in hand.
+fn waiting_of(
+    connection: &Connection,
+    (issue, notice): (IssueId, Option<String>),
+    limit: usize,
+    now: DateTime<Utc>,
+    in_hand: &HashSet<DeliveryId>,
+) -> Result<Vec<(bool, i64, DueDelivery)>, Fault> {
+    let is_issue = notice.is_none();
     let mut select = connection.prepare_cached(concat!(
         "SELECT d.id, d.issue_id, s.public_id, d.address, d.name, d.attempts, d.next_attempt_at,
                 d.edition

@@ -66,14 +66,24 @@ fn under_way(connection: &Connection) -> Result<Vec<(IssueId, String, u64)>, Fau
 /// makes of uncertain deliveries says nothing of whether runs get on.
 pub(super) const DEATHS: &str = "
     SELECT count(*)
-      FROM (SELECT id, ended_at FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?3) r
+      FROM (SELECT * FROM runs WHERE id < ?1 ORDER BY id DESC LIMIT ?3) r
       JOIN run_issues x ON x.run_id = r.id
      WHERE x.issue_id = ?2 AND r.ended_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM attempts a JOIN deliveries d ON d.id = a.delivery_id
                         WHERE a.id > x.attempt AND a.outcome IN (1, 4, 5) AND d.issue_id = ?2)";
 
+/// Of those that have not ended, the ones at work have not died.
+const NOT_AT_WORK: &str = "
+       AND NOT EXISTS (SELECT 1 FROM workers w
+                        WHERE w.id = r.worker_id AND w.ended_at IS NULL
+                          AND w.lease_end > clock_timestamp())";
+
 fn deaths(connection: &Connection, run: i64, issue: IssueId) -> Result<i64, Fault> {
+    let sql = match connection {
+        Connection::Sqlite(_) => DEATHS.to_owned(),
+        Connection::Postgres(_) => format!("{DEATHS}{NOT_AT_WORK}"),
+    };
     Ok(connection
-        .prepare_cached(DEATHS)?
+        .prepare_cached(&sql)?
         .query_row([run, issue, MOST_DEATHS], |row| row.get(0))?)
 }

@@ -367,7 +367,7 @@ fn cancel(connection: &Connection, issue: IssueId, now: DateTime<Utc>) -> Result
         [issue],
     )?;
     let cancelled = connection.execute(
-        "UPDATE deliveries SET state = 8 WHERE issue_id = ?1 AND state = 0",
+        "UPDATE deliveries SET state = 8 WHERE issue_id = ?1 AND state IN (0, 1)",
         [issue],
     )?;
     Ok(cancelled as u64)

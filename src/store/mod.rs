@@ -26,6 +26,7 @@ mod moving;
 mod notices;
 mod opening;
 mod outputs;
+mod paces;
 mod personal;
 mod pings;
 mod postgres;
@@ -55,7 +56,11 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     pin::Pin,
-    sync::{Arc, mpsc::Sender},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::Sender,
+    },
     task::{Context, Poll},
     thread::JoinHandle,
 };
@@ -88,6 +93,7 @@ pub use self::{
     moving::{ComparedTable, MoveError, Moved, Stage},
     notices::{NoticeFreeze, WaitingAnswers},
     outputs::{Manifest, Output},
+    paces::{Allowance, Refusal, SlowReceiver},
     personal::{PersonalData, Waiting},
     pings::{News, Ping, PingFate, WaitingPings},
     pruning::Prunable,
@@ -129,6 +135,9 @@ struct Inner {
     requests: Option<Sender<Request>>,
     thread: Option<JoinHandle<()>>,
     health: watch::Receiver<Health>,
+    /// How many outcomes are kept in memory only.
+    kept: Arc<AtomicU64>,
+    hurry: Arc<AtomicBool>,
 }
 
 impl Drop for Inner {
@@ -231,6 +240,7 @@ impl Store {
         let mut signature = standing::Signature::default();
         opening::fill_random(&mut signature).map_err(|fault| fault.at(path.clone()))?;
         let health = session.health();
+        let (kept, hurry) = (Arc::clone(&session.kept), session.hurry());
         let (requests, thread) =
             writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
@@ -243,6 +253,8 @@ impl Store {
                 requests: Some(requests),
                 thread: Some(thread),
                 health,
+                kept,
+                hurry,
             }),
         }))
     }
@@ -333,6 +345,18 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.inner.health.clone()
+    }
+
+    /// How many outcomes are in the memory of this process only: they wait for a
+    /// server that is away, or for the next commit.
+    #[must_use]
+    pub fn outcomes_kept(&self) -> u64 {
+        self.inner.kept.load(Ordering::Relaxed)
+    }
+
+    /// Waits no longer for a server that is away: the process is to end.
+    pub fn hurry(&self) {
+        self.inner.hurry.store(true, Ordering::Relaxed);
     }
 
     /// The secret under which tokens and Message-IDs of this ledger are made.

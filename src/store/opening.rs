@@ -48,6 +48,9 @@ pub(super) fn open(
         Some(key) => key,
         None => new_key(&mut session, access, now)?,
     };
+    if access == Access::ReadWrite {
+        session.is_of(&key);
+    }
     Ok(Some((session, key)))
 }
 

@@ -433,6 +433,22 @@ impl Store {
         .await
     }
 
+    /// Attempts that the relay took after all, when their delivery had become
+    /// uncertain, since this was last asked.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn late_confirmations(&self) -> Result<Vec<LateAccept>, StoreError> {
+        self.session(|session| {
+            let confirmed = session.take_confirmed();
+            if confirmed.is_empty() {
+                return Ok(Vec::new());
+            }
+            session.transact(Access::Read, |tx| reports::late_accepts(tx, &confirmed))
+        })
+        .await
+    }
+
     /// Deliveries that the relay accepted more than once.
     ///
     /// # Errors

@@ -178,18 +178,19 @@ fn doubtful(connection: &Connection) -> Result<Vec<Guarded>, Fault> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Begins a run. For the holder of the run lock only.
+/// Begins a run. For the holder of the run lock only, or any worker. The mark is
+/// read first: it may lag behind the ledger, where others are at work.
 pub(super) fn begin(
     session: &mut Session,
     install_key: &[u8; 32],
     pid: u32,
     now: DateTime<Utc>,
 ) -> Result<Begun, StoreError> {
+    let mut keeper = Keeper::open(session.path())?;
     let stands = session.transact(Access::Read, |tx| {
         opening::glance(tx)?;
         standing(tx, install_key)
     })?;
-    let mut keeper = Keeper::open(session.path())?;
     if let Some(copy) = old_copy(&stands, keeper.mark()) {
         let issues = session.transact(Access::Write, |tx| doubt(tx, &copy, now))?;
         return Ok(Begun::Restored(Restored {

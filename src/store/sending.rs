@@ -12,7 +12,7 @@ use crate::{
     store::{
         Expired, NoticeFreeze, Receipt, Recorded, Recovered, RelayMemory, Scope, Store, StoreError,
         WaitingAnswers, deliveries, issues, notices, refused, relays,
-        writer::{Grouped, Request},
+        writer::{Grouped, Kept, Request},
     },
 };
 
@@ -42,6 +42,16 @@ impl Store {
         in_hand: HashSet<DeliveryId>,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         self.own(move |tx| deliveries::due(tx, scope, limit, now, &in_hand))
+            .await
+    }
+
+    /// Whether anything is due that nobody has claimed, also what [`Store::due`]
+    /// passed by because other hands hold it for a moment.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn is_any_due(&self, scope: Scope, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        self.read(move |tx| deliveries::is_any_due(tx, scope, now))
             .await
     }
 
@@ -232,6 +242,7 @@ impl Store {
             outcome,
             now,
             answer: Some(answer),
+            kept: Kept::of(&self.inner.kept),
         }));
         Receipt(receipt)
     }

@@ -3,10 +3,15 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
+#[cfg(test)]
+use chrono::{DateTime, Utc};
 use rusqlite::{Transaction, TransactionBehavior};
 use tokio::sync::watch;
 
@@ -19,16 +24,18 @@ use crate::{
         beside::{
             leaving::{Leaving, Taken},
             mark::Keeper,
+            outcomes::{self, Told},
         },
         error::{Fault, StoreError, Trouble},
         postgres::{
             self, Failure, Fate, Link,
             lease::{self, Heartbeat},
         },
+        runs,
         sql::{self, Access, Connection},
         sqlite::{BUSY_TIMEOUT, wiping},
         workers::{Lease, NewWorker},
-        writer::Grouped,
+        writer::{Grouped, Kept},
     },
 };
 
@@ -70,8 +77,14 @@ pub(super) struct Session {
     pub(super) owed: Vec<Grouped>,
     /// Attempts that the relay took although a newer one had been made.
     pub(super) late: Vec<AttemptId>,
+    /// Attempts that the relay took whose delivery had become uncertain.
+    pub(super) confirmed: Vec<AttemptId>,
     /// Groups committed so far.
     pub(super) groups: u64,
+    /// How many outcomes are kept in memory only.
+    pub(super) kept: Arc<AtomicU64>,
+    /// What tells this ledger from others, if it may be written.
+    ledger: String,
     /// The server, if there is one.
     server: Option<ServerSettings>,
     /// What keeps up the lease of a worker.
@@ -101,7 +114,10 @@ impl Session {
             no_more_intents: None,
             owed: Vec::new(),
             late: Vec::new(),
+            confirmed: Vec::new(),
             groups: 0,
+            kept: Arc::default(),
+            ledger: String::new(),
             server,
             heartbeat: None,
         }
@@ -147,6 +163,96 @@ impl Session {
     pub(super) fn count_sent(&self, sent: usize) {
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.sent.fetch_add(sent as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// The ledger may be written, and its key is known, which tells it from others.
+    pub(super) fn is_of(&mut self, install_key: &[u8; 32]) {
+        self.ledger = runs::fingerprint(install_key);
+    }
+
+    /// Set once nobody is to wait for a server that is away.
+    pub(super) fn hurry(&self) -> Arc<AtomicBool> {
+        match &self.connection {
+            Connection::Sqlite(_) => Arc::default(),
+            Connection::Postgres(link) => link.hurry(),
+        }
+    }
+
+    /// Takes up what relays said when an earlier process had to end without the
+    /// server.
+    pub(super) fn take_up_journal(&mut self) {
+        if self.server.is_none() || self.ledger.is_empty() {
+            return;
+        }
+        // What cannot be read stays where it is, for the next start.
+        let Ok(Some((journal, told))) = outcomes::read(&self.path, &self.ledger) else {
+            return;
+        };
+        let kept = Arc::clone(&self.kept);
+        self.commit(
+            told.into_iter()
+                .map(|one| Grouped::Outcome {
+                    attempt: one.attempt,
+                    outcome: one.outcome,
+                    now: one.at,
+                    answer: None,
+                    kept: Kept::of(&kept),
+                })
+                .collect(),
+        );
+        if self.owed.is_empty() {
+            // Told once more they change nothing.
+            drop(journal.forget());
+        } else {
+            // They are still there.
+            self.owed.clear();
+        }
+    }
+
+    /// An outcome that was not committed.
+    #[cfg(test)]
+    pub(super) fn owe(
+        &mut self,
+        attempt: AttemptId,
+        outcome: crate::domain::delivery::Outcome,
+        now: DateTime<Utc>,
+    ) {
+        let kept = Kept::of(&self.kept);
+        self.owed.push(Grouped::Outcome {
+            attempt,
+            outcome,
+            now,
+            answer: None,
+            kept,
+        });
+    }
+
+    /// Writes down what the server could not be told.
+    pub(super) fn write_journal(&mut self) {
+        if self.server.is_none() {
+            return;
+        }
+        let owed = std::mem::take(&mut self.owed).into_iter();
+        let told: Vec<Told> = owed
+            .filter_map(|request| match request {
+                Grouped::Outcome {
+                    attempt,
+                    outcome,
+                    now,
+                    ..
+                } => Some(Told {
+                    ledger: self.ledger.clone(),
+                    attempt,
+                    outcome,
+                    at: now,
+                }),
+                Grouped::Intent { .. } | Grouped::Conclusion { .. } => None,
+            })
+            .collect();
+        if !told.is_empty() {
+            // Where that fails, too, they are uncertain at the next start.
+            drop(outcomes::append(&self.path, &told));
         }
     }
 
@@ -386,6 +492,12 @@ impl Session {
     /// this was last asked.
     pub(super) fn take_late(&mut self) -> Vec<AttemptId> {
         std::mem::take(&mut self.late)
+    }
+
+    /// Attempts that the relay took whose delivery had become uncertain, since
+    /// this was last asked.
+    pub(super) fn take_confirmed(&mut self) -> Vec<AttemptId> {
+        std::mem::take(&mut self.confirmed)
     }
 
     /// The connection itself, to provoke what other hands do.

@@ -29,6 +29,8 @@ pub struct NewWorker {
     pub pid: u32,
     /// The relay that it is bound to, if it is.
     pub relay: Option<String>,
+    /// The run that it is.
+    pub run: i64,
 }
 
 /// A worker as the ledger knows it.
@@ -128,6 +130,23 @@ impl Store {
         .await
     }
 
+    /// Queues claims again for later: their receivers are served slowly. It counts
+    /// as no attempt.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn put_off(
+        &self,
+        deliveries: Vec<(DeliveryId, Duration)>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.own(move |connection| match connection {
+            Connection::Sqlite(_) => Ok(()),
+            Connection::Postgres(link) => claims::put_off(link, &deliveries, now),
+        })
+        .await
+    }
+
     /// Takes up what workers left whose lease is over: what they had claimed is
     /// queued at once, what was under way is uncertain after as long again. Does
     /// nothing with a file, whose run lock says who is at work.
@@ -138,6 +157,18 @@ impl Store {
         self.own(move |connection| match connection {
             Connection::Sqlite(_) => Ok(Recovered::default()),
             Connection::Postgres(link) => lease::reap(connection, link.lease(), now),
+        })
+        .await
+    }
+
+    /// What the server's clock shows; `None` with a file.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn server_time(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        self.read(|connection| match connection {
+            Connection::Sqlite(_) => Ok(None),
+            Connection::Postgres(_) => lease::time(connection).map(Some),
         })
         .await
     }

@@ -2,7 +2,11 @@
 //! wait are committed together: while one fsync runs, the next group collects.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread,
     time::Duration,
 };
@@ -64,7 +68,24 @@ pub(super) enum Grouped {
         outcome: Outcome,
         now: DateTime<Utc>,
         answer: Option<Answer<Recorded>>,
+        kept: Kept,
     },
+}
+
+/// Counts an outcome for as long as it is kept in memory only.
+pub(super) struct Kept(Arc<AtomicU64>);
+
+impl Kept {
+    pub(super) fn of(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Grouped {
@@ -100,6 +121,7 @@ pub(super) fn start(
 
 impl Session {
     fn serve(&mut self, receiver: &Receiver<Request>) {
+        self.take_up_journal();
         while let Some(first) = self.next(receiver) {
             let (mut group, mut leavers) = (Vec::new(), Vec::new());
             for request in std::iter::once(first).chain(receiver.try_iter()) {
@@ -123,8 +145,10 @@ impl Session {
                 thread::sleep(BREATH);
             }
         }
-        // The last chance; what fails now is uncertain at the next start.
+        // The last chance; what fails now is uncertain at the next start, but for
+        // what a server has to be told later.
         self.commit(Vec::new());
+        self.write_journal();
     }
 
     /// The next request. While notes of those who left wait to be taken up and
@@ -149,7 +173,7 @@ impl Session {
     /// Commits what is owed and a group, and wakes everyone in it. When a
     /// statement fails for a reason of its own, the others must not suffer:
     /// each is tried alone.
-    fn commit(&mut self, group: Vec<Grouped>) {
+    pub(super) fn commit(&mut self, group: Vec<Grouped>) {
         let mut owed = std::mem::take(&mut self.owed);
         owed.extend(group);
         let group = match &self.no_more_intents {
@@ -214,15 +238,18 @@ impl Session {
     }
 
     /// Nobody has to wait for the receipt of an outcome; what it tells of a
-    /// second copy must be heard all the same.
+    /// second copy, or of what had been given up, must be heard all the same.
     fn note_late(&mut self, group: &[Grouped], done: &[Done]) {
-        let told = group.iter().zip(done);
-        self.late.extend(told.filter_map(|told| match told {
-            (Grouped::Outcome { attempt, .. }, Done::Outcome(Recorded::Duplicate)) => {
-                Some(*attempt)
+        for told in group.iter().zip(done) {
+            let (Grouped::Outcome { attempt, .. }, Done::Outcome(recorded)) = told else {
+                continue;
+            };
+            match recorded {
+                Recorded::Duplicate => self.late.push(*attempt),
+                Recorded::Confirmed => self.confirmed.push(*attempt),
+                Recorded::Applied | Recorded::Noted => {}
             }
-            _ => None,
-        }));
+        }
     }
 
     fn attempt(&mut self, group: &[Grouped]) -> Result<Vec<Done>, StoreError> {
@@ -297,6 +324,7 @@ fn refuse(group: Vec<Grouped>, error: &StoreError) -> Vec<Grouped> {
                 outcome,
                 now,
                 answer,
+                kept,
             } => {
                 drop(answer.map(|answer| answer.send(Err(error.clone()))));
                 outcomes.push(Grouped::Outcome {
@@ -304,6 +332,7 @@ fn refuse(group: Vec<Grouped>, error: &StoreError) -> Vec<Grouped> {
                     outcome,
                     now,
                     answer: None,
+                    kept,
                 });
             }
         }

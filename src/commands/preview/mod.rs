@@ -26,8 +26,8 @@ use tokio::{net::TcpListener, sync::watch as channel};
 use self::{proof::Proof, watch::Watch};
 use super::{
     Context,
-    deliver::Signals,
     exit::{Exit, Failure},
+    signals::Signals,
     talk::count,
     workspace,
 };

@@ -206,7 +206,7 @@ async fn stop_does_not_wait_for_the_breaker_or_the_rate() {
         _ => Answer::Usual,
     })
     .await;
-    let mut slow = world.outbox();
+    let mut slow = world.outbox().await;
     slow.settings.relay_patience = Duration::from_secs(600);
     let stopping = async {
         world.relay.wait_for(Phase::Connect, 1).await;
@@ -217,7 +217,7 @@ async fn stop_does_not_wait_for_the_breaker_or_the_rate() {
     assert_eq!(why(&report), Some(Why::Stopped));
 
     let world = World::new(readers(3), usual).await;
-    let mut slow = world.outbox();
+    let mut slow = world.outbox().await;
     slow.settings.relays[0].rate = Some(crate::config::settings::Rate {
         count: 1.try_into().unwrap(),
         per: Duration::from_secs(3600),

@@ -27,7 +27,7 @@ use crate::{
         subscriber::{NewSubscriber, Status},
     },
     mail::Edition,
-    store::{Freeze, FreezeOutcome, IssueChange, IssueKey, Scope},
+    store::{Freeze, FreezeOutcome, IssueChange, IssueKey, NewWorker, Scope},
 };
 
 /// No drain of these tests may take longer.
@@ -172,11 +172,19 @@ impl World {
         }
     }
 
-    fn outbox(&self) -> Outbox {
+    async fn outbox(&self) -> Outbox {
+        let worker = NewWorker {
+            host: "press.example.org".to_owned(),
+            pid: 4711,
+            relay: None,
+            run: 0,
+        };
+        let enlistment = Enlistment::new(self.store.clone(), worker).await.unwrap();
         let passed = Arc::clone(&self.passed);
         Outbox {
             scope: Scope::Everything,
             store: self.store.clone(),
+            enlistment: Arc::new(enlistment),
             settings: self.settings.clone(),
             signer: Signer::new(&[3; 32]),
             keys: None,
@@ -188,7 +196,7 @@ impl World {
     }
 
     async fn drain(&self) -> Report {
-        self.run(self.outbox()).await
+        self.run(self.outbox().await).await
     }
 
     async fn run(&self, outbox: Outbox) -> Report {

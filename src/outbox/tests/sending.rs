@@ -173,7 +173,7 @@ async fn a_panic_over_one_delivery_costs_that_one_only() {
         _ => Answer::Usual,
     })
     .await;
-    let mut outbox = world.outbox();
+    let mut outbox = world.outbox().await;
     outbox.chance = Arc::new(|| panic!("no chance at all"));
     let report = world.run(outbox).await;
     assert_eq!((report.sent, report.uncertain), (4, 1));

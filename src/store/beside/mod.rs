@@ -4,6 +4,7 @@
 pub(super) mod ballast;
 pub(super) mod leaving;
 pub(super) mod mark;
+pub(super) mod outcomes;
 
 use std::{
     ffi::OsString,

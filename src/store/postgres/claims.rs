@@ -1,7 +1,7 @@
 //! What a worker takes in hand: a few deliveries at a time, past those that
 //! others are taking at the same moment.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;
@@ -96,6 +96,31 @@ pub(in crate::store) fn release(link: &Link, deliveries: &[DeliveryId]) -> Resul
           WHERE id = ANY ($1) AND state = 1 AND worker_id = $2",
         &[
             (&deliveries, Type::INT8_ARRAY),
+            (&link.worker(), Type::INT8),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Queues again what is claimed of these, each for its time.
+pub(in crate::store) fn put_off(
+    link: &Link,
+    deliveries: &[(DeliveryId, Duration)],
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let at = |wait: &Duration| {
+        let whole = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        now.timestamp().saturating_add_unsigned(whole)
+    };
+    let (ids, times): (Vec<i64>, Vec<i64>) =
+        deliveries.iter().map(|(id, wait)| (*id, at(wait))).unzip();
+    link.query_given(
+        "UPDATE deliveries d SET state = 0, worker_id = NULL, next_attempt_at = t.at
+           FROM unnest($1, $2) AS t (id, at)
+          WHERE d.id = t.id AND d.state = 1 AND d.worker_id = $3",
+        &[
+            (&ids, Type::INT8_ARRAY),
+            (&times, Type::INT8_ARRAY),
             (&link.worker(), Type::INT8),
         ],
     )?;

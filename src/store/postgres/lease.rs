@@ -47,12 +47,17 @@ pub(in crate::store) fn enter(
     worker: &NewWorker,
     lease: Duration,
 ) -> Result<i64, Fault> {
-    Ok(connection.query_row(
+    let epoch = connection.query_row(
         "INSERT INTO workers (host, pid, relay, lease_end)
          VALUES (?1, ?2, ?3, clock_timestamp() + ?4 * interval '1 millisecond') RETURNING id",
         params![worker.host, worker.pid, worker.relay, millis(lease)],
         |row| row.get(0),
-    )?)
+    )?;
+    connection.execute(
+        "UPDATE runs SET worker_id = ?2 WHERE id = ?1",
+        [worker.run, epoch],
+    )?;
+    Ok(epoch)
 }
 
 fn millis(span: Duration) -> i64 {
@@ -182,6 +187,12 @@ fn doubt(connection: &Connection, now: DateTime<Utc>, found: &mut Recovered) -> 
     found.uncertain = uncertain;
     found.crashed = crashed;
     Ok(())
+}
+
+/// What the server's clock shows.
+pub(in crate::store) fn time(connection: &Connection) -> Result<DateTime<Utc>, Fault> {
+    let sql = "SELECT extract(epoch FROM clock_timestamp())::bigint";
+    Ok(connection.query_row(sql, [], |row| codes::time(row, 0))?)
 }
 
 /// Who is at work, in the order they came.

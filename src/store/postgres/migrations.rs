@@ -13,11 +13,12 @@ use crate::store::{
 const FIRST: i64 = 13;
 
 /// Every script, oldest first.
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     include_str!("../migrations/postgres/0013_ledger.sql"),
     include_str!("../migrations/postgres/0014_standing.sql"),
     include_str!("../migrations/postgres/0015_moving.sql"),
     include_str!("../migrations/postgres/0016_pruning.sql"),
+    include_str!("../migrations/postgres/0017_paces.sql"),
 ];
 
 /// Version this program works with.

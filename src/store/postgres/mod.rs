@@ -9,13 +9,17 @@ mod group;
 pub(in crate::store) mod lease;
 mod migrations;
 mod opening;
+pub(in crate::store) mod paces;
 mod upkeep;
 mod values;
 mod words;
 
 use std::{
     cell::{Cell, RefCell},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -83,6 +87,11 @@ pub(in crate::store) struct Link {
     /// of the server that the number belongs to.
     transaction: RefCell<Option<(String, String)>>,
     health: watch::Sender<Health>,
+    /// Since when the server is away: it is waited for once, not by everyone who
+    /// asks.
+    away_since: Cell<Option<Instant>>,
+    /// Nobody waits for it any more.
+    hurry: Arc<AtomicBool>,
     /// How long what a worker claims stays its own.
     lease: Duration,
     /// Who delivers here, as the ledger numbers workers; 0 for nobody.
@@ -103,6 +112,11 @@ impl Link {
     /// How long what a worker claims stays its own.
     pub(in crate::store) fn lease(&self) -> Duration {
         self.lease
+    }
+
+    /// Set once nobody is to wait for a server that is away.
+    pub(in crate::store) fn hurry(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.hurry)
     }
 
     /// Says who delivers here.
@@ -155,7 +169,6 @@ impl Link {
     }
 
     fn begin_as(&self, sql: String) -> Result<(), Failure> {
-        let began = Instant::now();
         let mut pause = PAUSES.0;
         loop {
             let begun = self.connect().and_then(|()| self.simple(&sql));
@@ -167,11 +180,9 @@ impl Link {
                 }
                 Err(failure) => {
                     self.undo();
-                    if !failure.is_away() || began.elapsed() + pause > self.patience.get() {
+                    if !failure.is_away() || !self.waits(&failure, pause) {
                         return Err(failure);
                     }
-                    self.tell(Health::Away(failure.to_string()));
-                    std::thread::sleep(pause);
                     pause = (pause * 2).min(PAUSES.1);
                 }
             }
@@ -210,7 +221,6 @@ impl Link {
             "SELECT coalesce(pg_xact_status('{number}'::xid8), 'aborted'),
                     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
         );
-        let began = Instant::now();
         loop {
             // Its session may not have heard yet that nobody listens.
             std::thread::sleep(PAUSES.0);
@@ -225,10 +235,8 @@ impl Link {
                     _ => {}
                 },
                 Err(failure) if !failure.is_away() => return Err(failure),
-                Err(failure) => self.tell(Health::Away(failure.to_string())),
-            }
-            if began.elapsed() > self.patience.get() {
-                return Err(Failure::Silent);
+                Err(failure) if !self.waits(&failure, PAUSES.0) => return Err(Failure::Silent),
+                Err(_) => {}
             }
         }
     }
@@ -339,10 +347,32 @@ impl Link {
         Err(failure)
     }
 
+    /// Waits for a server that is away; false once that took too long.
+    fn waits(&self, failure: &Failure, pause: Duration) -> bool {
+        let since = self.away_since.get().unwrap_or_else(Instant::now);
+        self.away_since.set(Some(since));
+        self.tell(Health::Away(failure.to_string()));
+        let end = Instant::now() + pause;
+        while Instant::now() < end {
+            let is_over = since.elapsed() >= self.patience.get();
+            if is_over || self.hurry.load(Ordering::Relaxed) {
+                return false;
+            }
+            std::thread::sleep(PAUSES.0);
+        }
+        true
+    }
+
     fn tell(&self, health: Health) {
+        if health == Health::Well {
+            self.away_since.set(None);
+        }
         self.health.send_if_modified(|known| {
-            let is_news = *known != health;
-            *known = health;
+            // Why it is away is told once, in the first words.
+            let is_news = (*known == Health::Well) != (health == Health::Well);
+            if is_news {
+                *known = health;
+            }
             is_news
         });
     }

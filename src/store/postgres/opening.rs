@@ -1,6 +1,10 @@
 //! Reaching a server, and what it has to promise before it holds a ledger.
 
-use std::{cell::Cell, cell::RefCell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+    time::Duration,
+};
 
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
@@ -84,6 +88,8 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
         transaction: RefCell::new(None),
         health: watch::Sender::new(Health::Well),
         worker: Cell::new(0),
+        away_since: Cell::new(None),
+        hurry: Arc::default(),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 16] = [
+const SCRIPTS: [&str; 17] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
@@ -29,6 +29,7 @@ const SCRIPTS: [&str; 16] = [
     include_str!("../migrations/0014_standing.sql"),
     include_str!("../migrations/0015_moving.sql"),
     include_str!("../migrations/0016_pruning.sql"),
+    include_str!("../migrations/0017_paces.sql"),
 ];
 
 /// Version this program works with.

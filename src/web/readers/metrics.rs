@@ -5,7 +5,11 @@ use std::{fmt::Write as _, time::Duration};
 use axum::{http::StatusCode, response::Response};
 
 use super::Site;
-use crate::{domain::network::Network, web::gate::peer::Asker};
+use crate::{
+    domain::network::Network,
+    store::{SlowReceiver, StoreError, Worker},
+    web::gate::peer::Asker,
+};
 
 /// The ledger is asked no longer than this.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -64,9 +68,75 @@ pub(super) async fn answer(site: &Site, asker: &Asker) -> Response {
             text.value("deliveries", &[("state", state.as_str())], count);
         }
     }
+    if site.store.is_shared()
+        && let Ok(Ok(crew)) = tokio::time::timeout(PATIENCE, Crew::of(site)).await
+    {
+        crew.write(&mut text);
+    }
     counters(site, &mut text);
     site.pages
         .data("text/plain; version=0.0.4; charset=utf-8", text.0)
+}
+
+/// Who delivers from a ledger on a server, and how well they keep up.
+struct Crew {
+    workers: Vec<Worker>,
+    slow: Vec<SlowReceiver>,
+    /// For how many seconds the longest waiting delivery has been due.
+    lag: u64,
+}
+
+impl Crew {
+    async fn of(site: &Site) -> Result<Self, StoreError> {
+        let next_due = site.store.next_due().await?;
+        let lag = next_due.map_or(0, |at| ((site.now)() - at).num_seconds().max(0));
+        Ok(Self {
+            workers: site.store.workers().await?,
+            slow: site.store.slow_receivers().await?,
+            lag: lag.unsigned_abs(),
+        })
+    }
+
+    fn write(&self, text: &mut Text) {
+        text.family("workers", "gauge", "Workers whose lease lasts.");
+        text.value("workers", &[], self.workers.len() as u64);
+        let epochs = self.workers.iter().map(|one| one.epoch.to_string());
+        let workers: Vec<(String, &Worker)> = epochs.zip(&self.workers).collect();
+        text.family(
+            "worker_sent_total",
+            "counter",
+            "Messages that relays took of a worker.",
+        );
+        for (epoch, one) in &workers {
+            text.value("worker_sent_total", &[("worker", epoch)], one.sent);
+        }
+        text.family(
+            "worker_in_hand",
+            "gauge",
+            "Deliveries that a worker has claimed.",
+        );
+        for (epoch, one) in &workers {
+            text.value("worker_in_hand", &[("worker", epoch)], one.in_hand);
+        }
+        text.family(
+            "lag_seconds",
+            "gauge",
+            "For how long the longest waiting delivery has been due.",
+        );
+        text.value("lag_seconds", &[], self.lag);
+        text.family(
+            "receiver_refusals",
+            "gauge",
+            "Messages put off by receivers that are served slowly.",
+        );
+        for one in &self.slow {
+            text.value(
+                "receiver_refusals",
+                &[("domain", &one.domain)],
+                one.refusals,
+            );
+        }
+    }
 }
 
 fn counters(site: &Site, text: &mut Text) {

@@ -2,9 +2,12 @@
 
 mod away;
 mod commits;
+mod fencing;
+mod machines;
 pub(crate) mod moving;
 mod parts;
 mod settings;
+mod working;
 
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;

@@ -45,7 +45,7 @@ fn remove_database(press: &Press) {
 }
 
 /// The library that fakes the machine's clock (Debian's `faketime`).
-fn libfaketime() -> PathBuf {
+pub(crate) fn libfaketime() -> PathBuf {
     let folders = std::fs::read_dir("/usr/lib").unwrap();
     folders
         .filter_map(|folder| Some(folder.ok()?.path().join("faketime/libfaketime.so.1")))

@@ -127,7 +127,8 @@ impl Life {
         if is_sent {
             *self.accepted.entry(delivery).or_default() += 1;
             assert!(
-                told.unwrap() == Recorded::Applied || self.resent.contains(&delivery),
+                matches!(told.unwrap(), Recorded::Applied | Recorded::Confirmed)
+                    || self.resent.contains(&delivery),
                 "an acceptance was not applied"
             );
         }

@@ -268,7 +268,7 @@ async fn a_late_confirmation_settles_an_uncertain_delivery() {
         .outcome(attempt, Outcome::Sent(ok()), later(1))
         .await
         .unwrap();
-    assert_eq!(late, Recorded::Applied);
+    assert_eq!(late, Recorded::Confirmed);
     assert_eq!(world.count(issue, State::Sent).await, 1);
     // A truth that is told twice stays the same.
     let again = world

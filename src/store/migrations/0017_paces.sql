@@ -1,0 +1,2 @@
+-- One process alone sends from a file: its pace needs no table. The number keeps
+-- step with the ledger on a server.

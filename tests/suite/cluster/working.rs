@@ -1,0 +1,99 @@
+//! `work`: one worker that waits for what is due, beside others or alone.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::press_on;
+use crate::chaos::ChaosSink;
+use crate::chaos::behaviour::Behaviour;
+use crate::net::{free_port, holds_within};
+use crate::oracle::{Policy, assert_reconciled};
+use crate::postgres;
+use crate::press::Press;
+use crate::process::Running;
+use crate::receipt::Fate;
+
+const READERS: usize = 30;
+
+/// Freezes the issue; nobody gets it yet.
+fn freeze(press: &Press, sink: &ChaosSink) {
+    press
+        .relay(&format!("smtp://127.0.0.1:{}?tls=none", free_port()))
+        .set("mail.relay_patience", "1s");
+    press.run(&["run"]).exits(75);
+    press.relay(&sink.url());
+}
+
+#[track_caller]
+fn ends(mut worker: Running) {
+    worker.signal(Signal::TERM);
+    worker.wait().succeeds();
+}
+
+#[test]
+fn with_a_ledger_in_a_file_one_worker_delivers_while_no_run_does() {
+    let sink = ChaosSink::start(Behaviour::default());
+    let press = Press::new();
+    press.subscribers(READERS);
+    freeze(&press, &sink);
+    let worker = press.spawn(&["work"]);
+    sink.wait_for(Fate::Accepted, READERS);
+    let ledger = press.ledger();
+    let all_sent = || ledger.count("sent") == READERS;
+    assert!(holds_within(Duration::from_secs(20), all_sent));
+    // It waits, and keeps nobody from running.
+    let runs = || press.run(&["run"]).stderr.is_empty();
+    assert!(holds_within(Duration::from_secs(20), runs));
+    ends(worker);
+    assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
+}
+
+#[test]
+fn a_worker_finds_what_becomes_due_and_is_seen_at_work() {
+    let (press, sink) = press_on(postgres::database(), READERS);
+    let worker = press.spawn(&["work"]);
+    let is_seen = || press.run(&["status"]).stdout.contains("\nworker     1 at ");
+    assert!(holds_within(Duration::from_secs(20), is_seen));
+    press.copied().run(&["run"]).succeeds();
+    sink.wait_for(Fate::Accepted, READERS);
+    let ledger = press.ledger();
+    let all_sent = || ledger.count("sent") == READERS;
+    assert!(holds_within(Duration::from_secs(20), all_sent));
+    ends(worker);
+    let status = press.run(&["status", "--format", "json"]).json();
+    assert_eq!(status["crew"]["workers"].as_array().unwrap().len(), 0);
+    super::everybody_has_it_once(&press, &sink, READERS);
+}
+
+#[test]
+fn a_worker_is_bound_to_a_relay_that_is_configured() {
+    let (press, sink) = press_on(postgres::database(), READERS);
+    press
+        .run(&["work", "--relay", "elsewhere.example.org"])
+        .exits(78)
+        .says("there is no relay `elsewhere.example.org`")
+        .says(&format!("there are: 127.0.0.1:{}", sink.port()));
+    freeze(&press, &sink);
+    let worker = press.spawn(&["work", "--relay", "127.0.0.1"]);
+    sink.wait_for(Fate::Accepted, READERS);
+    ends(worker);
+}
+
+#[test]
+fn a_receiver_that_asks_for_less_gets_less_from_everybody() {
+    let (press, sink) = press_on(postgres::database(), 0);
+    let addresses: Vec<String> = (0..80)
+        .map(|n| format!("x450-9.reader{n}@slow.example.org"))
+        .collect();
+    press.subscribe(addresses.iter().map(String::as_str));
+    press.run(&["run"]).succeeds();
+    let status = press.run(&["status"]);
+    assert!(
+        status
+            .stdout
+            .contains("\nslow       slow.example.org: a message in "),
+        "{status}"
+    );
+    assert_eq!(sink.count(Fate::Accepted), 0);
+}
