@@ -52,10 +52,11 @@ const LOOKS: u32 = 12;
 const SETTLED: Duration = Duration::from_secs(5);
 
 /// The n-th reader. Of a hundred, one is refused once at the end of the message,
-/// so that copies of two processes can be compared; one does not exist.
+/// so that copies of two processes can be compared (by a code that makes nobody go
+/// slowly); one does not exist.
 fn reader(number: usize) -> String {
     match number % 100 {
-        17 => format!("d451-1.{}", reader_address(number)),
+        17 => format!("d452-1.{}", reader_address(number)),
         41 => format!("x550-511.{}", reader_address(number)),
         _ => reader_address(number),
     }
