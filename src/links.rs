@@ -104,6 +104,16 @@ pub enum Payload {
         /// Of what.
         digest: DigestTag,
     },
+    /// A reader who was asked about a digest, and by which mail: for the link that
+    /// says yes to that, and to nothing that is asked later.
+    Asked {
+        /// Who.
+        subscriber: SubscriberId,
+        /// About what.
+        digest: DigestTag,
+        /// By which mail.
+        delivery: DeliveryId,
+    },
     /// One delivery: for envelope senders.
     Delivery(DeliveryId),
 }
@@ -112,12 +122,22 @@ impl Payload {
     fn to_bytes(self) -> Vec<u8> {
         match self {
             Self::Reader { subscriber, digest } => [&subscriber.0[..], &digest.0[..]].concat(),
+            Self::Asked {
+                subscriber,
+                digest,
+                delivery,
+            } => [&subscriber.0[..], &digest.0[..], &delivery.to_be_bytes()].concat(),
             Self::Delivery(id) => id.to_be_bytes().to_vec(),
         }
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         match bytes.len() {
+            32 => Some(Self::Asked {
+                subscriber: SubscriberId(first(bytes)),
+                digest: DigestTag(first(&bytes[16..])),
+                delivery: DeliveryId::from_be_bytes(first(&bytes[24..])),
+            }),
             24 => Some(Self::Reader {
                 subscriber: SubscriberId(first(bytes)),
                 digest: DigestTag(first(&bytes[16..])),
@@ -322,13 +342,21 @@ mod tests {
         }
     }
 
+    fn asked() -> Payload {
+        Payload::Asked {
+            subscriber: SubscriberId([7; 16]),
+            digest: DigestTag::of(&"weekly".parse().unwrap()),
+            delivery: 4711,
+        }
+    }
+
     #[test]
     fn a_token_says_what_was_put_in() {
         let signer = Signer::new(&[1; 32]);
         for purpose in Purpose::ALL {
-            for payload in [reader(), Payload::Delivery(i64::MAX)] {
+            for payload in [reader(), asked(), Payload::Delivery(i64::MAX)] {
                 let token = signer.token(purpose, &payload);
-                assert!(token.len() <= 80, "{token}");
+                assert!(token.len() <= 96, "{token}");
                 assert_eq!(signer.verify(purpose, &token), Some(payload));
             }
         }

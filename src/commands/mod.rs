@@ -10,6 +10,7 @@ pub mod check_log;
 pub mod deliver;
 pub mod dkim;
 pub mod doctor;
+mod doors;
 pub mod doubt;
 pub mod editions;
 pub mod ending;

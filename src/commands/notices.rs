@@ -31,6 +31,8 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(3);
 /// How long `serve` waits after a trouble before it tries again.
 const REST: Duration = Duration::from_secs(60);
+/// The same while the relay is away: at first it may only have been restarted.
+const RESTS: [Duration; 3] = [Duration::from_secs(5), Duration::from_secs(15), REST];
 
 /// What notices are drawn with.
 #[derive(Clone, Copy)]
@@ -277,12 +279,15 @@ pub async fn keep_posting(
     mut stop: watch::Receiver<Stop>,
 ) {
     let mut told = Told::default();
+    let mut rests = RESTS.iter();
     loop {
         let rest = match post(context, config, store).await {
             Ok(Posted::Well) => {
                 told.is_well();
+                rests = RESTS.iter();
                 LOOK
             }
+            Ok(Posted::Away) => *rests.next().unwrap_or(&REST),
             Ok(Posted::Badly) => REST,
             Err(failure) => {
                 told.tell(context, &failure);
@@ -301,7 +306,9 @@ pub async fn keep_posting(
 enum Posted {
     /// Nothing waits, or another command sends it.
     Well,
-    /// The relay did not take everything.
+    /// The relay is away, or takes no more for now.
+    Away,
+    /// Something that time alone does not mend.
     Badly,
 }
 
@@ -326,6 +333,7 @@ async fn post(context: &Context, config: &Config, store: &Store) -> Result<Poste
     .await?;
     Ok(match ended {
         Exit::Done | Exit::Uncertain => Posted::Well,
+        Exit::Temporary => Posted::Away,
         _ => Posted::Badly,
     })
 }

@@ -29,6 +29,11 @@ impl Vigil {
     /// What a person must know by now and was not told yet.
     fn look(&mut self, store: &Store, enlistment: &Enlistment) -> Vec<String> {
         let mut news: Vec<String> = enlistment.take_lost().iter().map(lost).collect();
+        let asserted = store.take_asserted();
+        if asserted > 0 {
+            let attempts = count(asserted, "attempt");
+            news.push(format!("timeline changed; re-asserting {attempts}"));
+        }
         let is_well = *store.health().borrow() == Health::Well;
         match (is_well, self.away_since) {
             (true, _) => *self = Self::default(),

@@ -10,7 +10,7 @@ use super::{
     Context,
     build::{self, Checked},
     deliver::{self, Delivering},
-    doubt, ending,
+    doubt, editions, ending,
     exit::{Exit, Failure},
     freezing::{self, Freezing},
     linting,
@@ -18,13 +18,15 @@ use super::{
     right::{self, Right, Turn},
     subscribers,
     talk::count,
-    turn, workspace,
+    turn,
+    workspace::{self, Known},
 };
 use crate::{
     config::{
         Config,
         settings::{MailSettings, Relay},
     },
+    content::Loaded,
     domain::{
         address::{AddressError, EmailAddress},
         delivery::OnUncertain,
@@ -40,7 +42,8 @@ use crate::{
         smtp::{Dialer, Envelope, Trouble},
     },
     outbox,
-    store::{Scope, Store},
+    store::{ChoiceId, Scope, Store},
+    templates::Templates,
 };
 
 /// Freeze the next issue now and deliver it
@@ -240,12 +243,18 @@ async fn without_ledger(
     let store = workspace::existing_ledger(context, config).await?;
     let known = workspace::known(config, store.as_ref(), digest).await?;
     let remembered = workspace::remembered(store.as_ref()).await?;
+    let now = context.clock.start();
+    let reached = match &store {
+        Some(store) if tests.is_empty() && known.has_readers => {
+            Some(store.reached(now).await.map_err(workspace::store_failure)?)
+        }
+        _ => None,
+    };
     drop(store);
     let loaded = workspace::articles(context, config, &remembered)?;
     let (templates, problems) = workspace::templates(config);
     workspace::refuse_errors(context, &loaded.problems)?;
     workspace::refuse_errors(context, &problems)?;
-    let now = context.clock.start();
     let plan = IssuePlan::make(digest, &loaded.collection, &known.history, None, now);
     if plan.articles.is_empty() {
         return Err(workspace::nothing_new(digest));
@@ -261,7 +270,15 @@ async fn without_ledger(
     if tests.is_empty() {
         linting::refuse(&format!("{}/{}", digest.name, plan.number), &found)?;
         workspace::tell_problems(context, &found);
-        tell_dry_run(context, digest, &plan, &rendered, known.readers)?;
+        let readers = readers(
+            config,
+            (&loaded, &templates),
+            digest,
+            &plan,
+            &known,
+            reached.as_deref(),
+        );
+        tell_dry_run(context, digest, &plan, &rendered, readers)?;
         return Ok(Exit::Done);
     }
     // Whoever gets a test may look at what is wrong; readers do not get it.
@@ -293,6 +310,29 @@ async fn without_ledger(
         ));
     }
     Ok(Exit::Done)
+}
+
+/// How many the issue would go to now: those whose choice comes to an edition of
+/// it, and who neither pause nor must not be written to. Before the first run,
+/// those whom that will bring.
+fn readers(
+    config: &Config,
+    (loaded, templates): (&Loaded, &Templates),
+    digest: &Digest,
+    plan: &IssuePlan<'_>,
+    known: &Known,
+    reached: Option<&[(ChoiceId, u64)]>,
+) -> u64 {
+    let Some(reached) = reached else {
+        return known.readers;
+    };
+    let choices = known.chosen.iter().map(|chosen| &chosen.choice);
+    let found = editions::variants(config, loaded, templates, digest, plan, choices);
+    let served = known.chosen.iter().zip(found.of_choice);
+    let served = served.filter(|(_, edition)| edition.is_ok());
+    let served: Vec<ChoiceId> = served.map(|(chosen, _)| chosen.id).collect();
+    let reached = reached.iter().filter(|(choice, _)| served.contains(choice));
+    reached.map(|(_, readers)| readers).sum()
 }
 
 fn tell_dry_run(

@@ -8,22 +8,20 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 
 use super::{
-    Context, bounces,
+    Context,
+    doors::{Doors, Handles},
     exit::{Exit, Failure},
-    notices,
     signals::Signals,
     workspace,
 };
 use crate::{
     config::{self, Config},
     domain::digest::Digest,
-    outbox::Stop,
-    store::Store,
     templates::Templates,
-    web::{self, Serving},
+    web,
 };
 
 /// Answer readers: one-click unsubscribe, their pages, feeds and the website
@@ -37,7 +35,8 @@ Examples:
 
 For a proxy that does TLS (docs/serving.md has one for Caddy and one for nginx):
 readers reach it at `serve.public_url`. Runs beside `run`, for as long as the
-machine does; ends on SIGTERM or Ctrl-C when what is under way is answered.
+machine does; ends on SIGTERM or Ctrl-C when what is under way is answered. On SIGHUP
+letterpress.toml and templates/ are read again; with an error in them nothing changes.
 
 Serves /unsubscribe/TOKEN (one click as in RFC 8058, or a page with a button),
 /preferences/TOKEN, /subscribe and /confirm/TOKEN, the files of public/, /healthz, and
@@ -90,44 +89,17 @@ pub async fn run(context: &Context, args: &Serve) -> Result<Exit, Failure> {
     };
     context.talk.data(&open, || open.url.clone())?;
     advise(context, &config, address.ip());
-    // 3. Until a signal.
-    let post = workspace::ledger(context, &config).await?;
-    let serving = serving(context, &config, templates, exit, store);
-    let (say_stop, stop) = watch::channel(Stop::No);
-    let serve = async {
-        let served = web::serve_readers(listener, serving, signals.next()).await;
-        say_stop.send_replace(Stop::Gracefully);
-        served
-    };
-    // Mails to readers leave meanwhile; one under way is finished.
-    let posting = notices::keep_posting(context, &config, &post, stop);
-    let (served, ()) = tokio::join!(serve, posting);
-    served.map_err(|error| Failure::of(Exit::Data, &error))?;
-    context.talk.say("ended");
-    Ok(Exit::Done)
-}
-
-fn serving(
-    context: &Context,
-    config: &Config,
-    templates: Templates,
-    exit: Store,
-    store: Store,
-) -> Serving {
-    let (clock, talk) = (context.clock, context.talk);
-    Serving {
-        publication: config.publication.clone(),
-        digests: config.digests.clone(),
-        templates,
-        settings: config.serve.clone(),
-        folder: config.root.join(workspace::PUBLIC),
-        can_subscribe: config.mail.is_some() && config.serve.public_url.is_some(),
+    // 3. Until a signal; on SIGHUP settings and templates are read again.
+    let handles = Handles {
         exit,
         store,
-        ses_hook: config.ses_topic.clone().map(bounces::ses_hook),
-        now: Box::new(move || clock.now()),
-        tell: Box::new(move |what| talk.must_say(what)),
-    }
+        post: workspace::ledger(context, &config).await?,
+    };
+    let mut doors = Doors::new(context, listener, handles)?;
+    doors.open(&config, templates)?;
+    doors.keep(config, &mut signals).await?;
+    context.talk.say("ended");
+    Ok(Exit::Done)
 }
 
 /// The form as `--format json` prints it.

@@ -149,7 +149,7 @@ async fn standing(context: &Context, config: &Config, store: &Store) -> Result<S
         waiting_pings: store.waiting_pings().await.map_err(failed)?,
         relays: relays(config, store.relays().await.map_err(failed)?),
         crew: crew::of(store, context.clock.now()).await?,
-        last_run: store.runs(1).await.map_err(failed)?.into_iter().next(),
+        last_run: store.last_run().await.map_err(failed)?,
     })
 }
 

@@ -40,7 +40,7 @@ Examples:
   letterpress work --relay smtp.example.org:587   through this relay only
   letterpress work --grace 5m                     slow relays may finish when it is stopped
 
-With `store.url = \"postgres://…\"` start as many as you like, wherever the database
+With a ledger on a PostgreSQL server start as many as you like, wherever the database
 and a relay can be reached; each claims a few deliveries at a time, and what a
 lost worker had claimed goes to the others. `run`, from cron on one machine or
 more, builds and freezes, and delivers beside them. With a ledger in a file one

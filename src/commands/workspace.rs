@@ -380,6 +380,8 @@ pub struct Known {
     pub install_key: [u8; 32],
     /// Active readers; before the first run, those it will bring.
     pub readers: u64,
+    /// Whether the list was ever filled.
+    pub has_readers: bool,
     /// What they chose.
     pub chosen: Vec<Chosen>,
 }
@@ -402,6 +404,7 @@ pub async fn known(
             history: History::default(),
             install_key: SAMPLE_KEY,
             chosen: Vec::new(),
+            has_readers: false,
             readers: subscribers::active_in_seed(config)?,
         });
     };
@@ -413,6 +416,7 @@ pub async fn known(
     };
     Ok(Known {
         readers,
+        has_readers: !counts.is_empty(),
         history: store.history(&digest.name).await.map_err(store_failure)?,
         install_key: *store.install_key(),
         chosen: store.choices().await.map_err(store_failure)?,

@@ -50,6 +50,12 @@ pub(super) fn topic(raw: &RawBounces, findings: &mut Findings<'_>) -> Option<Str
     None
 }
 
+/// So many issues have to be refused because the address is bad before it is
+/// suppressed.
+pub(super) fn hard_limit(raw: &RawBounces, findings: &mut Findings<'_>) -> Option<u32> {
+    findings.counted(raw.hard_limit.as_ref(), "bounces.hard_limit", 1, 1..=5)
+}
+
 /// A mailbox as it is written; paths are relative to `root`.
 ///
 /// # Errors

@@ -29,6 +29,7 @@ use crate::domain::{
 pub(super) fn check(
     raw: RawMail,
     bounces: &RawBounces,
+    hard_limit: u32,
     serve: Option<&ServeSettings>,
     root: &Path,
     findings: &mut Findings<'_>,
@@ -90,6 +91,8 @@ pub(super) fn check(
         },
         list: list?,
         bounce_domain: bounce_domain?,
+        hard_limit,
+        tells_postmark: bounces.postmark_secret_file.is_some(),
         public_url: serve?.public_url.clone(),
         from,
     })

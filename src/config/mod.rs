@@ -72,6 +72,12 @@ pub struct Config {
     pub bounces: Option<BounceSource>,
     /// `bounces.ses_topic`: the topic of Amazon SNS whose messages `serve` takes.
     pub ses_topic: Option<String>,
+    /// `bounces.postmark_secret_file`: what Postmark has to send along where it
+    /// tells `serve` of bounces.
+    pub postmark_secret_file: Option<PathBuf>,
+    /// `bounces.hard_limit`: so many issues have to be refused because the address
+    /// is bad before it is suppressed.
+    pub hard_limit: u32,
     /// `[serve]`.
     pub serve: ServeSettings,
     /// `[store]`.
@@ -167,9 +173,17 @@ impl Config {
         let store = ledger::store(&raw.store, &root, &mut findings);
         let bounces = bounces::check(&raw.bounces, &root, &mut findings);
         let ses_topic = bounces::topic(&raw.bounces, &mut findings);
+        let hard_limit = bounces::hard_limit(&raw.bounces, &mut findings).unwrap_or(1);
         let serve = serving::check(&raw.serve, &mut findings);
         let mail = raw.mail.and_then(|mail| {
-            mailing::check(mail, &raw.bounces, serve.as_ref(), &root, &mut findings)
+            mailing::check(
+                mail,
+                &raw.bounces,
+                hard_limit,
+                serve.as_ref(),
+                &root,
+                &mut findings,
+            )
         });
         let digests = digests::check(raw.digest, zone, &mut findings);
         let (Some(publication), Some(feeds), Some(store), Some(serve), false) =
@@ -189,6 +203,8 @@ impl Config {
             mail,
             bounces,
             ses_topic,
+            postmark_secret_file: raw.bounces.postmark_secret_file.map(|file| root.join(file)),
+            hard_limit,
             serve,
             store,
             store_section: StoreSection(raw.store),

@@ -169,6 +169,8 @@ pub(super) struct RawBounces {
     pub(super) password_file: Option<String>,
     pub(super) tls_ca_file: Option<String>,
     pub(super) ses_topic: Text,
+    pub(super) postmark_secret_file: Option<String>,
+    pub(super) hard_limit: Option<Spanned<u32>>,
 }
 
 #[derive(Debug, Clone, Deserialize, Default)]
@@ -379,6 +381,8 @@ const KEYS: [(&str, &[&str]); 18] = [
             "password_file",
             "tls_ca_file",
             "ses_topic",
+            "postmark_secret_file",
+            "hard_limit",
         ],
     ),
     (

@@ -114,6 +114,14 @@ pub fn store_password(file: Option<&Path>) -> Result<Option<SecretString>, Secre
     password_from(file, STORE_VARIABLE, STORE_CREDENTIAL)
 }
 
+/// The one line of a file that only this account and root can read or change.
+///
+/// # Errors
+/// When the file is unreadable, empty or open to others (mode beyond 0640).
+pub fn password_file(path: &Path) -> Result<SecretString, SecretError> {
+    password(path, &checked(path)?)
+}
+
 /// `None` when none of the three places has it.
 fn password_from(
     file: Option<&Path>,

@@ -196,6 +196,12 @@ pub struct MailSettings {
     pub list: ListSettings,
     /// Domain of the envelope sender `bounce+TOKEN@…`: `bounces.domain`.
     pub bounce_domain: Option<String>,
+    /// So many issues have to be refused because the address is bad before it is
+    /// suppressed: `bounces.hard_limit`.
+    pub hard_limit: u32,
+    /// Letters carry a token that Postmark hands back when it tells of bounces:
+    /// `bounces.postmark_secret_file` is set.
+    pub tells_postmark: bool,
     /// Base of the links that readers follow: `serve.public_url`, ends in `/`.
     pub public_url: Option<Url>,
 }

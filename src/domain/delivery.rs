@@ -193,6 +193,22 @@ pub fn enhanced_of(text: &str) -> Option<(u8, u16, u16)> {
     parts.next().is_none().then_some((class, subject, detail))
 }
 
+/// Enhanced codes that say that the address itself is bad.
+const BAD_ADDRESS: [(u8, u16, u16); 6] = [
+    (5, 1, 1),
+    (5, 1, 2),
+    (5, 1, 3),
+    (5, 1, 6),
+    (5, 1, 10),
+    (5, 2, 1),
+];
+
+/// Whether an enhanced code says that the address itself takes no mail.
+#[must_use]
+pub fn is_bad_address(enhanced: Option<(u8, u16, u16)>) -> bool {
+    enhanced.is_some_and(|code| BAD_ADDRESS.contains(&code))
+}
+
 /// A queued delivery, as the outbox takes it from the ledger.
 #[derive(Debug, Clone)]
 pub struct DueDelivery {

@@ -19,7 +19,7 @@ pub(super) fn asked(subject: &str, signer: &Signer) -> Option<(SubscriberId, Dig
     let token: String = rest.chars().filter(|c| !c.is_whitespace()).collect();
     match signer.verify(Purpose::Unsubscribe, &token) {
         Some(Payload::Reader { subscriber, digest }) => Some((subscriber, digest)),
-        Some(Payload::Delivery(_)) | None => None,
+        Some(Payload::Delivery(_) | Payload::Asked { .. }) | None => None,
     }
 }
 

@@ -1,5 +1,5 @@
 //! One mail of the bounce mailbox, read within bounds: a report about a message
-//! of ours (RFC 6522, or a notification of Amazon SES), a reader who leaves, or
+//! of ours (RFC 6522, or a notification of Amazon SES or Postmark), a reader who leaves, or
 //! nothing that concerns us.
 
 use std::panic::catch_unwind;
@@ -10,11 +10,11 @@ use sha2::{Digest as _, Sha256};
 use super::{
     delivery_status, feedback,
     fields::Fields,
-    leaving, ses,
+    leaving, postmark, ses,
     whose::{self, Whose},
 };
 use crate::{
-    domain::{report::Finding, subscriber::SubscriberId},
+    domain::{delivery::DeliveryId, report::Finding, subscriber::SubscriberId},
     links::{DigestTag, Signer},
 };
 
@@ -54,6 +54,11 @@ pub enum Content {
         subscriber: SubscriberId,
         /// Which digest.
         digest: DigestTag,
+    },
+    /// A reader who left at the relay that delivered this, as a token proves.
+    LeftAtRelay {
+        /// What they had got.
+        delivery: DeliveryId,
     },
     /// Nothing that concerns us.
     Nothing(Nothing),
@@ -133,6 +138,8 @@ fn content(raw: &[u8], signer: &Signer) -> Content {
     if raw.trim_ascii_start().starts_with(b"{") {
         return match ses::read(raw, signer) {
             Ok((whose, finding)) => Content::Report { whose, finding },
+            // Not one of Amazon's: the other who tells in JSON is Postmark.
+            Err(Nothing::NoReport) => postmark::read(raw, signer).unwrap_or_else(Content::Nothing),
             Err(nothing) => Content::Nothing(nothing),
         };
     }
@@ -245,7 +252,7 @@ mod tests {
     fn kind(content: &Content) -> Option<(ReportKind, Whose)> {
         match content {
             Content::Report { whose, finding } => Some((finding.kind, whose.clone())),
-            Content::Leaving { .. } | Content::Nothing(_) => None,
+            Content::Leaving { .. } | Content::LeftAtRelay { .. } | Content::Nothing(_) => None,
         }
     }
 

@@ -11,6 +11,7 @@ mod leaving;
 pub mod mail;
 pub mod mailbox;
 pub mod postfix_log;
+pub mod postmark;
 mod ses;
 pub mod sns;
 mod whose;

@@ -61,7 +61,7 @@ pub(super) fn find(
         .flat_map(bounce_tokens)
         .filter_map(|token| match signer.verify(Purpose::Bounce, token) {
             Some(Payload::Delivery(delivery)) => Some(delivery),
-            Some(Payload::Reader { .. }) | None => None,
+            Some(Payload::Reader { .. } | Payload::Asked { .. }) | None => None,
         })
         .collect();
     let mut proven = proven.into_iter();

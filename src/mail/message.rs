@@ -166,6 +166,8 @@ pub(super) struct Reader<'a> {
     name: Option<String>,
     address: &'a str,
     message_id: String,
+    subscriber: SubscriberId,
+    delivery: DeliveryId,
     payload: Payload,
     signer: &'a Signer,
     token: String,
@@ -191,6 +193,8 @@ impl<'a> Reader<'a> {
             name,
             address: to.address.expose(),
             message_id: signer.message_id(to.issue, to.delivery, to.issue_number, domain),
+            subscriber: to.subscriber,
+            delivery: to.delivery,
             token: signer.token(Purpose::Unsubscribe, &payload),
             payload,
             signer,
@@ -215,6 +219,16 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Names the mail that asks, so that it answers no later one.
+    fn confirm_token(&self) -> String {
+        let asked = Payload::Asked {
+            subscriber: self.subscriber,
+            digest: self.edition.digest,
+            delivery: self.delivery,
+        };
+        self.signer.token(Purpose::Confirm, &asked)
+    }
+
     /// The reader's own page below `base`.
     fn page(&self, base: &Option<String>, purpose: Purpose) -> Cow<'_, str> {
         let base = base.as_deref().unwrap_or_default();
@@ -230,13 +244,17 @@ impl<'a> Reader<'a> {
                 None => format!("{}{}", self.edition.unsubscribe_mailto, self.token).into(),
             },
             Slot::PreferencesUrl => self.page(&self.edition.preferences_page, Purpose::Manage),
-            Slot::ConfirmUrl => self.page(&self.edition.confirm_page, Purpose::Confirm),
+            Slot::ConfirmUrl => {
+                let base = self.edition.confirm_page.as_deref().unwrap_or_default();
+                format!("{base}{}", self.confirm_token()).into()
+            }
             Slot::To => {
                 let name = self.name.as_deref().unwrap_or_default();
                 mailbox(name, self.address, "To: ".len()).into()
             }
             Slot::MessageId => self.message_id.as_str().into(),
             Slot::UnsubscribeToken => self.token.as_str().into(),
+            Slot::BounceToken => self.signer.bounce_local(self.delivery).into(),
         }
     }
 }

@@ -28,6 +28,8 @@ pub enum Slot {
     MessageId,
     /// The token inside the List-Unsubscribe header.
     UnsubscribeToken,
+    /// The token that knows the delivery, as the envelope sender has it.
+    BounceToken,
 }
 
 impl Slot {
@@ -35,9 +37,12 @@ impl Slot {
     fn is_url(&self) -> bool {
         match self {
             Self::UnsubscribeUrl | Self::PreferencesUrl | Self::ConfirmUrl => true,
-            Self::Name(_) | Self::Address | Self::To | Self::MessageId | Self::UnsubscribeToken => {
-                false
-            }
+            Self::Name(_)
+            | Self::Address
+            | Self::To
+            | Self::MessageId
+            | Self::UnsubscribeToken
+            | Self::BounceToken => false,
         }
     }
 }

@@ -101,7 +101,10 @@ pub(super) async fn settle(relays: &[Arc<Shared>]) -> Result<(), OutboxError> {
     let unlucky = mem::take(&mut *super::locked(&shared.unlucky));
     if !unlucky.is_empty() {
         let unlucky = unlucky.into_iter().collect();
-        let suppressed = shared.store.suppress_unreachable(unlucky, now).await?;
+        let suppressed = shared
+            .store
+            .suppress_unreachable(unlucky, shared.settings.hard_limit, now)
+            .await?;
         shared.tally.add_suppressed(suppressed);
     }
     let learned: Vec<RelayMemory> = relays

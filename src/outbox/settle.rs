@@ -134,10 +134,15 @@ pub(super) async fn troubled(
         Verdict::RejectAddress { phase, reply } => {
             shared.control.serves();
             is_hard = Some(true);
+            // Where one is not enough, earlier issues have a say in the end.
+            let is_enough = shared.settings.hard_limit <= 1;
+            if !is_enough {
+                locked(&shared.unlucky).insert(delivery.id);
+            }
             Outcome::Rejected {
                 phase,
                 reply,
-                is_hard: true,
+                is_hard: is_enough,
             }
         }
         Verdict::RejectUnclear { phase, reply } => {

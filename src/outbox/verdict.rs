@@ -4,7 +4,7 @@
 
 use super::{Why, quota, sender};
 use crate::{
-    domain::delivery::{Phase, Reply},
+    domain::delivery::{Phase, Reply, is_bad_address},
     mail::smtp::Trouble,
 };
 
@@ -83,15 +83,6 @@ pub(super) fn why(trouble: &Trouble) -> Why {
     }
 }
 
-/// Enhanced codes that say that the address itself is bad.
-const BAD_ADDRESS: [(u8, u16, u16); 6] = [
-    (5, 1, 1),
-    (5, 1, 2),
-    (5, 1, 3),
-    (5, 1, 6),
-    (5, 1, 10),
-    (5, 2, 1),
-];
 /// Message too big for the system (RFC 3463).
 const TOO_BIG: [(u8, u16, u16); 2] = [(5, 3, 4), (5, 2, 3)];
 
@@ -170,7 +161,7 @@ fn rcpt(reply: Reply) -> Verdict {
         552 if !reply.has(&TOO_BIG) => Verdict::Defer(reply),
         400..=499 => Verdict::Defer(reply),
         _ if reply.has(&[(5, 2, 2)]) => Verdict::Defer(reply),
-        _ if reply.has(&BAD_ADDRESS) => Verdict::RejectAddress {
+        _ if is_bad_address(reply.enhanced) => Verdict::RejectAddress {
             phase: Phase::Rcpt,
             reply,
         },
@@ -194,7 +185,7 @@ fn dot(reply: Reply) -> Verdict {
         552 if !reply.has(&[(5, 2, 2)]) => Verdict::Requeue(Blame::Issue(reply)),
         _ if reply.has(&TOO_BIG) => Verdict::Requeue(Blame::Issue(reply)),
         _ if reply.has(&[(5, 2, 2)]) => Verdict::Defer(reply),
-        _ if reply.has(&BAD_ADDRESS) => Verdict::RejectAddress {
+        _ if is_bad_address(reply.enhanced) => Verdict::RejectAddress {
             phase: Phase::Dot,
             reply,
         },

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         article::Slug,
         consent::{Evidence, SignUp, Who},
+        delivery::DeliveryId,
         subscriber::{Subscriber, SubscriberId},
     },
     store::{
@@ -109,7 +110,8 @@ impl Store {
     }
 
     /// The reader says yes: makes them active, whatever their status was.
-    /// `None` when nothing waits for that: it was said before, too late, or
+    /// `asked` is the mail that they answer. `None` when nothing waits for that: it
+    /// was said before, too late, to an older request than the newest, or
     /// they reported our mail, or asked that nobody writes again.
     ///
     /// # Errors
@@ -117,11 +119,12 @@ impl Store {
     pub async fn confirm(
         &self,
         reader: SubscriberId,
+        asked: DeliveryId,
         evidence: Evidence,
         now: DateTime<Utc>,
     ) -> Result<Option<Confirmed>, StoreError> {
         let key = *self.install_key();
-        self.write(move |tx| signups::confirm(tx, &key, reader, &evidence, now))
+        self.write(move |tx| signups::confirm(tx, &key, (reader, asked), &evidence, now))
             .await
     }
 

@@ -1,5 +1,6 @@
 //! What readers chose, each choice kept once.
 
+use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use crate::store::sql::Connection;
@@ -77,6 +78,24 @@ pub(super) fn of_active_readers(connection: &Connection) -> Result<Vec<Chosen>, 
             choice: codes::choice(row, 1)?,
             readers: codes::count(row, 2)?,
         })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many readers an issue would go to now, by what they chose: as at a freeze,
+/// without those who pause and whom nobody may write to.
+pub(super) fn of_reached_readers(
+    connection: &Connection,
+    now: DateTime<Utc>,
+) -> Result<Vec<(ChoiceId, u64)>, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT s.choice_id, count(*) FROM subscribers s
+          WHERE s.status = 0 AND coalesce(s.paused_until, 0) <= ?1
+            AND NOT EXISTS (SELECT 1 FROM suppressions x WHERE x.address_hash = s.address_hash)
+          GROUP BY s.choice_id",
+    )?;
+    let rows = select.query_map([now.timestamp()], |row| {
+        Ok((row.get(0)?, codes::count(row, 1)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

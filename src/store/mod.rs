@@ -138,6 +138,8 @@ struct Inner {
     /// How many outcomes are kept in memory only.
     kept: Arc<AtomicU64>,
     hurry: Arc<AtomicBool>,
+    /// How many attempts were asserted again before another server.
+    asserted: Arc<AtomicU64>,
 }
 
 impl Drop for Inner {
@@ -241,6 +243,7 @@ impl Store {
         opening::fill_random(&mut signature).map_err(|fault| fault.at(path.clone()))?;
         let health = session.health();
         let (kept, hurry) = (Arc::clone(&session.kept), session.hurry());
+        let asserted = session.asserted();
         let (requests, thread) =
             writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
@@ -255,6 +258,7 @@ impl Store {
                 health,
                 kept,
                 hurry,
+                asserted,
             }),
         }))
     }
@@ -352,6 +356,13 @@ impl Store {
     #[must_use]
     pub fn outcomes_kept(&self) -> u64 {
         self.inner.kept.load(Ordering::Relaxed)
+    }
+
+    /// How many attempts a server that took over had not heard of and was told,
+    /// since this was last asked.
+    #[must_use]
+    pub fn take_asserted(&self) -> u64 {
+        self.inner.asserted.swap(0, Ordering::Relaxed)
     }
 
     /// Waits no longer for a server that is away: the process is to end.

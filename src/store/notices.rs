@@ -79,7 +79,7 @@ pub struct NoticeFreeze {
 /// What is not made after so long is not made: the reader has forgotten it.
 const STALE: TimeDelta = TimeDelta::hours(72);
 /// Mails of one kind share an edition, and its date, for so long.
-const SHARED: TimeDelta = TimeDelta::minutes(10);
+pub(super) const SHARED: TimeDelta = TimeDelta::minutes(10);
 /// An issue of a digest that is older than this is nobody's latest.
 const OLDEST_LATEST: TimeDelta = TimeDelta::days(35);
 /// The edition of a notice that is done goes after so long: there may be many.

@@ -87,6 +87,15 @@ impl Store {
     pub async fn runs(&self, limit: usize) -> Result<Vec<Run>, StoreError> {
         self.read(move |tx| runs::list(tx, limit)).await
     }
+
+    /// The newest run that did not only post single mails, which `serve` counts as
+    /// runs, too.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn last_run(&self) -> Result<Option<Run>, StoreError> {
+        self.read(runs::last).await
+    }
 }
 
 /// The list.
@@ -183,10 +192,12 @@ impl Store {
         &self,
         address: &EmailAddress,
         reason: SuppressionReason,
+        source: &str,
         now: DateTime<Utc>,
     ) -> Result<UnsubscribeOutcome, StoreError> {
         let (address, key) = (address.clone(), *self.install_key());
-        self.write(move |tx| subscribers::suppress(tx, &key, &address, reason, now))
+        let evidence = Evidence::of(source);
+        self.write(move |tx| subscribers::suppress(tx, &key, &address, reason, &evidence, now))
             .await
     }
 }
@@ -301,6 +312,15 @@ impl Store {
     /// See the head of this module.
     pub async fn choices(&self) -> Result<Vec<Chosen>, StoreError> {
         self.read(choices::of_active_readers).await
+    }
+
+    /// How many readers an issue would go to at this moment, by what they chose.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn reached(&self, now: DateTime<Utc>) -> Result<Vec<(ChoiceId, u64)>, StoreError> {
+        self.read(move |tx| choices::of_reached_readers(tx, now))
+            .await
     }
 
     /// Sets what a reader gets from the next issue on; `false` when it was so

@@ -7,7 +7,7 @@ use rusqlite::params;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::store::sql::{self, Access, Connection, Row};
+use crate::store::sql::{self, Access, Connection, OptionalExtension, Row};
 use crate::store::{
     beside::{
         ballast,
@@ -326,6 +326,16 @@ pub(super) fn list(connection: &Connection, limit: usize) -> Result<Vec<Run>, Fa
     )?;
     let rows = select.query_map([i64::try_from(limit).unwrap_or(i64::MAX)], run)?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The newest that did more than post single mails, as its summary says.
+pub(super) fn last(connection: &Connection) -> Result<Option<Run>, Fault> {
+    let mut select = connection.prepare(
+        "SELECT id, started_at, pid, ended_at, exit_code, summary FROM runs
+          WHERE coalesce(summary, '') NOT LIKE '%\"notices\":true%'
+          ORDER BY id DESC LIMIT 1",
+    )?;
+    Ok(select.query_row([], run).optional()?)
 }
 
 fn run(row: &Row<'_>) -> sql::Result<Run> {

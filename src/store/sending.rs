@@ -161,16 +161,18 @@ impl Store {
     }
 
     /// Looks back over the issues of readers whose deliveries these are, and
-    /// suppresses whom they never reach; says how many.
+    /// suppresses whom they never reach, or of whom `hard_limit` of them said that
+    /// the address is bad; says how many.
     ///
     /// # Errors
     /// See the head of this module.
     pub async fn suppress_unreachable(
         &self,
         deliveries: Vec<DeliveryId>,
+        hard_limit: u32,
         now: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        self.write(move |tx| refused::suppress_unreachable(tx, &deliveries, now))
+        self.write(move |tx| refused::suppress_unreachable(tx, &deliveries, hard_limit, now))
             .await
     }
 

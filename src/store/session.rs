@@ -179,6 +179,22 @@ impl Session {
         }
     }
 
+    /// How many attempts were asserted again, to be told.
+    pub(super) fn asserted(&self) -> Arc<AtomicU64> {
+        match &self.connection {
+            Connection::Sqlite(_) => Arc::default(),
+            Connection::Postgres(link) => link.asserted(),
+        }
+    }
+
+    /// The number that an attempt has now.
+    pub(super) fn current(&self, attempt: AttemptId) -> AttemptId {
+        match &self.connection {
+            Connection::Sqlite(_) => attempt,
+            Connection::Postgres(link) => link.current(attempt),
+        }
+    }
+
     /// Takes up what relays said when an earlier process had to end without the
     /// server.
     pub(super) fn take_up_journal(&mut self) {
@@ -362,9 +378,13 @@ impl Session {
                 Kind::Write | Kind::Apart => link.begin(Access::Write)?,
                 Kind::Own => link.begin_own()?,
             }
-            let done = self
-                .take_up(kind)
-                .and_then(|taken| Ok((work(&self.connection)?, taken)));
+            let done = match postgres::assert_again(&self.connection, link) {
+                Ok(true) => continue,
+                Ok(false) => self
+                    .take_up(kind)
+                    .and_then(|taken| Ok((work(&self.connection)?, taken))),
+                Err(fault) => Err(fault),
+            };
             match done {
                 Ok((done, _)) if is_dry_run => {
                     link.undo();
@@ -500,8 +520,7 @@ impl Session {
         std::mem::take(&mut self.confirmed)
     }
 
-    /// The connection itself, to provoke what other hands do.
-    #[cfg(test)]
+    /// The connection itself.
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }

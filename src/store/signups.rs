@@ -16,9 +16,10 @@ use crate::{
             ASK_EVERY, Answer, CONFIRM_WITHIN, Evidence, FORGET_AFTER, Happening, MOST_ASKINGS,
             SignUp,
         },
+        delivery::DeliveryId,
         subscriber::{NewSubscriber, Status, Subscriber, SubscriberId},
     },
-    store::{choices, codes, consent, error::Fault, subscribers},
+    store::{choices, codes, consent, error::Fault, notices, subscribers},
 };
 
 /// A reader who said yes.
@@ -223,7 +224,7 @@ fn is_open(ask: &Waiting, now: DateTime<Utc>) -> bool {
 pub(super) fn confirm(
     connection: &Connection,
     install_key: &[u8; 32],
-    reader: SubscriberId,
+    (reader, asked): (SubscriberId, DeliveryId),
     evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<Option<Confirmed>, Fault> {
@@ -234,6 +235,9 @@ pub(super) fn confirm(
     let Some(ask) = waiting(connection, id)?.filter(|ask| is_open(ask, now)) else {
         return Ok(None);
     };
+    if !is_about(connection, asked, id, &ask)? {
+        return Ok(None);
+    }
     let hash = subscribers::hash(install_key, &reader.address);
     let reason = subscribers::suppression(connection, &hash)?;
     let is_barred = reason.is_some_and(subscribers::SuppressionReason::is_for_good);
@@ -277,6 +281,23 @@ pub(super) fn confirm(
         reader,
         digest: ask.digest,
     }))
+}
+
+/// Whether a mail asked this reader for what waits now: not for something that
+/// was asked before, and not to anybody else. Mails that ask share an edition for
+/// a while, so it may be that much older than the request.
+fn is_about(
+    connection: &Connection,
+    asked: DeliveryId,
+    subscriber: i64,
+    waiting: &Waiting,
+) -> Result<bool, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT 1 FROM deliveries d JOIN issues i ON i.id = d.issue_id
+          WHERE d.id = ?1 AND d.subscriber_id = ?2 AND i.notice = ?3 AND i.frozen_at > ?4",
+    )?;
+    let since = (waiting.asked - notices::SHARED).timestamp();
+    Ok(select.exists(params![asked, subscriber, Answer::Confirm.as_str(), since])?)
 }
 
 /// What a reader gets after a yes. Who is active keeps what they had.

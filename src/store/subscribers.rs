@@ -370,15 +370,13 @@ pub(super) fn suppress(
     install_key: &[u8; 32],
     address: &EmailAddress,
     reason: SuppressionReason,
+    evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<UnsubscribeOutcome, Fault> {
     let known = known(connection, address)?;
     let was = known.as_ref().map(|known| known.status);
     let cancelled_deliveries = match known {
-        Some(known) => {
-            let evidence = Evidence::of(reason.as_str());
-            suppress_known(connection, known.id, reason, &evidence, now)?
-        }
+        Some(known) => suppress_known(connection, known.id, reason, evidence, now)?,
         None => {
             insert_suppression(connection, &hash(install_key, address), reason, now)?;
             0

@@ -187,6 +187,7 @@ impl Session {
         match self.attempt(&group) {
             Ok(done) => {
                 self.note_attempts(&done);
+                self.remember(&group, &done);
                 self.note_late(&group, &done);
                 self.count_sent(group.iter().filter(|one| one.is_sent()).count());
                 answer(group, done);
@@ -237,6 +238,30 @@ impl Session {
         }
     }
 
+    /// What was committed on a server may have to be asserted before another one.
+    fn remember(&self, group: &[Grouped], done: &[Done]) {
+        let Connection::Postgres(link) = self.connection() else {
+            return;
+        };
+        for told in group.iter().zip(done) {
+            match told {
+                (Grouped::Intent { delivery, now, .. }, Done::Intent(Intent::Granted(attempt))) => {
+                    link.intended(*attempt, *delivery, *now)
+                }
+                (
+                    Grouped::Outcome {
+                        attempt,
+                        outcome,
+                        now,
+                        ..
+                    },
+                    Done::Outcome(_),
+                ) => link.ended(*attempt, outcome, *now),
+                _ => {}
+            }
+        }
+    }
+
     /// Nobody has to wait for the receipt of an outcome; what it tells of a
     /// second copy, or of what had been given up, must be heard all the same.
     fn note_late(&mut self, group: &[Grouped], done: &[Done]) {
@@ -245,8 +270,8 @@ impl Session {
                 continue;
             };
             match recorded {
-                Recorded::Duplicate => self.late.push(*attempt),
-                Recorded::Confirmed => self.confirmed.push(*attempt),
+                Recorded::Duplicate => self.late.push(self.current(*attempt)),
+                Recorded::Confirmed => self.confirmed.push(self.current(*attempt)),
                 Recorded::Applied | Recorded::Noted => {}
             }
         }

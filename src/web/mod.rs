@@ -16,7 +16,7 @@ pub use answer::{Answer, Asked, Trust};
 pub use guard::FORMS;
 pub use live::{EVENTS, script};
 pub use readers::{
-    hooks::{Fetch, SesHook},
+    hooks::{Fetch, Hooks, PostmarkHook, SesHook},
     snippet,
 };
 pub use server::{Site, listen, serve};

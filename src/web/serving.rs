@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::{
     gate,
-    readers::{self, Site, hooks::SesHook, page::Pages, rehearsal},
+    readers::{self, Site, hooks::Hooks, page::Pages, rehearsal},
 };
 use crate::{
     config::settings::ServeSettings,
@@ -38,8 +38,8 @@ pub struct Serving {
     pub can_subscribe: bool,
     /// What time it is.
     pub now: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
-    /// Where Amazon SNS tells of bounces.
-    pub ses_hook: Option<SesHook>,
+    /// Where providers tell of bounces.
+    pub hooks: Hooks,
     /// Hears what the publisher must know, without an address or a token.
     pub tell: Box<dyn Fn(&str) + Send + Sync>,
 }
@@ -68,7 +68,7 @@ pub async fn serve_readers(
         exit: serving.exit,
         store: serving.store,
         now: serving.now,
-        hooks: serving.ses_hook,
+        hooks: serving.hooks,
         tell: serving.tell,
         rates: readers::rates(),
         can_subscribe: serving.can_subscribe,

@@ -21,7 +21,7 @@ use std::time::Instant;
 use clap::{Parser, Subcommand};
 
 use scenarios::{
-    disk, kills, moves, one_click, order, overlap, power, relay_deaths, stops, syscalls,
+    disk, kills, moves, one_click, order, overlap, power, relay_deaths, stops, syscalls, workers,
 };
 
 /// Proves the promises of delivery at length
@@ -62,6 +62,8 @@ enum Campaign {
     Stops(stops::Options),
     /// Readers leave by one click while their letter goes out
     OneClick(one_click::Options),
+    /// Many workers share a ledger on a server
+    Workers(workers::Options),
     /// A ledger moves to a server and back, killed on the way
     Moves(moves::Options),
 }
@@ -108,6 +110,7 @@ fn main() {
         Campaign::Power(options) => power::campaign(&options, seed),
         Campaign::Stops(options) => stops::campaign(&options, seed),
         Campaign::OneClick(options) => one_click::campaign(&options, seed),
+        Campaign::Workers(options) => workers::campaign(&options, seed),
         Campaign::Moves(options) => moves::campaign(&options, seed),
     };
     println!("{figures}took {} s", begin.elapsed().as_secs());
@@ -126,6 +129,7 @@ impl Campaign {
             Self::Power(_) => "power",
             Self::Stops(_) => "stops",
             Self::OneClick(_) => "one-click",
+            Self::Workers(_) => "workers",
             Self::Moves(_) => "moves",
         }
     }

@@ -2,7 +2,7 @@
 //! same code, for seconds instead of hours, with new chances every time.
 
 use crate::scenarios::{
-    disk, kills, one_click, order, overlap, power, relay_deaths, stops, syscalls,
+    disk, kills, one_click, order, overlap, power, relay_deaths, stops, syscalls, workers,
 };
 
 /// A seed that is printed, and can be given again.
@@ -101,4 +101,16 @@ fn who_leaves_by_one_click_while_the_letter_goes_out_gets_nothing_that_was_not_u
         sessions: 8,
     };
     eprintln!("{}", one_click::campaign(&options, seed()));
+}
+
+#[test]
+fn whatever_happens_to_many_workers_nobody_is_lost_and_nobody_has_two_messages() {
+    let options = workers::Options {
+        readers: 1_500,
+        workers: 6,
+        minutes: 0.25,
+        lease: 3,
+        every: 200,
+    };
+    eprintln!("{}", workers::campaign(&options, seed()));
 }

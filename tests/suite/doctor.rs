@@ -1,7 +1,15 @@
 //! `doctor`, with a real DNS server, a real relay and a real page behind TLS.
 
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, Instant};
+
+use crate::chaos::ChaosSink;
+use crate::chaos::behaviour::{Behaviour, Encryption};
 use crate::chaos::tls::Identity;
 use crate::dns::Dns;
+use crate::harness::small_disk::SmallDisk;
 use crate::press::Press;
 use crate::process::Running;
 use crate::sink::SmtpSink;
@@ -189,4 +197,90 @@ fn a_relay_and_a_page_that_are_away_are_told_with_what_to_do() {
 fn a_page_with_a_certificate_of_another_name_is_an_error() {
     let world = World::with(Identity::WrongName);
     world.doctor(&[]).exits(78).prints("error    one-click");
+}
+
+#[test]
+fn a_disk_with_little_room_is_told_before_it_is_full() {
+    let world = World::new();
+    world.press.ledger_apart();
+    world.press.subscribers(1);
+    let resolver = world.dns.address().to_string();
+    for (kilobytes, level) in [(20_000, "error  "), (200_000, "warning")] {
+        let _ = fs::remove_dir_all(world.press.path("ledger.kept"));
+        let disk = SmallDisk::over(&world.press, "ledger", kilobytes);
+        let found = disk.run(&world.press, &["doctor", "--resolver", &resolver]);
+        found.prints(&format!("{level}  disk"));
+        found
+            .prints("MB free beside the ledger")
+            .prints("make room");
+        found.exits(if level == "warning" { 0 } else { 78 });
+    }
+}
+
+#[test]
+fn a_damaged_ledger_is_an_error_and_stays_as_it_is() {
+    let mut world = World::new();
+    drop(world.pages.take().unwrap().kill());
+    world.press.run(&["run"]).succeeds();
+    let mut bytes = world.press.read_bytes("letterpress.db");
+    for page in bytes.chunks_mut(4096).skip(1) {
+        page[..64].iter_mut().for_each(|byte| *byte ^= 0xA5);
+    }
+    world.press.write_bytes("letterpress.db", &bytes);
+    let found = world.doctor(&[]);
+    found.exits(78).prints("error    ledger");
+    assert_eq!(world.press.read_bytes("letterpress.db"), bytes);
+}
+
+#[test]
+fn a_login_that_is_refused_is_an_error_after_one_try() {
+    let world = World::new();
+    let sink = ChaosSink::start(Behaviour {
+        encryption: Encryption::Implicit,
+        identity: Identity::Good,
+        ..Behaviour::with_login("press", "correct-horse-9741")
+    });
+    let press = &world.press;
+    press.relay(&format!("smtps://press@127.0.0.1:{}", sink.port()));
+    press.write("secrets/relay-password", "wrong-horse-9741\n");
+    let owner_only = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(press.path("secrets/relay-password"), owner_only).unwrap();
+    press.set("mail.password_file", "secrets/relay-password");
+    press.set("mail.tls_ca_file", sink.authority().display().to_string());
+    let found = world.doctor(&[]);
+    found
+        .exits(78)
+        .prints("error    relay")
+        .prints("its words say why");
+    assert!(!found.stdout.contains("horse"), "{found}");
+    assert_eq!(sink.heard("AUTH"), 1);
+    press.write("secrets/relay-password", "correct-horse-9741\n");
+    world.doctor(&["-v"]).prints("and the login works");
+}
+
+#[test]
+fn relays_are_asked_at_once_so_that_a_silent_one_keeps_nobody_waiting() {
+    let world = World::new();
+    // They take a connection and say nothing.
+    let silent: Vec<TcpListener> = (0..4)
+        .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        .collect();
+    let relays = silent.iter().map(|one| {
+        let port = one.local_addr().unwrap().port();
+        let url = format!("smtp://127.0.0.1:{port}?tls=none");
+        toml::Value::Table([("url".to_owned(), url.into())].into_iter().collect())
+    });
+    world.press.config(|settings| {
+        let mail = settings["mail"].as_table_mut().unwrap();
+        mail.remove("relay");
+        mail.insert("relays".to_owned(), relays.collect::<Vec<_>>().into());
+    });
+    world.press.set("mail.timeouts.greeting", "8s");
+    let begun = Instant::now();
+    let found = world.doctor(&[]);
+    let took = begun.elapsed();
+    found.exits(78);
+    assert_eq!(found.stdout.matches("error    relay").count(), 4, "{found}");
+    // One after another they would take four times eight seconds.
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }

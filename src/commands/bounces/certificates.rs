@@ -15,7 +15,7 @@ const LARGEST: u64 = 64 * 1024;
 
 /// The endpoint for the messages of this topic. Connects to nobody yet.
 #[must_use]
-pub fn ses_hook(topic: String) -> SesHook {
+pub(super) fn ses_hook(topic: String) -> SesHook {
     let agent = client::agent("https", PATIENCE / 2, PATIENCE);
     SesHook::new(topic, Arc::new(move |url: &Url| fetch(&agent, url)))
 }

@@ -2,6 +2,7 @@
 //! mail, each proven by a token of ours.
 
 mod certificates;
+mod hooks;
 mod reading;
 mod server;
 mod source;
@@ -9,7 +10,7 @@ mod told;
 
 use clap::{Args, Subcommand};
 
-pub use self::{certificates::ses_hook, told::Summary};
+pub use self::{hooks::hooks, told::Summary};
 use self::{reading::Reading, source::Mailbox};
 use super::{
     Context,

@@ -73,7 +73,12 @@ impl Reading<'_> {
         let mails = batch.iter().map(|one| self.mail(one)).collect();
         let applied = self
             .store
-            .apply_inbound(mails, mailbox.place()?, self.context.clock.now())
+            .apply_inbound(
+                mails,
+                mailbox.place()?,
+                self.config.hard_limit,
+                self.context.clock.now(),
+            )
             .await
             .map_err(workspace::store_failure)?;
         summary.add(&batch, &applied);
@@ -148,6 +153,7 @@ impl Reading<'_> {
                 subscriber: *subscriber,
                 departure: self.departure(*digest),
             })),
+            Content::LeftAtRelay { delivery } => Some(Effect::LeftAtRelay(*delivery)),
             // A name that was not proven is nobody's.
             Content::Report { .. } | Content::Nothing(_) => None,
         };

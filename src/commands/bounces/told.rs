@@ -78,7 +78,9 @@ impl Summary {
                 }
                 Fate::Nothing => match &incoming.content {
                     Content::Nothing(why) => why.as_str(),
-                    Content::Report { .. } | Content::Leaving { .. } => "without a token of ours",
+                    Content::Report { .. }
+                    | Content::Leaving { .. }
+                    | Content::LeftAtRelay { .. } => "without a token of ours",
                 },
                 Fate::Unknown => "of no message that left, or no reader",
                 Fate::Told => "told before",

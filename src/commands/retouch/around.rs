@@ -43,6 +43,8 @@ impl Around {
             mail: _,
             bounces: _,
             ses_topic: _,
+            postmark_secret_file: _,
+            hard_limit: _,
             serve: _,
             store: _,
             store_section: _,

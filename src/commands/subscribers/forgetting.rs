@@ -25,7 +25,7 @@ pub(super) async fn suppress(
     let store = workspace::ledger(context, config).await?;
     let reason = SuppressionReason::Request;
     let outcome = store
-        .suppress(address, reason, context.clock.now())
+        .suppress(address, reason, "command line", context.clock.now())
         .await
         .map_err(workspace::store_failure)?;
     let mut line = match outcome.was {

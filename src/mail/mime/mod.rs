@@ -28,6 +28,9 @@ use crate::{
     domain::{digest::Digest, publication::Publication, text::one_line},
 };
 
+/// A header that Postmark takes away, and tells again with each event.
+const POSTMARK: &str = "X-PM-Metadata-letterpress: ";
+
 /// What a message says, before it is encoded.
 pub(super) struct Content {
     pub(super) html: Vec<Part>,
@@ -188,6 +191,12 @@ fn write_addressing(
     if let Some(idempotency) = &settings.idempotency {
         message.fixed(&format!("{}: ", idempotency.header));
         message.header_slot(Slot::MessageId);
+        message.fixed("\r\n");
+    }
+    if settings.tells_postmark {
+        // Postmark replaces Return-Path and Message-ID, and hands this back.
+        message.fixed(POSTMARK);
+        message.header_slot(Slot::BounceToken);
         message.fixed("\r\n");
     }
 }

@@ -100,6 +100,8 @@ fn settings() -> MailSettings {
         idempotency: None,
         timeouts: Timeouts::default(),
         messages_per_connection: 100,
+        hard_limit: 1,
+        tells_postmark: false,
         dkim: None,
         pictures: PictureWay::default(),
         text_links: TextLinks::default(),

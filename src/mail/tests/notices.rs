@@ -61,9 +61,10 @@ fn a_confirm_asks_by_one_link_and_holds_nothing_a_stranger_typed() {
     let payload = world.signer.verify(Purpose::Confirm, token).unwrap();
     assert_eq!(
         payload,
-        Payload::Reader {
+        Payload::Asked {
             subscriber: SubscriberId([1; 16]),
             digest: crate::links::DigestTag::of(&world.digest.name),
+            delivery: 1,
         }
     );
     // The button, the one Outlook draws, and the address in full.

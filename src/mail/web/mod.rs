@@ -88,7 +88,7 @@ fn neutral(used: &SlotUse, address: &str) -> String {
         Slot::Name(fallback) => fallback.as_str(),
         Slot::Address => address,
         Slot::UnsubscribeUrl | Slot::PreferencesUrl | Slot::ConfirmUrl => markup::NOBODYS_LINK,
-        Slot::To | Slot::MessageId | Slot::UnsubscribeToken => "",
+        Slot::To | Slot::MessageId | Slot::UnsubscribeToken | Slot::BounceToken => "",
     };
     match used.place {
         Place::Html => markup::escaped(value),

@@ -89,6 +89,8 @@ fn settings(port: u16) -> MailSettings {
             dot: limit,
         },
         messages_per_connection: 100,
+        hard_limit: 1,
+        tells_postmark: false,
         dkim: None,
         pictures: crate::config::settings::PictureWay::default(),
         text_links: crate::config::settings::TextLinks::default(),

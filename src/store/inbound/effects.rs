@@ -10,9 +10,10 @@ use crate::{
         consent::Evidence,
         delivery::{DeliveryId, IssueId, State},
         report::{Report, ReportKind},
+        subscriber::SubscriberId,
     },
     store::{
-        codes, deliveries, departures,
+        Departure, codes, deliveries, departures,
         error::Fault,
         refused,
         subscribers::{self, SuppressionReason},
@@ -45,13 +46,32 @@ fn known(connection: &Connection, delivery: DeliveryId) -> Result<Option<Known>,
     Ok(found.optional()?)
 }
 
+/// What a batch of reports tells together.
+pub(super) struct Told {
+    /// So many issues have to bounce hard before an address is suppressed.
+    hard_limit: u32,
+    /// Deliveries of which nobody knew that they had been taken.
+    pub(super) proven: u64,
+    /// By issue and kind.
+    pub(super) news: News,
+}
+
+impl Told {
+    pub(super) fn new(hard_limit: u32) -> Self {
+        Self {
+            hard_limit,
+            proven: 0,
+            news: News::default(),
+        }
+    }
+}
+
 /// Records a report, and does what it calls for. Whatever it says, the message
-/// had been taken: `proven` counts the deliveries of which nobody knew that.
+/// had been taken.
 pub(super) fn report(
     connection: &Connection,
     report: &Report,
-    proven: &mut u64,
-    news: &mut News,
+    told: &mut Told,
     now: DateTime<Utc>,
 ) -> Result<Fate, Fault> {
     let Report { delivery, finding } = report;
@@ -59,18 +79,19 @@ pub(super) fn report(
         return Ok(Fate::Unknown);
     };
     if known.state == State::Uncertain {
-        *proven += deliveries::mark_sent(connection, &[*delivery])?;
+        told.proven += deliveries::mark_sent(connection, &[*delivery])?;
     }
     if !insert(connection, report, known.is_erased, now)? {
         return Ok(Fate::Told);
     }
     let kind = finding.kind;
-    news.add(known.issue, kind);
+    told.news.add(known.issue, kind);
     let reason = match kind {
-        ReportKind::HardBounce => SuppressionReason::HardBounce,
+        ReportKind::HardBounce if told.hard_limit <= 1 => SuppressionReason::HardBounce,
         ReportKind::Complaint => SuppressionReason::Complaint,
-        ReportKind::SoftBounce => {
-            let count = refused::suppress_unreachable(connection, &[*delivery], now)?;
+        ReportKind::HardBounce | ReportKind::SoftBounce => {
+            let limit = told.hard_limit;
+            let count = refused::suppress_unreachable(connection, &[*delivery], limit, now)?;
             return Ok(match count {
                 0 => Fate::Noted(kind),
                 _ => Fate::Suppressed(kind),
@@ -113,17 +134,43 @@ fn insert(
     Ok(inserted > 0)
 }
 
-/// Through what a reader left.
-const SOURCE: &str = "mail";
+/// Lets the reader of a delivery go who left at the relay.
+pub(super) fn left_at_relay(
+    connection: &Connection,
+    delivery: DeliveryId,
+    now: DateTime<Utc>,
+) -> Result<Fate, Fault> {
+    let Some(known) = known(connection, delivery)? else {
+        return Ok(Fate::Unknown);
+    };
+    let public_id = connection
+        .prepare_cached("SELECT public_id FROM subscribers WHERE id = ?1")?
+        .query_row([known.subscriber], |row| row.get(0))?;
+    let leave = Leave {
+        subscriber: SubscriberId(public_id),
+        departure: Departure::List,
+    };
+    go(connection, &leave, "relay", now)
+}
 
-/// Lets a reader go.
+/// Lets a reader go who wrote so.
 pub(super) fn leave(
     connection: &Connection,
     leave: &Leave,
     now: DateTime<Utc>,
 ) -> Result<Fate, Fault> {
+    go(connection, leave, "mail", now)
+}
+
+/// `source` is through what the reader left.
+fn go(
+    connection: &Connection,
+    leave: &Leave,
+    source: &str,
+    now: DateTime<Utc>,
+) -> Result<Fate, Fault> {
     let before = standing(connection, leave)?;
-    let evidence = Evidence::of(SOURCE);
+    let evidence = Evidence::of(source);
     let through = (&evidence, now);
     let outcome = departures::go(connection, leave.subscriber, &leave.departure, through)?;
     Ok(match outcome.was {

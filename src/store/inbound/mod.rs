@@ -38,6 +38,9 @@ pub enum Effect {
     Report(Report),
     /// A reader leaves.
     Leave(Leave),
+    /// The reader of this delivery told the relay that it was the last: the whole
+    /// list is left, since the relay passes nothing on any more.
+    LeftAtRelay(DeliveryId),
 }
 
 /// A reader who leaves.
@@ -122,7 +125,8 @@ pub struct ReportStory {
 /// The bounce mailbox.
 impl Store {
     /// Applies mails in one transaction, and remembers how far their mailbox was
-    /// read. Once this returns, both are on stable storage.
+    /// read. So many issues as `hard_limit` have to bounce hard before an address
+    /// is suppressed. Once this returns, all is on stable storage.
     ///
     /// # Errors
     /// When the database cannot be read or written; then nothing was applied.
@@ -130,9 +134,10 @@ impl Store {
         &self,
         mails: Vec<InboundMail>,
         place: Option<MailboxPlace>,
+        hard_limit: u32,
         now: DateTime<Utc>,
     ) -> Result<Applied, StoreError> {
-        self.write(move |tx| apply(tx, &mails, place.as_ref(), now))
+        self.write(move |tx| apply(tx, &mails, place.as_ref(), hard_limit, now))
             .await
     }
 
@@ -163,10 +168,11 @@ fn apply(
     connection: &Connection,
     mails: &[InboundMail],
     place: Option<&MailboxPlace>,
+    hard_limit: u32,
     now: DateTime<Utc>,
 ) -> Result<Applied, Fault> {
     let mut applied = Applied::default();
-    let mut news = alarms::News::default();
+    let mut told = effects::Told::new(hard_limit);
     for mail in mails {
         let fate = if !remember(connection, mail, now)? {
             Fate::Repeated
@@ -174,17 +180,21 @@ fn apply(
             match &mail.effect {
                 None => Fate::Nothing,
                 Some(Effect::Leave(leave)) => effects::leave(connection, leave, now)?,
+                Some(Effect::LeftAtRelay(delivery)) => {
+                    effects::left_at_relay(connection, *delivery, now)?
+                }
                 Some(Effect::Report(report)) => {
-                    effects::report(connection, report, &mut applied.proven, &mut news, now)?
+                    effects::report(connection, report, &mut told, now)?
                 }
             }
         };
         applied.fates.push(fate);
     }
+    applied.proven = told.proven;
     if applied.proven > 0 {
         issues::finish(connection, now)?;
     }
-    applied.alarms = alarms::raise(connection, &news)?;
+    applied.alarms = alarms::raise(connection, &told.news)?;
     if let Some(place) = place {
         connection.execute(
             "INSERT INTO mailboxes (source, \"offset\", tail) VALUES (?1, ?2, ?3)

@@ -35,7 +35,7 @@ pub(in crate::store) fn group(
                 .get(delivery)
                 .map_or(Intent::Refused, |attempt| Intent::Granted(*attempt)),
         )),
-        Grouped::Outcome { attempt, .. } if sent.contains(attempt) => {
+        Grouped::Outcome { attempt, .. } if sent.contains(&link.current(*attempt)) => {
             Ok(Done::Outcome(Recorded::Applied))
         }
         Grouped::Outcome {
@@ -43,7 +43,9 @@ pub(in crate::store) fn group(
             outcome,
             now,
             ..
-        } => attempts::outcome(connection, *attempt, outcome, *now).map(Done::Outcome),
+        } => {
+            attempts::outcome(connection, link.current(*attempt), outcome, *now).map(Done::Outcome)
+        }
         Grouped::Conclusion {
             delivery,
             outcome,
@@ -143,7 +145,7 @@ fn record_sent(link: &Link, group: &[Grouped]) -> Result<HashSet<AttemptId>, Fau
                 now,
                 ..
             } if told.insert(*attempt) => Some(Taken {
-                attempt: *attempt,
+                attempt: link.current(*attempt),
                 reply,
                 now: *now,
             }),

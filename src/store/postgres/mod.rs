@@ -11,6 +11,7 @@ pub(in crate::store) mod lease;
 mod migrations;
 mod opening;
 pub(in crate::store) mod paces;
+mod recent;
 mod upkeep;
 mod values;
 mod words;
@@ -19,7 +20,7 @@ use std::{
     cell::{Cell, RefCell},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -32,15 +33,16 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use self::values::Found;
 pub(in crate::store) use self::{
     bulk::{count_on, empty, insert, look_at_sizes, workers},
     failure::Failure,
     group::group,
     identity::identity,
     opening::open,
+    recent::assert_again,
     upkeep::{glance, integrity, wipe},
 };
+use self::{recent::Recent, values::Found};
 use crate::store::{
     Health,
     sql::{self, Access},
@@ -88,6 +90,12 @@ pub(in crate::store) struct Link {
     /// The transaction that is open, as the server numbers it, and the history
     /// of the server that the number belongs to.
     transaction: RefCell<Option<(String, String)>>,
+    /// The history that the last transaction of ours belonged to.
+    history: RefCell<Option<String>>,
+    /// What was attempted of late: see [`recent`].
+    recent: RefCell<Recent>,
+    /// How many attempts were asserted again, to be told.
+    asserted: Arc<AtomicU64>,
     health: watch::Sender<Health>,
     /// Since when the server is away: it is waited for once, not by everyone who
     /// asks.
@@ -129,6 +137,26 @@ impl Link {
     /// Who delivers here; 0 for nobody.
     pub(in crate::store) fn worker(&self) -> i64 {
         self.worker.get()
+    }
+
+    /// How many attempts were asserted again since this was last set to 0.
+    pub(in crate::store) fn asserted(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.asserted)
+    }
+
+    /// Whether another server has taken over since our last transaction.
+    fn has_new_history(&self) -> bool {
+        let open = self.transaction.borrow();
+        let Some((_, now)) = open.as_ref() else {
+            return false;
+        };
+        let mut known = self.history.borrow_mut();
+        known.get_or_insert_with(|| now.clone()) != now
+    }
+
+    /// What this server did not know was told to it.
+    fn accept_history(&self, history: &str) {
+        *self.history.borrow_mut() = Some(history.to_owned());
     }
 
     /// Sets how long to wait for others and for the server; gives what held before.
@@ -363,6 +391,14 @@ impl Link {
             std::thread::sleep(PAUSES.0);
         }
         true
+    }
+
+    /// Rests, unless nobody is waited for any more.
+    fn rest(&self, span: Duration) {
+        let end = Instant::now() + span;
+        while Instant::now() < end && !self.hurry.load(Ordering::Relaxed) {
+            std::thread::sleep(PAUSES.0);
+        }
     }
 
     fn tell(&self, health: Health) {

@@ -1,6 +1,7 @@
 //! Saying yes: asking shows a button, and only pressing it makes it true, since
-//! mail scanners open every link. A link that is none of ours, was used before
-//! or is too old is answered like any other that leads to nothing.
+//! mail scanners open every link. A link that is none of ours, was used before,
+//! is too old or of an older request than the newest is answered like any other
+//! that leads to nothing.
 
 use axum::{
     extract::Request,
@@ -35,7 +36,8 @@ pub(super) async fn answer(
         let page = site.pages.page("confirm.html", language, "confirm-heading");
         return page.status(StatusCode::BAD_REQUEST).answer();
     }
-    let Some(holder) = holder else {
+    let named = holder.and_then(|holder| Some((holder.reader, holder.asked?)));
+    let Some((reader, asked)) = named else {
         return site.dead_link(&head.headers);
     };
     let evidence = Evidence {
@@ -45,7 +47,7 @@ pub(super) async fn answer(
     };
     match site
         .store
-        .confirm(holder.reader, evidence, (site.now)())
+        .confirm(reader, asked, evidence, (site.now)())
         .await
     {
         Ok(Some(_)) => site.told(&head.headers, "page-confirmed", StatusCode::OK),

@@ -44,7 +44,7 @@ use super::gate::{
     window::Window,
 };
 use crate::{
-    domain::{digest::Digest, network::Network, subscriber::SubscriberId},
+    domain::{delivery::DeliveryId, digest::Digest, network::Network, subscriber::SubscriberId},
     links::{DigestTag, Payload, Purpose, Signer},
     store::{Store, StoreError},
 };
@@ -76,7 +76,7 @@ pub(in crate::web) struct Site {
     pub(in crate::web) signer: Signer,
     pub(in crate::web) now: Box<dyn Fn() -> DateTime<Utc> + Send + Sync>,
     /// Providers that tell of bounces by HTTP.
-    pub(in crate::web) hooks: Option<hooks::SesHook>,
+    pub(in crate::web) hooks: hooks::Hooks,
     /// Hears what the publisher must know, without an address or a token.
     pub(in crate::web) tell: Box<dyn Fn(&str) + Send + Sync>,
     /// The paths below which we may be reached: those of our own URL and of
@@ -131,6 +131,8 @@ enum Route<'p> {
     Subscribe,
     /// What Amazon SNS posts.
     SesHook,
+    /// What Postmark posts.
+    PostmarkHook,
     Health,
     Metrics,
     File(&'p str),
@@ -145,6 +147,7 @@ impl<'p> Route<'p> {
             Some(("preferences", token)) => Self::Preferences(token),
             Some(("confirm", token)) => Self::Confirm(token),
             Some(("hooks", "ses")) => Self::SesHook,
+            Some(("hooks", "postmark")) => Self::PostmarkHook,
             None if below == "subscribe" => Self::Subscribe,
             None if below == "healthz" => Self::Health,
             None if below == "metrics" => Self::Metrics,
@@ -160,6 +163,7 @@ impl<'p> Route<'p> {
             Self::Confirm(_) => "confirm",
             Self::Subscribe => "subscribe",
             Self::SesHook => "ses hook",
+            Self::PostmarkHook => "postmark hook",
             Self::Health => "health",
             Self::Metrics => "metrics",
             Self::File(_) => "file",
@@ -172,7 +176,12 @@ impl<'p> Route<'p> {
             Self::Unsubscribe(token) => Some((Purpose::Unsubscribe, token)),
             Self::Preferences(token) => Some((Purpose::Manage, token)),
             Self::Confirm(token) => Some((Purpose::Confirm, token)),
-            Self::Subscribe | Self::SesHook | Self::Health | Self::Metrics | Self::File(_) => None,
+            Self::Subscribe
+            | Self::SesHook
+            | Self::PostmarkHook
+            | Self::Health
+            | Self::Metrics
+            | Self::File(_) => None,
         }
     }
 
@@ -185,6 +194,7 @@ impl<'p> Route<'p> {
             | Self::Confirm(_)
             | Self::Subscribe
             | Self::SesHook
+            | Self::PostmarkHook
             | Self::File(_) => false,
         }
     }
@@ -196,7 +206,7 @@ impl<'p> Route<'p> {
                 is_question || *method == Method::POST
             }
             Self::Subscribe => is_question || matches!(*method, Method::POST | Method::OPTIONS),
-            Self::SesHook => *method == Method::POST,
+            Self::SesHook | Self::PostmarkHook => *method == Method::POST,
             Self::Health | Self::Metrics | Self::File(_) => is_question,
         }
     }
@@ -207,6 +217,8 @@ impl<'p> Route<'p> {
 struct Holder {
     reader: SubscriberId,
     digest: DigestTag,
+    /// Of a yes: the mail that asked for it.
+    asked: Option<DeliveryId>,
 }
 
 impl Site {
@@ -262,6 +274,16 @@ impl Site {
             Payload::Reader { subscriber, digest } => Some(Holder {
                 reader: subscriber,
                 digest,
+                asked: None,
+            }),
+            Payload::Asked {
+                subscriber,
+                digest,
+                delivery,
+            } => Some(Holder {
+                reader: subscriber,
+                digest,
+                asked: Some(delivery),
             }),
             Payload::Delivery(_) => None,
         }
@@ -311,6 +333,7 @@ impl Site {
             Route::Confirm(_) => confirm::answer(self, asker, holder, request).await,
             Route::Subscribe => subscribe::answer(self, asker, request).await,
             Route::SesHook => hooks::ses(self, request).await,
+            Route::PostmarkHook => hooks::postmark(self, request).await,
             Route::Health => metrics::health(self).await,
             Route::Metrics => metrics::answer(self, asker).await,
             Route::File(path) => {

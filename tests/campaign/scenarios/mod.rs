@@ -17,6 +17,7 @@ mod recording;
 pub(crate) mod relay_deaths;
 pub(crate) mod stops;
 pub(crate) mod syscalls;
+pub(crate) mod workers;
 
 use std::time::Duration;
 

@@ -22,6 +22,35 @@ fn send_issue(press: &mut Press, weeks: i64) {
 }
 
 #[test]
+fn with_a_limit_of_two_the_second_issue_that_bounces_suppresses() {
+    let mut press = sent_to(2);
+    press.set("bounces.hard_limit", 2);
+    let (gone, lucky) = (reader_address(1), reader_address(2));
+    let bounce = |press: &Press, name: &str, address: &str| {
+        let to = sender_of(&press.ledger(), address);
+        put(press, name, &report(&to, "failed", "5.1.1", address));
+    };
+    bounce(&press, "1", &gone);
+    bounce(&press, "2", &lucky);
+    assert_eq!(read(&press)["suppressed"], 0);
+    // Two reports about one issue are one failure.
+    let again = report(&sender_of(&press.ledger(), &gone), "failed", "5.1.2", &gone);
+    put(&press, "3", &again);
+    assert_eq!(read(&press)["suppressed"], 0);
+    assert_eq!(status(&press, &gone), "active");
+    send_issue(&mut press, 1);
+    bounce(&press, "4", &gone);
+    assert_eq!(read(&press)["suppressed"], 1);
+    assert_eq!(why(&press, &gone)["suppression"]["reason"], "hard bounce");
+    assert_eq!(status(&press, &gone), "bounced");
+    // One issue arrived meanwhile: the first bounce was a mistake.
+    send_issue(&mut press, 2);
+    bounce(&press, "5", &lucky);
+    assert_eq!(read(&press)["suppressed"], 0);
+    assert_eq!(status(&press, &lucky), "active");
+}
+
+#[test]
 fn a_mailbox_that_is_full_for_a_month_of_issues_is_left_alone() {
     let mut press = sent_to(2);
     let (full, lucky) = (reader_address(1), reader_address(2));

@@ -415,3 +415,30 @@ fn what_is_wrong_with_one_edition_only_is_said_before_it_stops_the_issue() {
         .says("`subject` of digest `weekly`");
     assert!(!press.path("outbox").exists());
 }
+
+#[test]
+fn a_dry_run_counts_those_whom_the_issue_would_reach() {
+    let press = press();
+    let dry = |press: &Press| {
+        let run = press.run(&["--format", "json", "send", "weekly", "--dry-run"]);
+        run.succeeds();
+        run.json()["readers"].as_u64().unwrap()
+    };
+    // One of the six wants another digest.
+    assert_eq!(dry(&press), 5);
+    let ledger = rusqlite::Connection::open(press.database()).unwrap();
+    let pause = "UPDATE subscribers SET paused_until = unixepoch('2026-12-25')
+                  WHERE address = 'food@example.org'";
+    assert_eq!(ledger.execute(pause, []).unwrap(), 1);
+    press
+        .run(&["subscribers", "suppress", "foodie@example.org"])
+        .succeeds();
+    let told = press.run(&["--format", "json", "why", "foodie@example.org"]);
+    let events = told.json()["events"].clone();
+    let last = events.as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["source"], "command line", "{last}");
+    let counted = dry(&press);
+    assert_eq!(counted, 3);
+    press.run(&["send", "weekly"]).succeeds();
+    assert_eq!(press.ledger().count("sent") as u64, counted);
+}

@@ -8,7 +8,7 @@ use crate::press::Press;
 use crate::process::Running;
 use crate::tools::program;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "init",
     "new",
     "check",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 15] = [
     "render",
     "send",
     "run",
+    "work",
     "issues",
     "status",
     "why",

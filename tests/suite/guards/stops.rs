@@ -114,6 +114,27 @@ fn three_issues_in_a_row_refused_without_a_reason_suppress_an_address() {
 }
 
 #[test]
+fn with_a_limit_of_two_an_unknown_address_gets_a_second_chance() {
+    // The second one is let in at the next issue: its server was mistaken.
+    let [gone, back] = ["x550-511@example.org", "x550-511-1@example.com"];
+    let (mut press, sink) = press_for(&[gone, back].map(str::to_owned));
+    press.set("bounces.hard_limit", 9);
+    let wrong = press.run(&["check"]);
+    wrong.exits(78).says("bounces.hard_limit is 9; use 1 to 5");
+    press.set("bounces.hard_limit", 2);
+    week(&mut press, 0);
+    assert_eq!(press.ledger().count("rejected"), 2);
+    assert_eq!(press.ledger().suppressions(), 0);
+    week(&mut press, 1);
+    let ledger = press.ledger();
+    assert!(ledger.is_suppressed(gone) && !ledger.is_suppressed(back));
+    assert_eq!(ledger.state_of(back), "sent");
+    let told = press.run(&["--format", "json", "why", gone]);
+    assert_eq!(told.json()["suppression"]["reason"], "hard bounce");
+    reconciles(&press, &sink);
+}
+
+#[test]
 fn a_mailbox_that_stays_full_for_a_month_suppresses_an_address() {
     // The second one has room at the fifth issue, which breaks its row.
     let [full, emptied, fine] = [

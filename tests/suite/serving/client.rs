@@ -143,6 +143,17 @@ impl Served {
         line.map_or(0, |value| value.parse().unwrap())
     }
 
+    /// Asks it to read its settings again.
+    pub(super) fn hang_up(&mut self) {
+        self.running.signal(Signal::HUP);
+    }
+
+    /// Waits until it has said this.
+    #[track_caller]
+    pub(super) fn wait_for(&mut self, words: &str) {
+        self.running.wait_for_stderr(words);
+    }
+
     /// Asks it to end and waits.
     #[track_caller]
     pub(super) fn end(mut self) -> Finished {

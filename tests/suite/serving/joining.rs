@@ -57,9 +57,13 @@ fn confirm_path(press: &Press, address: &str) -> String {
         .unwrap();
     let sql = "SELECT public_id FROM subscribers WHERE address_key = ?1";
     let id: [u8; 16] = ledger.query_row(sql, [address], |row| row.get(0)).unwrap();
-    let payload = Payload::Reader {
+    let sql = "SELECT max(d.id) FROM deliveries d JOIN issues i ON i.id = d.issue_id
+                 JOIN subscribers s ON s.id = d.subscriber_id
+                WHERE i.notice = 'confirm' AND s.address_key = ?1";
+    let payload = Payload::Asked {
         subscriber: SubscriberId(id),
         digest: DigestTag::of(&"weekly".parse().unwrap()),
+        delivery: ledger.query_row(sql, [address], |row| row.get(0)).unwrap(),
     };
     format!(
         "/confirm/{}",
@@ -85,8 +89,8 @@ fn a_yes_is_said_with_a_button_once_and_is_on_record_with_the_words_that_were_sh
     assert!(asked.is(200).text().contains("Look into your mailbox"));
     assert_eq!(status_of(&press, "anna@example.org"), "pending");
     assert_eq!(number(&press, MAILS), 1);
-    let path = confirm_path(&press, "anna@example.org");
     posted(&press, 1);
+    let path = confirm_path(&press, "anna@example.org");
     let before = everything(&press);
     let page = served.get(&path);
     for _ in 0..50 {

@@ -8,8 +8,10 @@ mod journey;
 mod leaving;
 mod limits;
 mod posting;
+mod postmark;
 mod preferences;
 mod published;
+mod reloading;
 
 use client::Served;
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::client::Served;
+use super::client::{PATIENCE, Served};
 use super::{joining, posted};
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::{Answer, Behaviour, Phase, Rule};
 use crate::mailbox::Mail;
+use crate::net::holds_within;
 use crate::press::{Press, reader_address};
 use crate::receipt::Fate;
 use crate::sink::SmtpSink;
@@ -240,4 +241,39 @@ fn who_asks_while_a_long_issue_goes_out_does_not_wait_for_its_end() {
     assert_eq!(order.len(), 151);
     served.end().succeeds();
     press.ledger().sums_hold();
+}
+
+#[test]
+fn a_relay_that_dies_and_returns_while_single_mails_leave_gets_each_of_them_once() {
+    let mut sink = SmtpSink::start(&[]);
+    let press = Press::new();
+    press.subscribers(1).relay(&sink.url());
+    press.set("mail.relay_patience", "1s");
+    press.run(&["run"]).succeeds();
+    let served = Served::of(&press);
+    let stamp = joining::ripe(&served);
+    let ask = |address: &str| {
+        let form = format!("email={address}&form={stamp}");
+        served.post("/subscribe", &form.replace('@', "%40")).is(200);
+    };
+    ask("anna@example.org");
+    posted(&press, 1);
+    sink.kill();
+    for address in ["ben@example.org", "carla@example.net"] {
+        ask(address);
+    }
+    // It was tried meanwhile, and is told of, not given up.
+    let away = || !press.run(&["--format", "json", "status"]).json()["relays"][0]["away"].is_null();
+    assert!(holds_within(PATIENCE, away), "{}", press.run(&["status"]));
+    served.get("/healthz").is(200);
+    sink.restart(None);
+    posted(&press, 3);
+    for address in ["anna@example.org", "ben@example.org", "carla@example.net"] {
+        assert_eq!(mails_for(&sink, address).len(), 1, "{address}");
+    }
+    served.end().succeeds();
+    press.ledger().sums_hold();
+    // What `serve` posted are no runs that an editor asks about.
+    let status = press.run(&["--format", "json", "status"]).json();
+    assert_eq!(status["last_run"]["number"], 1, "{status}");
 }

@@ -49,9 +49,46 @@ impl World {
     }
 
     async fn says_yes(&self, text: &str, at: DateTime<Utc>) -> bool {
+        let asked = self.asked(text, at).await;
+        self.answers(text, asked, at).await
+    }
+
+    async fn answers(&self, text: &str, asked: DeliveryId, at: DateTime<Utc>) -> bool {
         let id = self.id(text).await;
-        let yes = self.store.confirm(id, form(), at).await.unwrap();
+        let yes = self.store.confirm(id, asked, form(), at).await.unwrap();
         yes.is_some()
+    }
+
+    /// The newest mail that asks, made now if one waits to be; 0 if there is none.
+    async fn asked(&self, text: &str, at: DateTime<Utc>) -> DeliveryId {
+        let waiting = self.store.answers().await.unwrap();
+        for waiting in waiting {
+            if waiting.answer != Answer::Confirm {
+                continue;
+            }
+            let model = issue(1, "2026-11-27T07:00");
+            let notice = NoticeFreeze {
+                variant: waiting.language.clone().unwrap_or_default(),
+                waiting,
+                title: model.title,
+                subject: model.subject,
+                sender: model.sender,
+                edition: b"edition".to_vec(),
+                idempotency_header: None,
+            };
+            self.store.freeze_notice(notice, at).await.unwrap();
+        }
+        let id = self.id(text).await;
+        self.store
+            .read(move |tx| {
+                let sql = "SELECT coalesce(max(d.id), 0) FROM deliveries d
+                             JOIN issues i ON i.id = d.issue_id
+                             JOIN subscribers s ON s.id = d.subscriber_id
+                            WHERE i.notice = 'confirm' AND s.public_id = ?1";
+                Ok(tx.query_row(sql, [&id.0[..]], |row| row.get(0))?)
+            })
+            .await
+            .unwrap()
     }
 
     /// Single mails that wait to be made.
@@ -81,9 +118,10 @@ async fn a_reader_is_active_only_after_their_own_yes_and_the_proof_says_all() {
         world.store.asked_about(id, now()).await.unwrap(),
         Some(weekly())
     );
+    let asked = world.asked("anna@example.org", later(1)).await;
     let yes = world
         .store
-        .confirm(id, form(), later(5))
+        .confirm(id, asked, form(), later(5))
         .await
         .unwrap()
         .unwrap();
@@ -122,6 +160,7 @@ async fn a_yes_counts_once_and_for_three_days() {
     world.sign_up("anna@example.org", now()).await;
     let id = world.id("anna@example.org").await;
     assert_eq!(world.store.asked_about(id, hours(72)).await.unwrap(), None);
+    let asked = world.asked("anna@example.org", later(1)).await;
     assert!(!world.says_yes("anna@example.org", hours(72)).await);
     assert!(world.says_yes("anna@example.org", hours(71)).await);
     assert!(!world.says_yes("anna@example.org", hours(71)).await);
@@ -136,11 +175,37 @@ async fn a_yes_counts_once_and_for_three_days() {
     assert!(
         world
             .store
-            .confirm(stranger, form(), now())
+            .confirm(stranger, asked, form(), now())
             .await
             .unwrap()
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn the_link_of_an_older_request_does_not_answer_a_newer_one() {
+    let world = world().await;
+    let anna = "anna@example.org";
+    world.sign_up(anna, now()).await;
+    let first = world.asked(anna, later(1)).await;
+    world.sign_up(anna, hours(25)).await;
+    assert!(!world.answers(anna, first, hours(26)).await, "not yet made");
+    let second = world.asked(anna, hours(26)).await;
+    assert_ne!(first, second);
+    assert!(!world.answers(anna, first, hours(27)).await);
+    assert_eq!(world.status(anna).await, Some(Status::Pending));
+    // Nor does a mail to somebody else, or one that asks nothing.
+    world.sign_up("ben@example.org", hours(26)).await;
+    let of_ben = world.asked("ben@example.org", hours(26)).await;
+    assert!(!world.answers(anna, of_ben, hours(27)).await);
+    assert!(!world.answers(anna, 4711, hours(27)).await);
+    assert!(world.answers(anna, second, hours(27)).await);
+    // One who was asked in vain, and then again, may still press either button
+    // when the newer request came before the older mail was made.
+    world.sign_up("carla@example.org", now()).await;
+    world.sign_up("carla@example.org", hours(25)).await;
+    let late = world.asked("carla@example.org", hours(26)).await;
+    assert!(world.answers("carla@example.org", late, hours(27)).await);
 }
 
 #[tokio::test]
@@ -204,7 +269,12 @@ async fn only_their_own_yes_brings_back_who_left_or_bounced_and_nothing_who_comp
         world.join(1).await;
         let text = "reader0@example.org";
         match reason {
-            Some(reason) => world.store.suppress(&address(text), reason, now()).await,
+            Some(reason) => {
+                world
+                    .store
+                    .suppress(&address(text), reason, "test", now())
+                    .await
+            }
             None => world.store.unsubscribe(&address(text), "link", now()).await,
         }
         .unwrap();

@@ -34,6 +34,7 @@ async fn everyone_is_either_queued_or_excluded_with_a_reason() {
         .suppress(
             &address("reader4@example.org"),
             SuppressionReason::Request,
+            "test",
             now(),
         )
         .await
@@ -271,7 +272,7 @@ async fn each_reader_gets_the_edition_of_their_choice_or_is_counted_as_left_out(
     let suppressed = address("chooser2@example.org");
     world
         .store
-        .suppress(&suppressed, SuppressionReason::HardBounce, now())
+        .suppress(&suppressed, SuppressionReason::HardBounce, "test", now())
         .await
         .unwrap();
     let shares = chosen.iter().map(|chosen| Share {

@@ -35,7 +35,7 @@ async fn sent(world: &World) -> DueDelivery {
 
 impl World {
     async fn fates(&self, mails: Vec<InboundMail>) -> Vec<Fate> {
-        let applied = self.store.apply_inbound(mails, None, now()).await;
+        let applied = self.store.apply_inbound(mails, None, 1, now()).await;
         applied.unwrap().fates
     }
 }
@@ -105,6 +105,7 @@ async fn a_report_settles_an_uncertain_delivery_and_the_place_is_kept_with_it() 
         .apply_inbound(
             vec![mail(1, due, ReportKind::Delayed)],
             Some(place.clone()),
+            1,
             later(2),
         )
         .await

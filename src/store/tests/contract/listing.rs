@@ -52,7 +52,7 @@ async fn a_suppressed_address_stays_off_whether_known_or_not() {
     let stranger = address("stranger@example.org");
     let outcome = world
         .store
-        .suppress(&stranger, SuppressionReason::Request, now())
+        .suppress(&stranger, SuppressionReason::Request, "test", now())
         .await
         .unwrap();
     assert_eq!(outcome.was, None);
@@ -66,7 +66,7 @@ async fn a_suppressed_address_stays_off_whether_known_or_not() {
     let anna = address("anna@example.org");
     let outcome = world
         .store
-        .suppress(&anna, SuppressionReason::Complaint, later(1))
+        .suppress(&anna, SuppressionReason::Complaint, "test", later(1))
         .await
         .unwrap();
     assert_eq!(outcome.was, Some(Status::Active));
@@ -176,6 +176,7 @@ async fn no_address_is_kept_in_a_suppression() {
         .suppress(
             &address("secret.person@example.org"),
             SuppressionReason::Request,
+            "test",
             now(),
         )
         .await

@@ -94,7 +94,7 @@ async fn a_pruned_issue_keeps_its_sums_and_its_articles_and_nothing_of_its_reade
     let delivery = deliveries.unwrap().deliveries[0].id;
     let fates = world
         .store
-        .apply_inbound(vec![complaint(1, delivery)], None, now())
+        .apply_inbound(vec![complaint(1, delivery)], None, 1, now())
         .await;
     assert_eq!(fates.unwrap().fates, [Fate::Noted(ReportKind::SoftBounce)]);
     world.delivered(2).await;
@@ -133,7 +133,7 @@ async fn a_pruned_issue_keeps_its_sums_and_its_articles_and_nothing_of_its_reade
     assert_eq!((story.deliveries.len(), story.pruned_issues), (1, 2));
     let late = world
         .store
-        .apply_inbound(vec![complaint(2, delivery)], None, now())
+        .apply_inbound(vec![complaint(2, delivery)], None, 1, now())
         .await;
     assert_eq!(late.unwrap().fates, [Fate::Unknown]);
     world.adds_up().await;

@@ -102,6 +102,7 @@ async fn whoever_leaves_between_queue_and_intent_gets_nothing() {
     site.suppress(
         &due[1].address,
         crate::store::SuppressionReason::Complaint,
+        "test",
         now(),
     )
     .await

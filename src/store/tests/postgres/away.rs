@@ -33,8 +33,8 @@ async fn whoever_leaves_while_the_server_is_away_is_off_the_list_once_it_is_back
     assert!(matches!(*health.borrow_and_update(), Health::Away(_)));
     server.restart();
     // Nobody asks for anything: it is taken up all the same.
-    health.changed().await.unwrap();
-    assert_eq!(*health.borrow(), Health::Well);
+    let is_well = |now: &Health| *now == Health::Well;
+    health.wait_for(is_well).await.unwrap();
     let reader = store.subscriber(&reader.address).await.unwrap().unwrap();
     assert_eq!(reader.status, Status::Unsubscribed);
 }

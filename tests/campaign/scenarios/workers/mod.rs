@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use self::machine::Machine;
 use super::figures::{Figures, thousands};
 use crate::harness::chaos::ChaosSink;
-use crate::harness::chaos::behaviour::Behaviour;
+use crate::harness::chaos::behaviour::{Answer, Behaviour, Phase, Rule};
 use crate::harness::cutter::Loss;
 use crate::harness::dice::Dice;
 use crate::harness::net::{free_port, holds_within};
@@ -47,11 +47,16 @@ pub(crate) struct Options {
     pub(crate) every: u64,
 }
 
+/// How often the oracle looks meanwhile, and how long the server stays at least.
+const LOOKS: u32 = 12;
+const SETTLED: Duration = Duration::from_secs(5);
+
 /// The n-th reader. Of a hundred, one is refused once at the end of the message,
-/// so that copies of two processes can be compared; one does not exist.
+/// so that copies of two processes can be compared (by a code that makes nobody go
+/// slowly); one does not exist.
 fn reader(number: usize) -> String {
     match number % 100 {
-        17 => format!("d451-1.{}", reader_address(number)),
+        17 => format!("d452-1.{}", reader_address(number)),
         41 => format!("x550-511.{}", reader_address(number)),
         _ => reader_address(number),
     }
@@ -90,7 +95,6 @@ struct World {
     evidence: Evidence,
     rows: Vec<LedgerRow>,
     done: Done,
-    last_restart: Instant,
 }
 
 impl World {
@@ -110,11 +114,13 @@ impl World {
         let readers: Vec<String> = (1..=options.readers).map(reader).collect();
         press.subscribe(readers.iter().map(String::as_str));
         freeze(&press);
-        // As long as they are disturbed there is something left to send.
-        let rate = options.readers as f64 / (options.minutes * 60.0);
-        press
-            .relay(&sink.url())
-            .set("mail.rate", format!("{}/s", (rate * 1.1) as usize + 1));
+        // Answers take so long that there is something left to send for as long as
+        // workers are disturbed, and something under way at any moment.
+        let sessions = (options.workers * SESSIONS) as f64;
+        let late = options.minutes * 60.0 * sessions / options.readers as f64;
+        let late = Answer::Late(Duration::from_secs_f64(late));
+        sink.rule(Phase::Dot, Rule::always(late));
+        press.relay(&sink.url());
         let rows = press.ledger().rows();
         assert_eq!(rows.len(), options.readers);
         let machines = (0..options.workers).map(|_| Machine::like(&press));
@@ -129,16 +135,24 @@ impl World {
             evidence: Evidence::default(),
             rows,
             done: Done::default(),
-            last_restart: Instant::now(),
         }
     }
 
     /// One disturbance after the other until the time is over.
     fn disturb(&mut self) {
-        let end = Instant::now() + Duration::from_secs_f64(self.options.minutes * 60.0);
-        let mut next = Instant::now() + Duration::from_millis(self.options.every);
-        while Instant::now() < end {
+        let span = Duration::from_secs_f64(self.options.minutes * 60.0);
+        let (begin, mut next) = (Instant::now(), Instant::now());
+        let mut restart = begin + span / 4;
+        while begin.elapsed() < span {
             self.machines.iter_mut().for_each(Machine::tick);
+            if begin.elapsed() > span * (self.done.looks as u32 + 1) / (LOOKS + 1) {
+                self.look();
+            }
+            if Instant::now() >= restart {
+                self.restart();
+                let pause = self.dice.around(30.0 * self.options.every as f64);
+                restart = Instant::now() + SETTLED + Duration::from_millis(pause as u64);
+            }
             if Instant::now() >= next {
                 self.one_disturbance();
                 let pause = self.dice.around(self.options.every as f64);
@@ -146,22 +160,24 @@ impl World {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        assert!(
-            self.done.kills > 0 && self.done.looks > 0,
-            "{:?}",
-            self.done
-        );
+        let done = &self.done;
+        assert!(done.kills > 0 && done.restarts > 0, "{done:?}");
+        let left = self.press.ledger().count("queued");
+        let refused = self.sink.count(Fate::Refused);
+        assert!(left > refused, "all was sent too early: take more readers");
     }
 
     fn one_disturbance(&mut self) {
-        let chosen = self.dice.below(self.machines.len() as u64) as usize;
-        let what = self.dice.below(100);
+        let well: Vec<usize> = (0..self.machines.len())
+            .filter(|number| self.machines[*number].is_well())
+            .collect();
+        let Some(chosen) = well.get(self.dice.below(well.len() as u64) as usize) else {
+            return;
+        };
+        let (chosen, what) = (*chosen, self.dice.below(100));
         let (short, long) = (self.span(0.05, 0.6), self.span(1.2, 3.0));
         let back_after = Duration::from_millis(self.dice.below(3_000));
         let machine = &mut self.machines[chosen];
-        if !machine.is_well() {
-            return;
-        }
         let done = &mut self.done;
         match what {
             0..30 => {
@@ -188,14 +204,12 @@ impl World {
                 machine.line.cut();
                 done.cuts += 1;
             }
-            76..90 => {
+            76..92 => {
                 let loss = [Loss::Answer, Loss::Question][usize::from(what < 80)];
                 let statement = LOST[self.dice.below(LOST.len() as u64) as usize];
                 machine.line.lose_a_commit(loss, statement);
             }
-            90..95 => self.drain(chosen),
-            95..98 => self.look(),
-            _ => self.restart(),
+            _ => self.drain(chosen),
         }
     }
 
@@ -214,13 +228,9 @@ impl World {
 
     /// The server ends at once and is away for up to three seconds.
     fn restart(&mut self) {
-        if self.last_restart.elapsed() < Duration::from_secs(5) {
-            return;
-        }
         self.server.stop(Stop::Immediate);
         thread::sleep(Duration::from_millis(self.dice.below(3_000)));
         self.server.restart();
-        self.last_restart = Instant::now();
         self.done.restarts += 1;
     }
 
@@ -251,9 +261,7 @@ impl World {
 
     /// Everybody works undisturbed until nothing is open that can be served now.
     fn come_to_rest(&mut self) {
-        self.press.config(|settings| {
-            settings["mail"].as_table_mut().unwrap().remove("rate");
-        });
+        self.sink.change(|behaviour| behaviour.rules.clear());
         let begin = Instant::now();
         let limit = Duration::from_secs(600 + 20 * self.options.lease);
         let rested = holds_within(limit, || {
@@ -341,4 +349,5 @@ fn freeze(press: &Press) {
         .set("mail.relay_patience", "1s");
     press.run(&["run"]).exits(75);
     assert_eq!(press.ledger().issues(), 1);
+    press.set("mail.relay_patience", "10m");
 }

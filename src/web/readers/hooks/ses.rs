@@ -14,16 +14,15 @@ use axum::{extract::Request, http::StatusCode, response::Response};
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::Site;
+use super::apply;
 use crate::{
-    domain::report::Report,
     inbound::{
-        Content, Whose, mail,
+        mail,
         sns::{SnsError, SnsMessage},
     },
     links::Signer,
-    store::{Effect, InboundMail, Store, StoreError},
-    web::gate::body,
+    store::{Store, StoreError},
+    web::{gate::body, readers::Site},
 };
 
 /// So many certificates are kept: Amazon has one at a time in a region.
@@ -67,6 +66,7 @@ impl SesHook {
     async fn take(
         &self,
         body: &[u8],
+        hard_limit: u32,
         store: &Store,
         signer: &Signer,
         now: DateTime<Utc>,
@@ -77,9 +77,11 @@ impl SesHook {
         }
         self.prove(&message).await?;
         match (message.kind.as_str(), &message.subscribe_url) {
-            ("Notification", _) => apply(message.message.as_bytes(), store, signer, now)
-                .await
-                .map_err(Refusal::Store),
+            ("Notification", _) => {
+                apply(message.message.as_bytes(), hard_limit, store, signer, now)
+                    .await
+                    .map_err(Refusal::Store)
+            }
             ("SubscriptionConfirmation", Some(url)) => Ok(vec![format!(
                 "Amazon SNS asks whether it may tell of bounces; open this page to say yes: {url}"
             )]),
@@ -117,39 +119,9 @@ impl SesHook {
     }
 }
 
-/// Applies a notification that Amazon sent.
-async fn apply(
-    notification: &[u8],
-    store: &Store,
-    signer: &Signer,
-    now: DateTime<Utc>,
-) -> Result<Vec<String>, StoreError> {
-    let incoming = mail::read(notification, signer);
-    let effect = match incoming.content {
-        Content::Report {
-            whose: Whose::Delivery(delivery),
-            finding,
-        } => Some(Effect::Report(Report { delivery, finding })),
-        // Message-IDs are proven where mailboxes are read: SES has the token.
-        Content::Report { .. } | Content::Leaving { .. } | Content::Nothing(_) => None,
-    };
-    let mail = InboundMail {
-        id: incoming.id,
-        effect,
-    };
-    let applied = store.apply_inbound(vec![mail], None, now).await?;
-    let alarms = applied.alarms.into_iter();
-    Ok(alarms
-        .map(|alarm| match alarm.is_paused {
-            true => format!("issue {} is paused: {}", alarm.issue, alarm.text),
-            false => format!("issue {}: {}", alarm.issue, alarm.text),
-        })
-        .collect())
-}
-
 /// Answers a post of Amazon SNS.
-pub(super) async fn ses(site: &Site, request: Request) -> Response {
-    let Some(hook) = &site.hooks else {
+pub(in crate::web::readers) async fn ses(site: &Site, request: Request) -> Response {
+    let Some(hook) = &site.hooks.ses else {
         return site
             .pages
             .plain(StatusCode::NOT_FOUND, "there is nothing here\n");
@@ -160,7 +132,13 @@ pub(super) async fn ses(site: &Site, request: Request) -> Response {
         Err(refused) => return site.refused(refused),
     };
     match hook
-        .take(&bytes, &site.store, &site.signer, (site.now)())
+        .take(
+            &bytes,
+            site.hooks.hard_limit,
+            &site.store,
+            &site.signer,
+            (site.now)(),
+        )
         .await
     {
         Ok(news) => {
@@ -225,7 +203,7 @@ mod tests {
             Ok(pem.clone().into_bytes())
         };
         let hook = SesHook::new(TOPIC.to_owned(), Arc::new(fetch));
-        let told = async |body: &str| hook.take(body.as_bytes(), &store, &signer, now()).await;
+        let told = async |body: &str| hook.take(body.as_bytes(), 1, &store, &signer, now()).await;
 
         let asks = signing.message("SubscriptionConfirmation", "You chose to subscribe");
         let news = told(&asks).await.ok().unwrap();
@@ -253,7 +231,7 @@ mod tests {
             assert!(matches!(refused, Err(Refusal::Stranger(_))), "{forged}");
         }
         let away = SesHook::new(TOPIC.to_owned(), Arc::new(|_: &Url| Err("gone".to_owned())));
-        let refused = away.take(body.as_bytes(), &store, &signer, now()).await;
+        let refused = away.take(body.as_bytes(), 1, &store, &signer, now()).await;
         assert!(matches!(refused, Err(Refusal::NoCertificate(_))));
     }
 }

@@ -1,0 +1,214 @@
+//! What this process has attempted of late. A standby that takes over may never
+//! have heard of it: then it is asserted again, before anything else is done, and
+//! nothing is begun until others can have done the same.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use rusqlite::params;
+use tokio_postgres::types::Type;
+
+use super::{Fate, Link};
+use crate::{
+    domain::delivery::{AttemptId, DeliveryId, Outcome},
+    store::{
+        attempts,
+        error::Fault,
+        sql::{Connection, OptionalExtension, Row},
+    },
+};
+
+/// A standby that lags further behind than this is none to fail over to.
+const SPAN: Duration = Duration::from_secs(600);
+const MOST: usize = 20_000;
+
+/// An attempt as this process knows it.
+struct Attempted {
+    delivery: DeliveryId,
+    started: DateTime<Utc>,
+    noted: Instant,
+    end: Option<(Outcome, DateTime<Utc>)>,
+}
+
+/// The attempts of this process, and the names they have now.
+#[derive(Default)]
+pub(super) struct Recent {
+    attempts: BTreeMap<AttemptId, Attempted>,
+    /// Attempts that were asserted again under a new number.
+    names: HashMap<AttemptId, AttemptId>,
+}
+
+impl Recent {
+    fn intended(&mut self, attempt: AttemptId, delivery: DeliveryId, started: DateTime<Utc>) {
+        let noted = Instant::now();
+        let is_old = |one: &Attempted| one.noted + SPAN < noted;
+        while let Some(oldest) = self.attempts.first_entry()
+            && (is_old(oldest.get()) || self.attempts.len() >= MOST)
+        {
+            self.attempts.pop_first();
+        }
+        let attempted = Attempted {
+            delivery,
+            started,
+            noted,
+            end: None,
+        };
+        self.attempts.insert(attempt, attempted);
+    }
+
+    fn ended(&mut self, attempt: AttemptId, outcome: &Outcome, at: DateTime<Utc>) {
+        if let Some(attempted) = self.attempts.get_mut(&attempt) {
+            attempted.end = Some((outcome.clone(), at));
+        }
+    }
+
+    fn renamed(&mut self, names: HashMap<AttemptId, AttemptId>) {
+        for (old, new) in &names {
+            if let Some(attempted) = self.attempts.remove(old) {
+                self.attempts.insert(*new, attempted);
+            }
+        }
+        // A name may have changed before.
+        for name in self.names.values_mut() {
+            *name = names.get(name).copied().unwrap_or(*name);
+        }
+        self.names.extend(names);
+    }
+}
+
+impl Link {
+    /// The number that an attempt of this process has now.
+    pub(in crate::store) fn current(&self, attempt: AttemptId) -> AttemptId {
+        let names = &self.recent.borrow().names;
+        names.get(&attempt).copied().unwrap_or(attempt)
+    }
+
+    /// An intent was committed.
+    pub(in crate::store) fn intended(
+        &self,
+        attempt: AttemptId,
+        delivery: DeliveryId,
+        started: DateTime<Utc>,
+    ) {
+        let mut recent = self.recent.borrow_mut();
+        recent.intended(attempt, delivery, started);
+    }
+
+    /// An outcome was committed.
+    pub(in crate::store) fn ended(&self, attempt: AttemptId, outcome: &Outcome, at: DateTime<Utc>) {
+        let attempt = self.current(attempt);
+        self.recent.borrow_mut().ended(attempt, outcome, at);
+    }
+}
+
+/// In a transaction that has just begun: where another server has taken over
+/// since the last one, asserts what it does not know, commits, and waits until
+/// others can have done so. Says whether it did; the transaction is over then.
+pub(in crate::store) fn assert_again(connection: &Connection, link: &Link) -> Result<bool, Fault> {
+    if !link.has_new_history() {
+        return Ok(false);
+    }
+    let open = link.transaction.borrow().clone();
+    let missing = missing(link)?;
+    let names = insert_again(connection, link, &missing)?;
+    if link.commit()? == Fate::Committed {
+        link.recent.borrow_mut().renamed(names);
+        if let Some((_, history)) = open {
+            link.accept_history(&history);
+        }
+        let asserted = missing.len() as u64;
+        link.asserted.fetch_add(asserted, Ordering::Relaxed);
+        if link.worker() != 0 {
+            // Others assert theirs with the next sign of life.
+            link.rest(link.lease());
+        }
+    }
+    Ok(true)
+}
+
+/// Attempts that this server does not know, or whose end it does not.
+fn missing(link: &Link) -> Result<Vec<(AttemptId, bool)>, Fault> {
+    let recent = link.recent.borrow();
+    let all = || recent.attempts.iter();
+    let ids: Vec<i64> = all().map(|(id, _)| *id).collect();
+    let deliveries: Vec<i64> = all().map(|(_, one)| one.delivery).collect();
+    let ended: Vec<bool> = all().map(|(_, one)| one.end.is_some()).collect();
+    let found = link.query_given(
+        "SELECT known.id, a.id IS NOT NULL
+           FROM unnest($1, $2, $3) AS known (id, delivery_id, has_ended)
+           LEFT JOIN attempts a ON a.id = known.id AND a.delivery_id = known.delivery_id
+          WHERE a.id IS NULL OR known.has_ended AND coalesce(a.outcome, 6) = 6
+          ORDER BY known.id",
+        &[
+            (&ids, Type::INT8_ARRAY),
+            (&deliveries, Type::INT8_ARRAY),
+            (&ended, Type::BOOL_ARRAY),
+        ],
+    )?;
+    let read = |values: &Vec<_>| {
+        let row = Row::Postgres(values);
+        Ok((row.get(0)?, row.get(1)?))
+    };
+    found.iter().map(read).collect()
+}
+
+/// Makes them again, in their order, and tells how they ended; says which have a
+/// new number. One that this server gave to another attempt is not taken from it.
+fn insert_again(
+    connection: &Connection,
+    link: &Link,
+    missing: &[(AttemptId, bool)],
+) -> Result<HashMap<AttemptId, AttemptId>, Fault> {
+    let mut names = HashMap::new();
+    let recent = link.recent.borrow();
+    if let Some((newest, _)) = recent.attempts.last_key_value() {
+        // New numbers are none of those that were given out before.
+        connection.query_row(
+            "SELECT setval(pg_get_serial_sequence('attempts', 'id'),
+                           greatest(?1, nextval(pg_get_serial_sequence('attempts', 'id'))))",
+            params![*newest],
+            |_| Ok(()),
+        )?;
+    }
+    for (attempt, is_known) in missing {
+        let attempted = &recent.attempts[attempt];
+        let mut number = Some(*attempt);
+        if !is_known {
+            number = insert(connection, link, attempted)?;
+            names.extend(number.map(|number| (*attempt, number)));
+        }
+        if let (Some(number), Some((outcome, at))) = (number, &attempted.end) {
+            attempts::outcome(connection, number, outcome, *at)?;
+        }
+    }
+    Ok(names)
+}
+
+/// Makes an attempt again; `None` where its delivery is not known there either.
+fn insert(
+    connection: &Connection,
+    link: &Link,
+    attempted: &Attempted,
+) -> Result<Option<AttemptId>, Fault> {
+    let delivery = attempted.delivery;
+    let made = connection
+        .query_row(
+            "INSERT INTO attempts (delivery_id, previous_id, started_at)
+             SELECT id, attempt_id, ?2 FROM deliveries WHERE id = ?1 RETURNING id",
+            params![delivery, attempted.started.timestamp()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(attempt) = made {
+        connection.execute(
+            "UPDATE deliveries SET state = 2, attempt_id = ?2, worker_id = nullif(?3, 0)
+              WHERE id = ?1 AND state IN (0, 1)",
+            params![delivery, attempt, link.worker()],
+        )?;
+    }
+    Ok(made)
+}
