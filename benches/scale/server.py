@@ -111,7 +111,7 @@ class Server:
             self.sql(
                 "WITH issue AS (INSERT INTO issues (digest, occasion, number, title, subject, sender_name, sender_address, state,"
                 " frozen_at, expire_at, candidates, first_delivery, last_delivery)"
-                f" SELECT 'history', {done}::text, 1 + {done} / {readers}, 't', 's', 'n', 'a@example.org', 2, 0, 0, {part}, {done} + 1, {done} + {part}"
+                f" SELECT 'history', to_char(timestamp '2000-01-07 07:00' + interval '1 minute' * ({done} / {readers}), 'YYYY-MM-DD\"T\"HH24:MI'), 1 + {done} / {readers}, 't', 's', 'n', 'a@example.org', 2, 0, 0, {part}, {done} + 1, {done} + {part}"
                 " RETURNING id)"
                 " INSERT INTO deliveries (issue_id, subscriber_id, next_attempt_at, state, attempts, attempt_id, address, name)"
                 f" SELECT issue.id, s.id, 0, 3, 1, {done} + row_number() OVER (ORDER BY s.id), s.address, s.name"

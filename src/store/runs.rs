@@ -17,7 +17,7 @@ use crate::store::{
     deliveries::{self, RESTORED},
     error::{Fault, StoreError},
     guards::Guarded,
-    moving, opening,
+    moving, opening, postgres,
     session::Session,
 };
 
@@ -73,13 +73,28 @@ pub(super) struct Standing {
     pub(super) mark: Mark,
     /// Once it was found to be an old copy, the last run that there was here.
     restored_after: Option<i64>,
+    /// The server that it was on, as the ledger itself has it.
+    home: Option<String>,
+}
+
+impl Standing {
+    /// Whether it is on another server than the one it was on: a dump of it was
+    /// restored there.
+    fn is_away_from_home(&self) -> bool {
+        let here = self.mark.server.as_ref().map(|server| &server.cluster);
+        self.home.is_some() && here.is_some() && self.home.as_ref() != here
+    }
 }
 
 pub(super) fn standing(connection: &Connection, install_key: &[u8; 32]) -> Result<Standing, Fault> {
+    let server = match connection {
+        Connection::Sqlite(_) => None,
+        Connection::Postgres(link) => postgres::identity(link)?,
+    };
     Ok(connection.query_row(
         "SELECT (SELECT coalesce(max(id), 0) FROM runs),
                 (SELECT coalesce(max(id), 0) FROM attempts),
-                restored_after
+                restored_after, home
            FROM installation",
         [],
         |row| {
@@ -88,8 +103,10 @@ pub(super) fn standing(connection: &Connection, install_key: &[u8; 32]) -> Resul
                     ledger: fingerprint(install_key),
                     run: row.get(0)?,
                     attempt: row.get(1)?,
+                    server: server.clone(),
                 },
                 restored_after: row.get(2)?,
+                home: row.get(3)?,
             })
         },
     )?)
@@ -108,8 +125,9 @@ struct OldCopy {
 /// since being doubted makes it newer.
 fn old_copy(stands: &Standing, last: Option<&Mark>) -> Option<OldCopy> {
     let of_mark = || Some(last.filter(|last| stands.mark.is_older_than(last))?.run);
+    let of_home = || stands.is_away_from_home().then_some(stands.mark.run);
     Some(OldCopy {
-        last_run: stands.restored_after.or_else(of_mark)?,
+        last_run: stands.restored_after.or_else(of_mark).or_else(of_home)?,
         is_doubted: stands.restored_after.is_some(),
     })
 }
@@ -201,7 +219,10 @@ pub(super) fn begin(
     }
     // Where no room can be set aside, a full disk may leave more in doubt.
     drop(ballast::ensure(session.path()));
-    let run = session.transact(Access::Write, |tx| insert(tx, None, pid, now))?;
+    let run = session.transact(Access::Write, |tx| {
+        settle_down(tx, &stands.mark)?;
+        insert(tx, None, pid, now)
+    })?;
     keeper.set(Mark { run, ..stands.mark })?;
     session.keep(keeper);
     Ok(Begun::Run(run))
@@ -246,6 +267,7 @@ pub(super) fn accept(
     let accepted = session.transact_apart(|tx| {
         moving::stay(tx)?;
         doubt(tx, &copy, now)?;
+        settle_down(tx, &stands.mark)?;
         tx.execute("UPDATE installation SET restored_after = NULL", [])?;
         insert(tx, Some(number), pid, now)?;
         finish(tx, number, 0, "a restored ledger was accepted", now)?;
@@ -253,6 +275,16 @@ pub(super) fn accept(
     })?;
     keeper.set(accepted.mark)?;
     Ok(true)
+}
+
+/// Notes on which server the ledger is.
+pub(super) fn settle_down(connection: &Connection, mark: &Mark) -> Result<(), Fault> {
+    let home = mark.server.as_ref().map(|server| &server.cluster);
+    connection.execute(
+        "UPDATE installation SET home = ?1 WHERE home IS DISTINCT FROM ?1",
+        [home],
+    )?;
+    Ok(())
 }
 
 /// Counts a run that begins, under the next number if it has none yet.

@@ -15,7 +15,7 @@ use crate::store::error::StoreError;
 
 const END: &str = ".runs";
 /// Every mark is padded to this length: one write in place replaces it.
-const LENGTH: usize = 160;
+const LENGTH: usize = 192;
 
 /// A point in a ledger's life.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,12 +26,38 @@ pub(in crate::store) struct Mark {
     pub(in crate::store) run: i64,
     /// The newest attempt.
     pub(in crate::store) attempt: i64,
+    /// The server it is on, if it is on one that says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::store) server: Option<Server>,
+}
+
+/// A database server, as it knows itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::store) struct Server {
+    /// The number that its cluster has for life, as text.
+    pub(in crate::store) cluster: String,
+    /// How often a standby took over, or a backup was recovered from: each time a
+    /// new history begins.
+    pub(in crate::store) timeline: u32,
+}
+
+impl Server {
+    /// Whether this is an earlier history of the same cluster: a server that others
+    /// have taken over from.
+    fn is_left_behind_by(&self, other: &Self) -> bool {
+        self.cluster == other.cluster && self.timeline < other.timeline
+    }
 }
 
 impl Mark {
     /// Whether a ledger that stands here has lost what led to `other`.
     pub(in crate::store) fn is_older_than(&self, other: &Self) -> bool {
-        self.ledger == other.ledger && (self.run < other.run || self.attempt < other.attempt)
+        let is_left_behind = match (&self.server, &other.server) {
+            (Some(here), Some(there)) => here.is_left_behind_by(there),
+            _ => false,
+        };
+        let is_behind = self.run < other.run || self.attempt < other.attempt;
+        self.ledger == other.ledger && (is_behind || is_left_behind)
     }
 }
 
@@ -105,6 +131,15 @@ mod tests {
             ledger: "0123456789abcdef".to_owned(),
             run,
             attempt,
+            server: None,
+        }
+    }
+
+    fn on(mark: Mark, cluster: &str, timeline: u32) -> Mark {
+        let cluster = cluster.to_owned();
+        Mark {
+            server: Some(Server { cluster, timeline }),
+            ..mark
         }
     }
 
@@ -133,6 +168,39 @@ mod tests {
             ..mark(7, 50)
         };
         assert!(!mark(1, 0).is_older_than(&other));
+    }
+
+    #[test]
+    fn a_server_that_another_took_over_from_is_left_behind() {
+        let (first, second) = ("7444444444444444444", "7555555555555555555");
+        let last = on(mark(7, 50), first, 3);
+        assert!(on(mark(7, 50), first, 2).is_older_than(&last));
+        assert!(on(mark(9, 90), first, 2).is_older_than(&last));
+        // A standby took over, and nothing is lost.
+        assert!(!on(mark(7, 50), first, 4).is_older_than(&last));
+        assert!(on(mark(7, 49), first, 4).is_older_than(&last));
+        // Of another cluster the ledger itself says whether it belongs there.
+        assert!(!on(mark(8, 60), second, 1).is_older_than(&last));
+        assert!(!mark(8, 60).is_older_than(&last));
+    }
+
+    #[test]
+    fn the_longest_mark_fits_and_one_without_a_server_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("letterpress.postgres");
+        let long = on(
+            mark(99_999_999, 9_999_999_999_999),
+            &u64::MAX.to_string(),
+            u32::MAX,
+        );
+        let mut keeper = Keeper::open(&db).unwrap();
+        keeper.set(long.clone()).unwrap();
+        assert_eq!(Keeper::open(&db).unwrap().mark(), Some(&long));
+        let size = std::fs::metadata(companion(&db, END)).unwrap().len();
+        assert_eq!(size, LENGTH as u64);
+        let earlier = r#"{"ledger":"0123456789abcdef","run":7,"attempt":50}"#;
+        std::fs::write(companion(&db, END), earlier).unwrap();
+        assert_eq!(Keeper::open(&db).unwrap().mark(), Some(&mark(7, 50)));
     }
 
     #[test]

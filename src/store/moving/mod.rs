@@ -376,7 +376,8 @@ impl<'p> Move<'p> {
                 params![&key[..], created_at, restored_after, wipe_due],
             )?;
             tx.execute("DELETE FROM arrivals", [])?;
-            Ok(())
+            let mark = runs::standing(tx, key)?.mark;
+            runs::settle_down(tx, &mark)
         })?;
         Ok(())
     }

@@ -13,12 +13,13 @@ use crate::store::{
 const FIRST: i64 = 13;
 
 /// Every script, oldest first.
-const SCRIPTS: [&str; 5] = [
+const SCRIPTS: [&str; 6] = [
     include_str!("../migrations/postgres/0013_ledger.sql"),
     include_str!("../migrations/postgres/0014_standing.sql"),
     include_str!("../migrations/postgres/0015_moving.sql"),
     include_str!("../migrations/postgres/0016_pruning.sql"),
     include_str!("../migrations/postgres/0017_paces.sql"),
+    include_str!("../migrations/postgres/0018_home.sql"),
 ];
 
 /// Version this program works with.

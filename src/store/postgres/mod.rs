@@ -6,6 +6,7 @@ mod bulk;
 pub(in crate::store) mod claims;
 mod failure;
 mod group;
+mod identity;
 pub(in crate::store) mod lease;
 mod migrations;
 mod opening;
@@ -36,6 +37,7 @@ pub(in crate::store) use self::{
     bulk::{count_on, empty, insert, look_at_sizes, workers},
     failure::Failure,
     group::group,
+    identity::identity,
     opening::open,
     recent::assert_again,
     upkeep::{facts, glance, integrity, wipe},

@@ -83,6 +83,29 @@ impl Database {
         rows[0][0].clone()
     }
 
+    /// Restores a dump of this database, as it is now, into another one.
+    #[track_caller]
+    pub(crate) fn dumped_into(&self, other: &Self) {
+        let address = |database: &Self| {
+            format!(
+                "--host=127.0.0.1 --username={ROLE} --port={} --dbname={}",
+                database.port, database.name
+            )
+        };
+        let script = format!(
+            "set -e; {} --no-owner {} >dump; {} --no-psqlrc --quiet --set=ON_ERROR_STOP=1 \
+             --file=dump {}",
+            program("pg_dump").display(),
+            address(self),
+            program("psql").display(),
+            address(other)
+        );
+        let folder = super::folder();
+        let mut shell = as_account("/bin/sh");
+        shell.current_dir(folder.path()).args(["-c", &script]);
+        succeeds("a dump and its restoring", &shell.output().unwrap());
+    }
+
     /// The same database on another server, after a failover.
     pub(crate) fn on(&self, port: u16) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 mod away;
 mod commits;
+mod copies;
 mod fencing;
 mod machines;
 pub(crate) mod moving;
