@@ -52,7 +52,9 @@ pub enum Topic {
     Clock,
     /// The database.
     Ledger,
-    /// Room for it.
+    /// A copy of it.
+    Backup,
+    /// Room for them.
     Disk,
 }
 
@@ -71,6 +73,7 @@ impl Topic {
             Self::OneClick => "one-click",
             Self::Clock => "clock",
             Self::Ledger => "ledger",
+            Self::Backup => "backup",
             Self::Disk => "disk",
         }
     }

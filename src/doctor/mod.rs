@@ -1,6 +1,7 @@
 //! What the world sees of a publication that sends mail: the records that
 //! receivers look up before they believe a message. Asks, and changes nothing.
 
+mod certificate;
 mod dkim;
 mod dmarc;
 mod finding;
@@ -13,6 +14,7 @@ mod tags;
 mod tests;
 
 pub use self::{
+    certificate::about_to_end,
     dkim::signatures,
     dmarc::{Domains, policy},
     finding::{DnsRecord, Finding, Level, Topic},

@@ -13,7 +13,7 @@ use crate::{
         error::{Fault, StoreError, Trouble},
         moving,
         opening::{self, Access},
-        sql, sqlite, verify,
+        sql, sqlite, surroundings, verify,
     },
 };
 
@@ -61,6 +61,7 @@ pub(super) fn copy(
         .persist_noclobber(to)
         .map_err(|error| at_target(error.error))?;
     beside::sync_folder(to).map_err(at_target)?;
+    surroundings::note_backup(settings);
     Ok(Some(Copied {
         path: to.to_owned(),
         bytes,

@@ -45,6 +45,7 @@ mod sql;
 mod sqlite;
 mod standing;
 mod subscribers;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -103,6 +104,7 @@ pub use self::{
     signups::Confirmed,
     standing::Standing,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
+    surroundings::{ServerFacts, Surroundings},
     wishes::Wishes,
     workers::{Lease, NewWorker, Worker},
 };

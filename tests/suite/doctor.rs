@@ -1,9 +1,9 @@
 //! `doctor`, with a real DNS server, a real relay and a real page behind TLS.
 
-use std::fs;
+use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::{Behaviour, Encryption};
@@ -62,6 +62,7 @@ impl World {
             .address_of("mx.example.org", "203.0.113.25")
             .text(ENVELOPE, "v=spf1 mx ~all")
             .text("_dmarc.garden.example.org", "v=DMARC1; p=none");
+        press.run(&["store", "backup", "copy.db"]).succeeds();
         let world = Self {
             press,
             dns,
@@ -100,13 +101,14 @@ fn nothing_is_to_mend_where_everything_is_right_and_nothing_is_changed() {
     let found = world.doctor(&["-v"]);
     found
         .succeeds()
-        .says("12 as it should be, 0 warnings, 0 errors")
+        .says("13 as it should be, 0 warnings, 0 errors")
         .prints("DKIM       lp1._domainkey.garden.example.org has the rsa key of `lp1`, 2048 bits")
         .prints("DKIM       lp2._domainkey.garden.example.org has the ed25519 key of `lp2`")
         .prints("SPF        bounces.example.org has one record, which takes 1 of 10 look-ups")
         .prints("one-click  https://localhost:")
         .prints("lets readers leave with one click")
-        .prints("ledger     ");
+        .prints("ledger     ")
+        .prints("backup     the newest copy of the ledger is of ");
     // Silent but for the sum where nobody asks for more.
     assert_eq!(world.doctor(&[]).stdout, "");
     assert_eq!(world.press.ledger().count("queued"), before);
@@ -283,4 +285,65 @@ fn relays_are_asked_at_once_so_that_a_silent_one_keeps_nobody_waiting() {
     assert_eq!(found.stdout.matches("error    relay").count(), 4, "{found}");
     // One after another they would take four times eight seconds.
     assert!(took < Duration::from_secs(30), "{took:?}");
+}
+
+#[test]
+fn certificates_about_to_end_are_told_with_their_day_and_a_refused_login_with_its_words() {
+    let world = World::with(Identity::EndsSoon);
+    let relay = ChaosSink::start(Behaviour {
+        encryption: Encryption::Implicit,
+        identity: Identity::EndsSoon,
+        ..Behaviour::with_login("press", "s3cret")
+    });
+    let press = &world.press;
+    press.relay(&format!("smtps://press@localhost:{}", relay.port()));
+    let authority = relay.authority().to_string_lossy().into_owned();
+    press.set("mail.tls_ca_file", authority);
+    press.set("mail.password_file", "password");
+    let log_in_with = |password: &str| {
+        press.write("password", password);
+        fs::set_permissions(press.path("password"), fs::Permissions::from_mode(0o600)).unwrap();
+        world.doctor(&["-v"])
+    };
+    let end = chrono::Utc::now() + chrono::TimeDelta::days(6);
+    let says = format!(" ends on {}, in ", end.format("%Y-%m-%d"));
+    let found = log_in_with("s3cret");
+    found
+        .succeeds()
+        .prints("over TLS, with a certificate of its name, and the login works")
+        .prints("warning  relay      the certificate of ")
+        .prints("warning  one-click  the certificate of localhost")
+        .says("2 warnings, 0 errors");
+    assert_eq!(found.stdout.matches(&says).count(), 2, "{found}");
+    log_in_with("wrong")
+        .exits(78)
+        .prints("error    relay")
+        .prints("535 5.7.8 authentication credentials invalid")
+        .prints("its words say why");
+}
+
+#[test]
+fn an_old_copy_and_missing_room_are_told() {
+    let mut world = World::new();
+    drop(world.pages.take().unwrap().kill());
+    let press = &world.press;
+    press.relay("folder:outbox");
+    press.run(&["run"]).succeeds();
+    let told = || world.doctor(&[]);
+
+    let noted = press.path("letterpress.db.backed-up");
+    let long_ago = SystemTime::now() - Duration::from_secs(9 * 86_400);
+    File::options()
+        .write(true)
+        .open(&noted)
+        .unwrap()
+        .set_modified(long_ago)
+        .unwrap();
+    told().prints("9 days ago").prints("warning  backup");
+    fs::remove_file(&noted).unwrap();
+    told().prints("nobody has made a copy of the ledger");
+
+    assert!(!told().stdout.contains("no room is set aside"));
+    fs::remove_file(press.path("letterpress.db.ballast")).unwrap();
+    told().prints("warning  disk       no room is set aside");
 }

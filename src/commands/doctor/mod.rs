@@ -3,6 +3,7 @@
 
 mod machine;
 mod one_click;
+mod page_certificate;
 mod relays;
 
 use std::{collections::BTreeSet, fmt::Write as _, net::SocketAddr};
@@ -28,7 +29,7 @@ use crate::{
     store::Store,
 };
 
-/// Check DNS records, relays, one-click unsubscribe, clock, ledger and disk
+/// Check DNS records, relays, one-click unsubscribe, clock, ledger, backup and disk
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -79,11 +80,12 @@ pub async fn run(context: &Context, args: &Doctor) -> Result<Exit, Failure> {
     let signer = signer.map(|store| Signer::new(store.install_key()));
     let (records, relays, page, ledger) = tokio::join!(
         records(&names, settings),
-        relays::all(settings),
+        relays::all(settings, context.clock.machine_time()),
         one_click::all(context, &config, signer.as_ref()),
         ledger(&config, &store),
     );
-    let mut findings = [records, relays, page, ledger, machine::disk(&config)].concat();
+    let machine = machine::around(&config, store.as_ref().ok(), context.clock.machine_time());
+    let mut findings = [records, relays, page, ledger, machine].concat();
     findings.sort_by_key(|finding| finding.topic);
     tell(context, &findings)
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use ureq::{Agent, http::Response};
 use url::Url;
 
+use super::page_certificate;
 use crate::{
     client,
     commands::Context,
@@ -51,11 +52,13 @@ pub(super) async fn all(
         signer.token(Purpose::Unsubscribe, &nobody)
     });
     let token = token.unwrap_or_else(|| "v1.none".to_owned());
-    let asked = tokio::task::spawn_blocking(move || ask(&base, &token)).await;
-    match asked {
-        Ok(found) => judged(context, config, found),
-        Err(_) => Vec::new(),
-    }
+    let page = base.clone();
+    let asked = tokio::task::spawn_blocking(move || ask(&page, &token));
+    let now = context.clock.machine_time();
+    let (asked, ending) = tokio::join!(asked, page_certificate::ending(&base, now));
+    let mut found = asked.map_or_else(|_| Vec::new(), |asked| judged(context, config, asked));
+    found.extend(ending);
+    found
 }
 
 type Asked = Result<(Answer, Answer), String>;

@@ -1,49 +1,56 @@
 //! Whether each relay lets us in, over a way that nobody else can read.
 
-use futures_util::future::join_all;
+use chrono::{DateTime, Utc};
+use futures_util::future;
 
 use crate::{
     config::settings::{MailSettings, Relay, RelaySettings, RelayTls, SmtpRelay},
-    doctor::{Finding, Topic},
+    doctor::{Finding, Topic, about_to_end},
     mail::smtp::{Dialer, Trouble},
 };
 
-pub(super) async fn all(settings: &MailSettings) -> Vec<Finding> {
+/// Asks all of them at once: one that does not answer takes its time.
+pub(super) async fn all(settings: &MailSettings, now: DateTime<Utc>) -> Vec<Finding> {
     let mut settings = settings.clone();
     let password = settings.read_password();
     if let Err(error) = password {
         let remedy = "docs/configuration.md says where a password may stand";
         return vec![Finding::error(Topic::Relay, error.to_string(), remedy)];
     }
-    // One that is away keeps nobody from asking the others.
-    let asked = settings.relays.iter().map(|one| relay(one, &settings));
-    join_all(asked).await
+    let asked = settings.relays.iter().map(|one| relay(one, &settings, now));
+    future::join_all(asked).await.concat()
 }
 
-async fn relay(one: &RelaySettings, settings: &MailSettings) -> Finding {
+async fn relay(one: &RelaySettings, settings: &MailSettings, now: DateTime<Utc>) -> Vec<Finding> {
     match &one.relay {
-        Relay::Folder(_) => Finding::warning(
+        Relay::Folder(_) => vec![Finding::warning(
             Topic::Relay,
             format!("{} keeps messages as files: nobody gets mail", one.relay),
             "name an SMTP server in `mail.relay` when you want to send",
-        ),
-        Relay::Smtp(smtp) => session(&one.relay.to_string(), smtp, settings).await,
+        )],
+        Relay::Smtp(smtp) => session(&one.relay.to_string(), smtp, settings, now).await,
     }
 }
 
-async fn session(name: &str, relay: &SmtpRelay, settings: &MailSettings) -> Finding {
+async fn session(
+    name: &str,
+    relay: &SmtpRelay,
+    settings: &MailSettings,
+    now: DateTime<Utc>,
+) -> Vec<Finding> {
     let dialer = match Dialer::new(relay.clone(), &settings.hello_name, settings.timeouts) {
         Ok(dialer) => dialer,
         Err(error) => {
-            return Finding::error(
+            return vec![Finding::error(
                 Topic::Relay,
                 error.to_string(),
                 "`letterpress check` says more",
-            );
+            )];
         }
     };
     match dialer.open().await {
         Ok(session) => {
+            let certificate = session.certificate();
             session.quit().await;
             let way = match relay.tls {
                 RelayTls::None => "in plain text, on this machine",
@@ -55,11 +62,19 @@ async fn session(name: &str, relay: &SmtpRelay, settings: &MailSettings) -> Find
                 Some(_) => ", and the login works",
                 None => "",
             };
-            Finding::ok(Topic::Relay, format!("{name} answers {way}{login}"))
+            let mut found = vec![Finding::ok(
+                Topic::Relay,
+                format!("{name} answers {way}{login}"),
+            )];
+            let ending = certificate.and_then(|der| about_to_end(Topic::Relay, name, &der, now));
+            found.extend(ending);
+            found
         }
-        Err(trouble) => {
-            Finding::error(Topic::Relay, format!("{name}: {trouble}"), remedy(&trouble))
-        }
+        Err(trouble) => vec![Finding::error(
+            Topic::Relay,
+            format!("{name}: {trouble}"),
+            remedy(&trouble),
+        )],
     }
 }
 

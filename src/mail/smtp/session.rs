@@ -88,6 +88,12 @@ impl Session {
         self.stream.largest()
     }
 
+    /// The certificate that the relay showed (DER); none without TLS.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        self.stream.certificate()
+    }
+
     /// Whether the relay offers what this envelope needs.
     #[must_use]
     pub fn carries(&self, envelope: &Envelope) -> bool {

@@ -95,6 +95,17 @@ impl RelayStream {
         self.lock().features.largest
     }
 
+    /// The certificate that the relay showed (DER), if it had to.
+    pub(super) fn certificate(&self) -> Option<Vec<u8>> {
+        match &self.lock().wire {
+            Wire::Plain(_) => None,
+            Wire::Tls(stream) => {
+                let shown = stream.get_ref().1.peer_certificates()?;
+                shown.first().map(|own| own.to_vec())
+            }
+        }
+    }
+
     /// Whether the relay takes addresses beyond ASCII (RFC 6531).
     pub(super) fn offers_smtputf8(&self) -> bool {
         self.lock().features.international

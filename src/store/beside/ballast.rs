@@ -56,6 +56,11 @@ fn fill(path: &Path, size: u64) -> io::Result<()> {
     file.sync_all()
 }
 
+/// Whether there is any.
+pub(in crate::store) fn is_there(db_path: &Path) -> bool {
+    companion(db_path, END).exists()
+}
+
 /// Gives the room back; false when there was none set aside.
 pub(in crate::store) fn release(db_path: &Path) -> bool {
     fs::remove_file(companion(db_path, END)).is_ok()

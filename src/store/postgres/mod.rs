@@ -40,7 +40,7 @@ pub(in crate::store) use self::{
     identity::identity,
     opening::open,
     recent::{assert_again, attempts_of},
-    upkeep::{glance, integrity, wipe},
+    upkeep::{facts, glance, integrity, wipe},
 };
 use self::{recent::Recent, values::Found};
 use crate::store::{

@@ -1,7 +1,7 @@
 //! What a server does for itself, and what is left to ask of it.
 
 use super::{Failure, Link};
-use crate::store::error::Fault;
+use crate::store::{error::Fault, surroundings::ServerFacts};
 
 /// Is what says what is to be done sound? The server checks its pages as it
 /// reads them.
@@ -32,6 +32,27 @@ pub(in crate::store) fn integrity(link: &Link) -> Result<Vec<String>, Fault> {
     )?;
     let said = |(name, _): (String, String)| format!("integrity: the index {name} is not valid");
     Ok(invalid.into_iter().map(said).collect())
+}
+
+/// What the server promises, and how many more sessions it lets in.
+pub(in crate::store) fn facts(link: &Link) -> Result<ServerFacts, Fault> {
+    let promises =
+        link.simple("SELECT current_setting('synchronous_commit'), current_setting('fsync')")?;
+    let (commit, fsync) = promises.into_iter().next().unwrap_or_default();
+    let sessions = link.simple(
+        "SELECT current_setting('max_connections')::int
+                - current_setting('superuser_reserved_connections')::int,
+                (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')",
+    )?;
+    let (most, open) = sessions.into_iter().next().unwrap_or_default();
+    let number = |text: String| text.parse::<i64>().unwrap_or_default();
+    let (most, open) = (number(most), number(open));
+    Ok(ServerFacts {
+        is_synchronous: commit != "off",
+        has_fsync: fsync != "off",
+        free_sessions: most - open,
+        most_sessions: most,
+    })
 }
 
 /// Tables that hold what nobody can make anew.

@@ -5,6 +5,11 @@ use std::path::Path;
 
 use crate::store::error::StoreError;
 
+/// The kind of network file system that a path lies on, if any.
+pub(in crate::store) fn on_network(path: &Path) -> Option<&'static str> {
+    kind(path).ok().flatten()
+}
+
 /// Refuses a path on a network file system unless that is allowed.
 pub(super) fn check(path: &Path, allow_network: bool) -> Result<(), StoreError> {
     match kind(path)? {

@@ -10,7 +10,7 @@ use std::{fs::OpenOptions, io, os::unix::fs::OpenOptionsExt, path::Path, time::D
 
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
-pub(super) use self::migrations::KNOWN;
+pub(super) use self::{file_system::on_network, migrations::KNOWN};
 
 use crate::{
     config::settings::{Durability, StoreSettings},

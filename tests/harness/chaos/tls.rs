@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::Datelike as _;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     date_time_ymd,
@@ -17,6 +18,8 @@ pub(crate) enum Identity {
     Good,
     /// The same, but over since 2020.
     Expired,
+    /// The same, but over in five days and some hours.
+    EndsSoon,
     /// For `other.example.net` only.
     WrongName,
 }
@@ -43,7 +46,9 @@ impl Keys {
         let issuer = Issuer::new(authority, authority_key);
 
         let names = match identity {
-            Identity::Good | Identity::Expired => vec!["localhost", "127.0.0.1"],
+            Identity::Good | Identity::Expired | Identity::EndsSoon => {
+                vec!["localhost", "127.0.0.1"]
+            }
             Identity::WrongName => vec!["other.example.net"],
         };
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -51,6 +56,12 @@ impl Keys {
         if identity == Identity::Expired {
             server.not_before = date_time_ymd(2019, 1, 1);
             server.not_after = date_time_ymd(2020, 1, 1);
+        }
+        if identity == Identity::EndsSoon {
+            let end = chrono::Utc::now() + chrono::TimeDelta::days(6);
+            let (month, day) = (end.month() as u8, end.day() as u8);
+            server.not_before = date_time_ymd(2026, 1, 1);
+            server.not_after = date_time_ymd(end.year(), month, day);
         }
         let key = KeyPair::generate().unwrap();
         let certificate = server.signed_by(&key, &issuer).unwrap();

@@ -1,6 +1,7 @@
 //! What a server has to promise before anything is sent.
 
 use super::{everybody_has_it_once, press_on};
+use crate::dns::Dns;
 use crate::postgres::{self, Options, Server};
 
 const READERS: usize = 5;
@@ -37,4 +38,12 @@ fn a_server_without_fsync_is_refused_unless_that_is_accepted() {
         .subscribers(READERS);
     press.run(&["run"]).succeeds();
     everybody_has_it_once(&press, &sink, READERS);
+    let dns = Dns::start();
+    let resolver = dns.address().to_string();
+    let found = press.run(&["-v", "doctor", "--resolver", &resolver]);
+    found
+        .prints("warning  ledger     fsync is off at ")
+        .prints("is whole, and its sums hold")
+        .prints(" sessions free");
+    assert!(!found.stdout.contains("synchronous_commit"), "{found}");
 }
