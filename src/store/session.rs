@@ -206,10 +206,19 @@ impl Session {
             return;
         };
         let kept = Arc::clone(&self.kept);
+        let found = self.transact_own(|connection| match connection {
+            Connection::Sqlite(_) => Ok(Vec::new()),
+            Connection::Postgres(link) => postgres::attempts_of(connection, link, &told),
+        });
+        let Ok(attempts) = found else {
+            return;
+        };
         self.commit(
             told.into_iter()
-                .map(|one| Grouped::Outcome {
-                    attempt: one.attempt,
+                .zip(attempts)
+                .filter_map(|(one, attempt)| Some((one, attempt?)))
+                .map(|(one, attempt)| Grouped::Outcome {
+                    attempt,
                     outcome: one.outcome,
                     now: one.at,
                     answer: None,
@@ -249,6 +258,9 @@ impl Session {
         if self.server.is_none() {
             return;
         }
+        let Connection::Postgres(link) = &self.connection else {
+            return;
+        };
         let owed = std::mem::take(&mut self.owed).into_iter();
         let told: Vec<Told> = owed
             .filter_map(|request| match request {
@@ -260,6 +272,7 @@ impl Session {
                 } => Some(Told {
                     ledger: self.ledger.clone(),
                     attempt,
+                    delivery: link.delivery_of(attempt)?,
                     outcome,
                     at: now,
                 }),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{companion, open, sync_folder};
 use crate::{
-    domain::delivery::{AttemptId, Outcome},
+    domain::delivery::{AttemptId, DeliveryId, Outcome},
     store::error::StoreError,
 };
 
@@ -25,6 +25,9 @@ pub(in crate::store) struct Told {
     /// Which ledger: numbers of attempts mean nothing in another.
     pub(in crate::store) ledger: String,
     pub(in crate::store) attempt: AttemptId,
+    /// Of which delivery: a server that took over may have given the number of
+    /// the attempt to another.
+    pub(in crate::store) delivery: DeliveryId,
     pub(in crate::store) outcome: Outcome,
     pub(in crate::store) at: DateTime<Utc>,
 }
@@ -109,6 +112,7 @@ mod tests {
         let told = |ledger: &str, attempt, outcome| Told {
             ledger: ledger.to_owned(),
             attempt,
+            delivery: 3,
             outcome,
             at: "2026-11-27T05:00:00Z".parse().unwrap(),
         };

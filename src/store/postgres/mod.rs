@@ -39,7 +39,7 @@ pub(in crate::store) use self::{
     group::group,
     identity::identity,
     opening::open,
-    recent::assert_again,
+    recent::{assert_again, attempts_of},
     upkeep::{facts, glance, integrity, wipe},
 };
 use self::{recent::Recent, values::Found};

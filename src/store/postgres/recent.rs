@@ -17,6 +17,7 @@ use crate::{
     domain::delivery::{AttemptId, DeliveryId, Outcome},
     store::{
         attempts,
+        beside::outcomes::Told,
         error::Fault,
         sql::{Connection, OptionalExtension, Row},
     },
@@ -85,6 +86,13 @@ impl Link {
     pub(in crate::store) fn current(&self, attempt: AttemptId) -> AttemptId {
         let names = &self.recent.borrow().names;
         names.get(&attempt).copied().unwrap_or(attempt)
+    }
+
+    /// Which delivery an attempt of this process was about.
+    pub(in crate::store) fn delivery_of(&self, attempt: AttemptId) -> Option<DeliveryId> {
+        let recent = self.recent.borrow();
+        let attempted = recent.attempts.get(&self.current(attempt))?;
+        Some(attempted.delivery)
     }
 
     /// An intent was committed.
@@ -178,7 +186,7 @@ fn insert_again(
         let attempted = &recent.attempts[attempt];
         let mut number = Some(*attempt);
         if !is_known {
-            number = insert(connection, link, attempted)?;
+            number = insert(connection, link, attempted.delivery, attempted.started)?;
             names.extend(number.map(|number| (*attempt, number)));
         }
         if let (Some(number), Some((outcome, at))) = (number, &attempted.end) {
@@ -188,18 +196,37 @@ fn insert_again(
     Ok(names)
 }
 
+/// The attempts that a process wrote down before it ended, by the numbers that
+/// they have here; a server that took over meanwhile is told of them again.
+pub(in crate::store) fn attempts_of(
+    connection: &Connection,
+    link: &Link,
+    told: &[Told],
+) -> Result<Vec<Option<AttemptId>>, Fault> {
+    let number = |one: &Told| {
+        let known = connection
+            .prepare("SELECT 1 FROM attempts WHERE id = ?1 AND delivery_id = ?2")?
+            .exists([one.attempt, one.delivery])?;
+        match known {
+            true => Ok(Some(one.attempt)),
+            false => insert(connection, link, one.delivery, one.at),
+        }
+    };
+    told.iter().map(number).collect()
+}
+
 /// Makes an attempt again; `None` where its delivery is not known there either.
 fn insert(
     connection: &Connection,
     link: &Link,
-    attempted: &Attempted,
+    delivery: DeliveryId,
+    started: DateTime<Utc>,
 ) -> Result<Option<AttemptId>, Fault> {
-    let delivery = attempted.delivery;
     let made = connection
         .query_row(
             "INSERT INTO attempts (delivery_id, previous_id, started_at)
              SELECT id, attempt_id, ?2 FROM deliveries WHERE id = ?1 RETURNING id",
-            params![delivery, attempted.started.timestamp()],
+            params![delivery, started.timestamp()],
             |row| row.get(0),
         )
         .optional()?;

@@ -4,7 +4,10 @@
 use super::*;
 use crate::{
     domain::delivery::Outcome,
-    store::{IssueChange, Lease, NewWorker, Recorded, Refusal},
+    store::{
+        IssueChange, Lease, NewWorker, Recorded, Refusal,
+        beside::outcomes::{self, Told},
+    },
 };
 
 /// Another process with the same ledger, enlisted.
@@ -299,6 +302,34 @@ async fn what_relays_said_while_the_server_was_away_is_told_at_the_next_start() 
         assert_eq!(next.runs(1).await.unwrap(), []);
         assert_eq!(world.count(issue, State::Sent).await, 1);
     }
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn what_was_written_down_is_not_told_of_another_delivery_that_has_the_number_now() {
+    let (world, issue) = frozen_world(2).await;
+    let (one, _lease) = worker(&world, 1).await;
+    let claimed = claims(&one, 10).await;
+    let Intent::Granted(attempt) = one.intent(claimed[0], now()).await.unwrap() else {
+        panic!("refused");
+    };
+    // A server that took over gave the number to another delivery.
+    let told = Told {
+        ledger: crate::store::runs::fingerprint(world.store.install_key()),
+        attempt,
+        delivery: claimed[1],
+        outcome: Outcome::Sent(ok()),
+        at: later(1),
+    };
+    outcomes::append(&world.settings.path, &[told]).unwrap();
+    drop(Store::open(&world.settings, later(2)).await.unwrap());
+    assert_eq!(world.count(issue, State::Inflight).await, 1);
+    assert_eq!(world.count(issue, State::Sent).await, 1);
+    let sent = world.database.as_ref().unwrap().value(&format!(
+        "SELECT state FROM deliveries WHERE id = {}",
+        claimed[1]
+    ));
+    assert_eq!(sent, "3");
     world.adds_up().await;
 }
 
