@@ -50,7 +50,8 @@ mailbox of bounces is missing; 70 runs keep dying in an issue; 74 disk; 75 the
 relay or that mailbox is away, the next run continues; 77 login or TLS; 78
 configuration, or a restored ledger.")]
 pub struct Run {
-    /// Wait up to so many seconds for another run to end
+    /// Wait up to so many seconds for another run to end; with a ledger on a server
+    /// nobody has to
     #[arg(long, value_name = "SECONDS")]
     wait: Option<u64>,
     /// What becomes of uncertain deliveries, instead of `on_uncertain`

@@ -235,7 +235,8 @@ impl Site {
         let holder = route
             .token()
             .and_then(|(purpose, token)| self.holder(purpose, token));
-        let mut response = match self.refusal(route, &asker, holder, request.method()) {
+        let is_known = holder.is_some() || self.is_provider(route, request.headers());
+        let mut response = match self.refusal(route, &asker, is_known, request.method()) {
             Some(refusal) => refusal,
             None => {
                 let answered = self.dispatch(route, &asker, holder, request);
@@ -289,11 +290,17 @@ impl Site {
         }
     }
 
+    /// Whether a provider proves itself already by the head of its request.
+    fn is_provider(&self, route: Route<'_>, headers: &HeaderMap) -> bool {
+        let hook = self.hooks.postmark.as_ref();
+        matches!(route, Route::PostmarkHook) && hook.is_some_and(|hook| hook.knows(headers))
+    }
+
     fn refusal(
         &self,
         route: Route<'_>,
         asker: &Asker,
-        holder: Option<Holder>,
+        is_known: bool,
         method: &Method,
     ) -> Option<Response> {
         if !route.allows(method) {
@@ -303,8 +310,8 @@ impl Site {
             );
         }
         // Mailbox providers send what many readers press from few addresses: a
-        // valid token is never refused.
-        if holder.is_some() || (route.is_for_machines() && !asker.is_forwarded) {
+        // valid token is never refused. What came back of an issue is told by few, too.
+        if is_known || (route.is_for_machines() && !asker.is_forwarded) {
             return None;
         }
         let crowd = self.rates.count(asker.address).err()?;

@@ -222,3 +222,20 @@ fn where_postmark_is_not_set_up_there_is_no_endpoint_and_no_header() {
     let refused = press.run(&["serve", "--listen", "127.0.0.1:0"]);
     refused.exits(78).says("bounces.postmark_secret_file");
 }
+
+#[test]
+fn many_posts_from_one_address_are_all_taken_when_they_know_the_secret() {
+    let press = sent_by_postmark(1);
+    press.set("serve.trusted_proxies", vec!["127.0.0.1"]);
+    let token = token(&press, 1);
+    let served = Served::of(&press);
+    let told = bounce(&token, "SoftBounce", "smtp;452 4.2.2 full");
+    let ask = |login: &str| {
+        let headers = format!("{JSON}{login}x-forwarded-for: 198.51.100.7\r\n");
+        let answer = served.ask("POST", "/hooks/postmark", &headers, told.as_bytes());
+        answer.status
+    };
+    assert!((0..400).all(|_| ask(LOGIN) == 200));
+    let refused = (0..400).filter(|_| ask("") == 429).count();
+    assert!(refused > 20, "strangers are held to the limit: {refused}");
+}

@@ -38,7 +38,7 @@ impl PostmarkHook {
     }
 
     /// Whether a request carries the secret: whoever the user is said to be.
-    fn knows(&self, headers: &HeaderMap) -> bool {
+    pub(in crate::web::readers) fn knows(&self, headers: &HeaderMap) -> bool {
         let given = headers.get(SECRET).map(|value| value.as_bytes().to_vec());
         given
             .or_else(|| password(headers))
