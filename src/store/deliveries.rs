@@ -164,7 +164,13 @@ pub(super) fn due(
     }
     // Who waits for an answer waits in front of everybody.
     found.sort_by_key(|(is_issue, at, delivery)| (*is_issue, *at, delivery.id));
-    found.truncate(limit);
+    let surplus = found.split_off(limit.min(found.len()));
+    if let Connection::Postgres(link) = connection
+        && !surplus.is_empty()
+    {
+        let ids: Vec<DeliveryId> = surplus.iter().map(|(_, _, one)| one.id).collect();
+        claims::release(link, &ids)?;
+    }
     Ok(found.into_iter().map(|(_, _, delivery)| delivery).collect())
 }
 
