@@ -109,6 +109,35 @@ fn of_an_issue_that_was_paused_a_worker_keeps_no_claims() {
 }
 
 #[test]
+fn a_worker_waits_for_others_who_write_for_longer_than_anybody_waits() {
+    let (press, sink) = press_on(postgres::database(), READERS);
+    freeze(&press, &sink);
+    let database = press.server();
+    let others = [
+        "BEGIN",
+        "SELECT pg_advisory_xact_lock(1280332371)",
+        "SELECT pg_sleep(38)",
+        "COMMIT",
+    ];
+    thread::scope(|scope| {
+        scope.spawn(|| database.session_by(database.port(), &others));
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+        assert!(holds_within(Duration::from_secs(20), || {
+            database.value(held) == "1"
+        }));
+        let mut worker = press.spawn(&["work"]);
+        let all_sent = || sink.count(Fate::Accepted) == READERS || !worker.is_running();
+        assert!(holds_within(Duration::from_secs(90), all_sent));
+        worker.signal(Signal::TERM);
+        worker
+            .wait()
+            .succeeds()
+            .says("stayed locked by another process for more than 30 seconds");
+    });
+    super::everybody_has_it_once(&press, &sink, READERS);
+}
+
+#[test]
 fn a_worker_is_bound_to_a_relay_that_is_configured() {
     let (press, sink) = press_on(postgres::database(), READERS);
     press
