@@ -245,8 +245,13 @@ pub(super) async fn drain(
                 report = &mut running => report,
                 () = hurried(store) => unreachable!("that has no end"),
                 () = patience => {
-                    // The sessions end here, in the middle of what they do.
-                    drop(running);
+                    if matches!(*store.health().borrow(), Health::Away(_)) {
+                        // What relays said is written down beside the ledger instead.
+                        store.hurry();
+                    }
+                    say_stop.send_replace(Stop::Now);
+                    // Whatever was asked of the ledger has been asked by then.
+                    drop(running.await);
                     return stopped_at_once(context, store, enlistment, &monitor).await;
                 }
             }
@@ -288,10 +293,6 @@ async fn stopped_at_once(
     enlistment: &Enlistment,
     monitor: &Monitor,
 ) -> Result<Report, Failure> {
-    if matches!(*store.health().borrow(), Health::Away(_)) {
-        // What relays said is written down beside the ledger instead.
-        store.hurry();
-    }
     enlistment.end().await.map_err(workspace::store_failure)?;
     let recovered = store
         .recover(context.clock.now())

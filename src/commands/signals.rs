@@ -3,21 +3,34 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM and SIGINT, heard from the moment this is made: none of two is lost.
-pub(super) struct Signals([Option<Signal>; 2]);
+pub(super) struct Signals {
+    streams: [Option<Signal>; 2],
+    was_heard: bool,
+}
 
 impl Signals {
     pub(super) fn listen() -> Self {
         // Where they cannot be heard they end the process, as usual.
-        Self([SignalKind::terminate(), SignalKind::interrupt()].map(|kind| signal(kind).ok()))
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+        Self {
+            streams: kinds.map(|kind| signal(kind).ok()),
+            was_heard: false,
+        }
     }
 
     /// Waits for the next of them.
     pub(super) async fn next(&mut self) {
-        let [terminate, interrupt] = &mut self.0;
+        let [terminate, interrupt] = &mut self.streams;
         tokio::select! {
             () = heard(terminate) => {}
             () = heard(interrupt) => {}
         }
+        self.was_heard = true;
+    }
+
+    /// Whether one was heard: it may have come when there was nothing to stop.
+    pub(super) fn was_heard(&self) -> bool {
+        self.was_heard
     }
 }
 

@@ -336,6 +336,10 @@ impl Worker<'_> {
 
     /// Waits for the next look; true when there is none.
     async fn ends(&mut self, next: Next) -> bool {
+        // A drain that was at its end when it was told to stop does not say so.
+        if self.signals.was_heard() {
+            return true;
+        }
         let pause = match next {
             Next::Look => LOOK,
             Next::Rest => REST,

@@ -83,6 +83,8 @@ pub enum Stop {
     No,
     /// No new message; finish those under way.
     Gracefully,
+    /// Sessions end in the middle of what they do.
+    Now,
 }
 
 /// Everything a drain needs from outside.
@@ -302,6 +304,9 @@ impl Drain {
             }
         }
         let result = sessions.finish().await;
+        if *self.stop.borrow() == Stop::Now {
+            return result.map(|()| endings::report(&self.relays));
+        }
         if result.is_ok() {
             endings::settle(&self.relays).await?;
         }
@@ -313,6 +318,14 @@ impl Drain {
             report.next_due = self.relays[0].store.next_due().await?;
         }
         result.map(|()| report)
+    }
+}
+
+/// Waits until the caller says so.
+async fn told(stop: &mut watch::Receiver<Stop>, what: impl Fn(Stop) -> bool) {
+    if stop.wait_for(|stop| what(*stop)).await.is_err() {
+        // Nobody can say anything any more.
+        std::future::pending::<()>().await;
     }
 }
 
@@ -349,11 +362,22 @@ impl Sessions<'_> {
         self.places.insert(task.id(), (relay, index));
     }
 
-    /// Waits for all; the first error stops the others.
+    /// Waits for all; the first error stops the others. Told to end at once it
+    /// waits for no message, but until no session does anything more.
     async fn finish(mut self) -> Result<(), OutboxError> {
         let halt = Arc::clone(&self.drain.relays[0].halt);
+        let mut stop = self.drain.stop.clone();
         let mut first_error = None;
-        while let Some(ended) = self.tasks.join_next_with_id().await {
+        loop {
+            let ended = tokio::select! {
+                biased;
+                () = told(&mut stop, |stop| stop == Stop::Now) => {
+                    self.tasks.shutdown().await;
+                    break;
+                }
+                ended = self.tasks.join_next_with_id() => ended,
+            };
+            let Some(ended) = ended else { break };
             match ended {
                 Ok((_, Ok(()))) => {}
                 Ok((_, Err(error))) => {

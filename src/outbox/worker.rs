@@ -20,6 +20,7 @@ use super::{
     issues::Ready,
     report::{Ending, Why},
     settle::{self, Case},
+    told,
 };
 use crate::{
     domain::delivery::{AttemptId, DueDelivery, Intent, Phase, Reply},
@@ -355,7 +356,7 @@ async fn ended(shared: &Shared, stop: &mut watch::Receiver<Stop>) {
     let mut over = shared.halt.over();
     let is_stopped = tokio::select! {
         biased;
-        () = stopped(stop) => true,
+        () = told(stop, |stop| stop != Stop::No) => true,
         _ = over.wait_for(|over| *over) => false,
     };
     if is_stopped {
@@ -363,13 +364,6 @@ async fn ended(shared: &Shared, stop: &mut watch::Receiver<Stop>) {
             why: Why::Stopped,
             text: "stopped on request".to_owned(),
         }));
-    }
-}
-
-async fn stopped(stop: &mut watch::Receiver<Stop>) {
-    if stop.wait_for(|stop| *stop != Stop::No).await.is_err() {
-        // Nobody can say stop any more.
-        std::future::pending::<()>().await;
     }
 }
 

@@ -1,5 +1,6 @@
 //! `work`: one worker that waits for what is due, beside others or alone.
 
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -64,6 +65,38 @@ fn a_worker_finds_what_becomes_due_and_is_seen_at_work() {
     let status = press.run(&["status", "--format", "json"]).json();
     assert_eq!(status["crew"]["workers"].as_array().unwrap().len(), 0);
     super::everybody_has_it_once(&press, &sink, READERS);
+}
+
+#[test]
+fn a_worker_that_is_told_to_end_while_a_round_ends_by_itself_begins_no_other() {
+    let (press, sink) = press_on(postgres::database(), 1);
+    freeze(&press, &sink);
+    sink.hold_dots();
+    let mut worker = press.spawn(&["work"]);
+    sink.wait_for_held(1);
+    // What a round does at its end waits for others who write.
+    let database = press.server();
+    let others = [
+        "BEGIN",
+        "SELECT pg_advisory_xact_lock(1280332371)",
+        "SELECT pg_sleep(5)",
+        "COMMIT",
+    ];
+    thread::scope(|scope| {
+        scope.spawn(|| database.session_by(database.port(), &others));
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+        assert!(holds_within(Duration::from_secs(20), || {
+            database.value(held) == "1"
+        }));
+        sink.release();
+        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+        assert!(holds_within(Duration::from_secs(20), || {
+            database.value(waits) == "1"
+        }));
+        worker.signal(Signal::TERM);
+    });
+    worker.wait().succeeds().says("stopping: 0 in flight");
+    super::everybody_has_it_once(&press, &sink, 1);
 }
 
 #[test]
