@@ -5,7 +5,6 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::{self, Connection, OptionalExtension, Row};
 use crate::{
     domain::{
         consent::Evidence,
@@ -16,6 +15,7 @@ use crate::{
         deliveries,
         error::Fault,
         notices::is_wanted,
+        sql::{self, Connection, OptionalExtension, Row},
         subscribers::{self, SuppressionReason},
     },
 };

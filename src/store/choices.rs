@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use crate::store::sql::Connection;
 use crate::{
     domain::choice::{Choice, LeftOut},
-    store::{codes, error::Fault},
+    store::{codes, error::Fault, sql::Connection},
 };
 
 /// A choice as the ledger numbers it; none is the choice of everything.

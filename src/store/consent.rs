@@ -2,13 +2,15 @@
 //! they agreed to. Written in the transaction of what it proves.
 
 use chrono::{DateTime, Utc};
-use rusqlite::params;
+use rusqlite::{params, types::ToSql};
 use sha2::{Digest as _, Sha256};
 
-use crate::store::sql::Connection;
 use crate::{
     domain::consent::{Evidence, Happening},
-    store::error::Fault,
+    store::{
+        error::Fault,
+        sql::{self, Connection},
+    },
 };
 
 /// Appends to the record of a reader. `what` tells people what `happening`
@@ -21,24 +23,37 @@ pub(super) fn record(
     evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<(), Fault> {
+    record_all(connection, &[(subscriber, happening, what)], evidence, now)
+}
+
+/// As [`record`], to the records of several readers that one evidence is about.
+pub(super) fn record_all(
+    connection: &Connection,
+    readers: &[(i64, Happening, &str)],
+    evidence: &Evidence,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
     let wording = match &evidence.wording {
         Some(words) => Some(intern(connection, words)?),
         None => None,
     };
+    let network = evidence.network.map(|network| network.to_string());
+    let (now, source) = (now.timestamp(), &evidence.source);
+    let kinds: Vec<&str> = readers.iter().map(|(_, kind, _)| kind.as_str()).collect();
+    let rows: Vec<[&dyn ToSql; 7]> = readers
+        .iter()
+        .zip(&kinds)
+        .map(|((reader, _, what), kind)| {
+            [reader, &now, kind, what, source, &wording, &network] as [&dyn ToSql; 7]
+        })
+        .collect();
     connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "INSERT INTO events (subscriber_id, at, kind, what, source, wording_id, network)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            subscriber,
-            now.timestamp(),
-            happening.as_str(),
-            what,
-            evidence.source,
-            wording,
-            evidence.network.map(|network| network.to_string()),
-        ])?;
+             VALUES {}",
+            sql::places(&rows)
+        ))?
+        .execute(rows.as_flattened())?;
     Ok(())
 }
 

@@ -6,7 +6,6 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use rusqlite::{params, types::ValueRef};
 
-use crate::store::sql::{self, Connection, Row};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -19,6 +18,7 @@ use crate::{
         issues,
         notices::is_wanted,
         postgres::{claims, lease},
+        sql::{self, Connection, Row},
     },
 };
 

@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
-use crate::store::sql::{Access, Connection};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -24,6 +23,7 @@ use crate::{
         error::{Fault, StoreError},
         session::Session,
         signups,
+        sql::{Access, Connection},
         subscribers::{self, UnsubscribeOutcome},
         writer::Answer,
     },

@@ -7,14 +7,17 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         article::Remembered,
         issue::{History, Past},
         schedule::Slot,
     },
-    store::{codes, error::Fault},
+    store::{
+        codes,
+        error::Fault,
+        sql::{Connection, OptionalExtension},
+    },
 };
 
 /// What became of a slot that got no issue of its own.

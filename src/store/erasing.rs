@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::{Access, Connection};
 use crate::{
     domain::{
         consent::{Evidence, Happening, Who},
@@ -17,6 +16,7 @@ use crate::{
         consent,
         error::{Fault, StoreError},
         session::Session,
+        sql::{Access, Connection},
         subscribers::{self, SuppressionReason},
     },
 };

@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     config::settings::Sender,
     domain::{
@@ -22,6 +21,7 @@ use crate::{
         codes,
         digests::{self, SlotFate},
         error::Fault,
+        sql::{Connection, OptionalExtension},
         wishes,
     },
 };

@@ -3,10 +3,9 @@
 
 use serde::Serialize;
 
-use crate::store::sql::Connection;
 use crate::{
     domain::delivery::IssueId,
-    store::{codes, error::Fault, issues},
+    store::{codes, error::Fault, issues, sql::Connection},
 };
 
 /// So many runs in a row that died in an issue, and none lives on with it.

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::{self, Connection, OptionalExtension, Row};
 use crate::{
     config::settings::Sender,
     domain::{
@@ -18,6 +17,7 @@ use crate::{
         error::Fault,
         freeze::FrozenArticle,
         inbound::{self, ReportCounts},
+        sql::{self, Connection, OptionalExtension, Row},
     },
 };
 

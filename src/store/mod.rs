@@ -21,6 +21,7 @@ mod growth;
 mod guards;
 mod inbound;
 mod issues;
+mod joining;
 mod lock;
 mod moving;
 mod notices;

@@ -4,7 +4,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 
-use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     config::settings::Sender,
     domain::{
@@ -12,7 +11,11 @@ use crate::{
         delivery::{IssueId, State},
         issue::Occasion,
     },
-    store::{ChoiceId, codes, error::Fault},
+    store::{
+        ChoiceId, codes,
+        error::Fault,
+        sql::{Connection, OptionalExtension},
+    },
 };
 
 /// Whether the reader `s` may get a delivery of the issue `i`: an issue is for

@@ -3,10 +3,12 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::store::sql::Connection;
 use crate::{
     domain::{consent::Who, subscriber::Status},
-    store::{DeliveryStory, Event, Suppression, error::Fault, reports, signups, subscribers},
+    store::{
+        DeliveryStory, Event, Suppression, error::Fault, reports, signups, sql::Connection,
+        subscribers,
+    },
 };
 
 /// What the ledger holds about one person.

@@ -5,13 +5,16 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use crate::store::sql::{self, Connection, Row};
 use crate::{
     domain::{
         article::ArticleId,
         chronicle::{Changes, Chronicle, Published},
     },
-    store::{codes, error::Fault},
+    store::{
+        codes,
+        error::Fault,
+        sql::{self, Connection, Row},
+    },
 };
 
 /// Everything that was ever published, and the archive documents that are complete.

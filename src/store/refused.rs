@@ -5,7 +5,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::params;
 
-use crate::store::sql::{self, Connection, Row};
 use crate::{
     domain::{
         consent::Evidence,
@@ -15,6 +14,7 @@ use crate::{
     store::{
         codes::{self, End},
         error::Fault,
+        sql::{self, Connection, Row},
         subscribers::{self, SuppressionReason},
     },
 };

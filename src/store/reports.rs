@@ -6,14 +6,19 @@ use data_encoding::HEXLOWER;
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         address::EmailAddress,
         delivery::{AttemptId, DeliveryId, IssueId, State},
         subscriber::Subscriber,
     },
-    store::{ReportStory, codes, error::Fault, inbound, pruning, subscribers},
+    store::{
+        ReportStory, codes,
+        error::Fault,
+        inbound, pruning,
+        sql::{Connection, OptionalExtension},
+        subscribers,
+    },
 };
 
 /// Something that happened to a reader.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::store::sql::Access;
 use crate::{
     domain::{
         address::EmailAddress,
@@ -25,7 +24,7 @@ use crate::{
         FreezeOutcome, FrozenEdition, Guarded, IssueChange, IssueKey, IssueSummary, LateAccept,
         Month, Resent, Run, SlotFate, Store, StoreError, Story, SubscriberPage, SuppressionReason,
         UncertainDelivery, UnsubscribeOutcome, choices, deliveries, departures, digests, freeze,
-        growth, guards, issues, notices, reports, runs, subscribers, verify,
+        growth, guards, issues, joining, notices, reports, runs, sql::Access, subscribers, verify,
     },
 };
 
@@ -116,7 +115,7 @@ impl Store {
         let (source, key) = (source.to_owned(), *self.install_key());
         self.session(move |session| {
             session.transact_unless(is_dry_run, Access::Write, |tx| {
-                subscribers::add(tx, &key, &readers, &source, now)
+                joining::add(tx, &key, &readers, &source, now)
             })
         })
         .await

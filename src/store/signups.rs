@@ -6,7 +6,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::params;
 use sha2::Sha256;
 
-use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         address::EmailAddress,
@@ -19,7 +18,14 @@ use crate::{
         delivery::DeliveryId,
         subscriber::{NewSubscriber, Status, Subscriber, SubscriberId},
     },
-    store::{choices, codes, consent, error::Fault, notices, subscribers},
+    store::{
+        choices, codes, consent,
+        error::Fault,
+        joining::{self, Candidate},
+        notices,
+        sql::{Connection, OptionalExtension},
+        subscribers,
+    },
 };
 
 /// A reader who said yes.
@@ -63,7 +69,7 @@ pub(super) fn sign_up(
     let id = match subscribers::find(connection, &ask.address)? {
         Some((_, reader)) if !is_news(&reader, ask) => return Ok(()),
         Some((id, _)) => id,
-        None => join(connection, ask, &hash, evidence, now)?,
+        None => join(connection, ask, hash, evidence, now)?,
     };
     let what = format!("asked for {}", ask.digest);
     consent::record(connection, id, Happening::Asked, &what, evidence, now)?;
@@ -124,7 +130,7 @@ fn is_news(reader: &Subscriber, ask: &SignUp) -> bool {
 fn join(
     connection: &Connection,
     ask: &SignUp,
-    hash: &[u8; 32],
+    hash: [u8; 32],
     evidence: &Evidence,
     now: DateTime<Utc>,
 ) -> Result<i64, Fault> {
@@ -134,8 +140,9 @@ fn join(
         status: Status::Pending,
         choice: Choice::default(),
     };
-    let source = &evidence.source;
-    subscribers::insert(connection, &reader, Status::Pending, hash, source, now)
+    let candidate = Candidate::of(&reader, hash);
+    let made = joining::insert(connection, &[&candidate], &evidence.source, now)?;
+    Ok(made[0])
 }
 
 /// Notes that a reader is to get a single mail; once, however often it is noted

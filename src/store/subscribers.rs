@@ -11,15 +11,18 @@ use rusqlite::params;
 use serde::Serialize;
 use sha2::Sha256;
 
-use crate::store::sql::{self, Connection, OptionalExtension, Row};
 use crate::{
     domain::{
         address::EmailAddress,
         choice::Choice,
         consent::{Evidence, Happening, Who},
-        subscriber::{AddOutcome, NewSubscriber, Status, Subscriber},
+        subscriber::{Status, Subscriber},
     },
-    store::{choices, codes, consent, error::Fault, opening},
+    store::{
+        choices, codes, consent,
+        error::Fault,
+        sql::{self, Connection, OptionalExtension, Row},
+    },
 };
 
 /// Why an address must never be written to.
@@ -147,119 +150,6 @@ pub(super) fn suppression(
             .find(|reason| reason.as_str() == word)
             .unwrap_or(SuppressionReason::Request)
     }))
-}
-
-fn is_suppressed(connection: &Connection, hash: &[u8; 32]) -> Result<bool, Fault> {
-    Ok(connection
-        .prepare_cached("SELECT 1 FROM suppressions WHERE address_hash = ?1")?
-        .exists([&hash[..]])?)
-}
-
-/// Adds readers one after the other.
-pub(super) fn add(
-    connection: &Connection,
-    install_key: &[u8; 32],
-    readers: &[NewSubscriber],
-    source: &str,
-    now: DateTime<Utc>,
-) -> Result<Vec<AddOutcome>, Fault> {
-    readers
-        .iter()
-        .map(|reader| add_one(connection, install_key, reader, source, now))
-        .collect()
-}
-
-fn add_one(
-    connection: &Connection,
-    install_key: &[u8; 32],
-    reader: &NewSubscriber,
-    source: &str,
-    now: DateTime<Utc>,
-) -> Result<AddOutcome, Fault> {
-    // A list cannot erase anyone; what it can say is that they left.
-    let asked = match reader.status {
-        Status::Erased => Status::Unsubscribed,
-        other => other,
-    };
-    let hash = hash(install_key, &reader.address);
-    let suppressed = is_suppressed(connection, &hash)?;
-    match known(connection, &reader.address)? {
-        Some(known) if known.status.may_become(asked) => {
-            let (happening, what) = lessening(asked, source);
-            let evidence = Evidence::of(source);
-            set_status(connection, known.id, asked, now)?;
-            consent::record(connection, known.id, happening, what, &evidence, now)?;
-            Ok(AddOutcome::Lessened)
-        }
-        _ if suppressed => Ok(AddOutcome::Suppressed),
-        Some(known) if known.status == asked => Ok(AddOutcome::Unchanged),
-        Some(known) => Ok(AddOutcome::Kept(known.status)),
-        None => {
-            let id = insert(connection, reader, asked, &hash, source, now)?;
-            let what = match asked {
-                Status::Active => "added",
-                Status::Pending => "added as pending",
-                Status::Bounced => "added as bounced",
-                Status::Unsubscribed | Status::Erased => "added as unsubscribed",
-                Status::Complained => "added as complained",
-            };
-            let evidence = Evidence::of(source);
-            consent::record(connection, id, joining(source), what, &evidence, now)?;
-            Ok(AddOutcome::Added)
-        }
-    }
-}
-
-/// What the sources of files begin with.
-const IMPORT: &str = "import ";
-
-fn joining(source: &str) -> Happening {
-    match source.starts_with(IMPORT) {
-        true => Happening::Imported,
-        false => Happening::Added,
-    }
-}
-
-/// What moved a reader toward less mail through a list.
-fn lessening(to: Status, source: &str) -> (Happening, &'static str) {
-    let happening = match to {
-        Status::Active | Status::Pending => joining(source),
-        Status::Bounced => Happening::Bounced,
-        Status::Unsubscribed => Happening::Left,
-        Status::Complained => Happening::Complained,
-        Status::Erased => Happening::Erased,
-    };
-    (happening, to.as_str())
-}
-
-/// Puts a reader on the list who is not there.
-pub(super) fn insert(
-    connection: &Connection,
-    reader: &NewSubscriber,
-    status: Status,
-    hash: &[u8; 32],
-    source: &str,
-    now: DateTime<Utc>,
-) -> Result<i64, Fault> {
-    let mut public_id = [0; 16];
-    opening::fill_random(&mut public_id)?;
-    Ok(connection
-        .prepare_cached(
-            "INSERT INTO subscribers (public_id, address, address_key, address_hash, name, status,
-                                      source, created_at, changed_at, choice_id)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?9) RETURNING id",
-        )?
-        .insert(params![
-            &public_id[..],
-            reader.address.expose(),
-            reader.address.key(),
-            &hash[..],
-            reader.name,
-            codes::of_status(status),
-            source,
-            now.timestamp(),
-            choices::intern(connection, &reader.choice)?,
-        ])?)
 }
 
 /// Moves a reader toward less mail; returns how many deliveries that cancels.

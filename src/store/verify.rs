@@ -1,10 +1,9 @@
 //! Whether the ledger adds up: its file, the sums of every issue, the counts
 //! that are kept along, and what deliveries and their attempts say of each other.
 
-use crate::store::sql::Connection;
 use crate::{
     domain::delivery::IssueId,
-    store::{codes, error::Fault, opening},
+    store::{codes, error::Fault, opening, sql::Connection},
 };
 
 /// Everything that does not add up; nothing when all is well.

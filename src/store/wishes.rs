@@ -3,14 +3,13 @@
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use crate::store::sql::Connection;
 use crate::{
     domain::{
         choice::Choice,
         consent::{Evidence, Happening},
         subscriber::{Subscriber, SubscriberId},
     },
-    store::{codes, consent, error::Fault, subscribers},
+    store::{codes, consent, error::Fault, sql::Connection, subscribers},
 };
 
 /// Why a reader who paused gets no delivery, as the ledger keeps it.

@@ -12,7 +12,6 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use super::{companion, open, sync_folder};
-use crate::store::sql::Connection;
 use crate::{
     domain::{
         address::EmailAddress,
@@ -22,6 +21,7 @@ use crate::{
     store::{
         departures::{self, Departure},
         error::{Fault, StoreError},
+        sql::Connection,
     },
 };
 

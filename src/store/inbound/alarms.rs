@@ -6,14 +6,13 @@ use std::collections::BTreeMap;
 use rusqlite::params;
 use serde::Serialize;
 
-use crate::store::sql::Connection;
 use crate::{
     domain::{
         delivery::{IssueId, State},
         issue::IssueState,
         report::ReportKind,
     },
-    store::{codes, error::Fault, issues},
+    store::{codes, error::Fault, issues, sql::Connection},
 };
 
 /// Before so many answers of relays nothing is concluded.

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::{Fate, Leave, alarms::News};
-use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         consent::Evidence,
@@ -16,6 +15,7 @@ use crate::{
         Departure, codes, deliveries, departures,
         error::Fault,
         refused,
+        sql::{Connection, OptionalExtension},
         subscribers::{self, SuppressionReason},
     },
 };

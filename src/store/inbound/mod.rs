@@ -12,14 +12,18 @@ use rusqlite::params;
 use serde::Serialize;
 
 pub use self::alarms::Alarm;
-use crate::store::sql::{Connection, OptionalExtension};
 use crate::{
     domain::{
         delivery::{DeliveryId, IssueId},
         report::{Report, ReportKind},
         subscriber::SubscriberId,
     },
-    store::{Departure, Store, StoreError, codes, error::Fault, issues},
+    store::{
+        Departure, Store, StoreError, codes,
+        error::Fault,
+        issues,
+        sql::{Connection, OptionalExtension},
+    },
 };
 
 /// A mail of the bounce mailbox.

@@ -18,9 +18,6 @@ use crate::{
     },
 };
 
-/// So many at once: few enough that a worker that is lost holds up few.
-const GROUP: usize = 200;
-
 /// What is queued and wanted of an issue, the longest waiting first; the index on
 /// what is queued has it in this order.
 pub(in crate::store) const CLAIM: &str = concat!(
@@ -69,7 +66,7 @@ pub(in crate::store) fn claim(
         ],
     )?;
     let mut rows = found;
-    let room = limit.saturating_sub(rows.len()).min(GROUP);
+    let room = limit.saturating_sub(rows.len());
     if room > 0 {
         rows.extend(link.query_given(
             CLAIM,

@@ -77,6 +77,8 @@ pub(in crate::store) fn keep_up(
 ) -> Result<Heartbeat, StoreError> {
     let link = opening::link(server)?;
     let lease = server.lease;
+    // A sign of life that is not answered is given again while it still counts.
+    link.longest.set(lease / 3);
     let (stop, stopped) = mpsc::channel::<()>();
     let (tell, deadline) = watch::channel(Some(entered + reliable(lease)));
     let sent = Arc::new(AtomicU64::new(0));

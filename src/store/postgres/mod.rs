@@ -262,7 +262,9 @@ impl Link {
                     Some((_, now)) if now != history => return Ok(Fate::Undone),
                     Some((status, _)) if status == "committed" => return Ok(Fate::Committed),
                     Some((status, _)) if status == "aborted" => return Ok(Fate::Undone),
-                    _ => {}
+                    // Its session still believes that we are there.
+                    _ if self.waits(&Failure::Silent, PAUSES.0) => {}
+                    _ => return Err(Failure::Silent),
                 },
                 Err(failure) if !failure.is_away() => return Err(failure),
                 Err(failure) if !self.waits(&failure, PAUSES.0) => return Err(Failure::Silent),

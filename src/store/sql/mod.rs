@@ -8,7 +8,7 @@ mod rows;
 use rusqlite::CachedStatement;
 
 pub(super) use self::{
-    params::Params,
+    params::{Params, places},
     rows::{Mapped, Row, Rows},
 };
 use crate::store::postgres::{Failure, Link};

@@ -34,3 +34,15 @@ macro_rules! of_lengths {
     )*};
 }
 of_lengths!(1 2 3 4 5 6 7 8);
+
+/// The places for rows of values: `(?1, ?2), (?3, ?4)`.
+pub(in crate::store) fn places<'v>(rows: &[impl AsRef<[&'v dyn ToSql]>]) -> String {
+    let mut last = 0;
+    let rows = rows.iter().map(|row| {
+        let first = last + 1;
+        last += row.as_ref().len();
+        let places: Vec<String> = (first..=last).map(|place| format!("?{place}")).collect();
+        format!("({})", places.join(", "))
+    });
+    rows.collect::<Vec<_>>().join(", ")
+}

@@ -41,9 +41,11 @@ const APPLICATION_ID: i32 = 0x4C50_5253;
 
 /// Refuses a database that another program made.
 pub(super) fn refuse_strangers(connection: &Connection, path: &Path) -> Result<(), Fault> {
-    let id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    // As of one moment: another process may be making the ledger.
+    let moment = connection.unchecked_transaction()?;
+    let id: i32 = moment.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        moment.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if id == APPLICATION_ID || (id == 0 && tables == 0) {
         return Ok(());
     }

@@ -7,7 +7,7 @@
 
 mod database;
 pub(crate) mod keeper;
-mod standby;
+pub(crate) mod standby;
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -1,14 +1,20 @@
 //! The server goes away: stopped, gone for longer than one waits, or replaced by
 //! a standby that had not heard everything.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::{SESSIONS, everybody_has_it_once, held_at_full_speed, press_on, reconciled};
+use rustix::process::Signal;
+
+use super::{SESSIONS, everybody_has_it_once, freeze, held_at_full_speed, press_on, reconciled};
+use crate::chaos::ChaosSink;
 use crate::cutter::Cutter;
 use crate::ledger::Ledger;
 use crate::net::holds_within;
+use crate::postgres::standby::Standby;
 use crate::postgres::{Options, Server, Stop};
+use crate::press::Press;
 use crate::receipt::Fate;
 
 const READERS: usize = 240;
@@ -91,38 +97,95 @@ fn a_server_that_cannot_be_reached_is_named_without_a_login() {
     assert_eq!(sink.connections(), 0);
 }
 
+/// A server, a standby that hears of it by a line, and the line to whichever leads.
+struct Pair {
+    primary: Server,
+    standby: Standby,
+    stream: Cutter,
+    front: Cutter,
+}
+
+impl Pair {
+    fn start() -> Self {
+        let primary = Server::start(&Options::default());
+        let (front, stream) = (Cutter::to(primary.port()), Cutter::to(primary.port()));
+        let standby = primary.standby_by(stream.port());
+        Self {
+            primary,
+            standby,
+            stream,
+            front,
+        }
+    }
+
+    fn press(&self, readers: usize) -> (Press, ChaosSink) {
+        let (press, sink) = press_on(self.primary.database(), readers);
+        press
+            .set("store.url", press.server().url_by(self.front.port()))
+            .set("store.lease", "3s");
+        (press, sink)
+    }
+
+    /// The standby takes over while `sessions` messages are under way, after it has
+    /// not heard of forty that were sent. The line to it stays.
+    #[track_caller]
+    fn fail_over(mut self, sink: &ChaosSink, sessions: usize) -> (Server, Cutter) {
+        let caught_up = || self.standby.has_caught_up_with(&self.primary);
+        assert!(holds_within(Duration::from_secs(20), caught_up));
+        self.stream.silence();
+        let heard = sink.count(Fate::Accepted);
+        sink.wait_for(Fate::Accepted, heard + 40);
+        sink.hold_dots();
+        sink.wait_for_held(sessions);
+        self.primary.stop(Stop::Immediate);
+        let second = self.standby.promote();
+        self.front.lead_to(second.port());
+        sink.release();
+        (second, self.front)
+    }
+}
+
 #[test]
 fn what_a_standby_had_not_heard_of_is_asserted_again_and_nobody_has_two_messages() {
-    let mut primary = Server::start(&Options::default());
-    let database = primary.database();
-    let (front, stream) = (Cutter::to(primary.port()), Cutter::to(primary.port()));
-    let standby = primary.standby_by(stream.port());
-    let (press, sink) = press_on(database, READERS);
-    press
-        .set("store.url", press.server().url_by(front.port()))
-        .set("store.lease", "3s");
-
-    let mut run = press.spawn(&["run"]);
+    let pair = Pair::start();
+    let (press, sink) = pair.press(READERS);
+    let run = press.spawn(&["run"]);
     sink.wait_for(Fate::Accepted, READERS / 4);
-    let caught_up = || standby.has_caught_up_with(&primary) || !run.is_running();
-    assert!(holds_within(Duration::from_secs(20), caught_up));
-    // From here on it hears nothing, and the list goes on.
-    stream.silence();
-    let heard = sink.count(Fate::Accepted);
-    sink.wait_for(Fate::Accepted, heard + 40);
-    sink.hold_dots();
-    sink.wait_for_held(SESSIONS);
-    primary.stop(Stop::Immediate);
-    let second = standby.promote();
-    front.lead_to(second.port());
-    sink.release();
+    let (second, _front) = pair.fail_over(&sink, SESSIONS);
 
     let end = run.wait();
-    let moved = std::sync::Arc::new(press.server().on(second.port()));
+    let moved = Arc::new(press.server().on(second.port()));
     let ledger = Ledger::on(&moved);
     reconciled(&press, &ledger, &sink);
     let (sent, uncertain) = (ledger.count("sent"), ledger.count("uncertain"));
     assert_eq!(sent + uncertain, READERS, "{end}");
     end.exits(if uncertain > 0 { 3 } else { 0 })
         .says("timeline changed; re-asserting ");
+}
+
+#[test]
+fn workers_assert_again_each_what_it_sent_itself() {
+    const READERS: usize = 2_000;
+    let pair = Pair::start();
+    let (press, sink) = pair.press(READERS);
+    freeze(&press, &sink);
+    let machines = [press.copied(), press.copied()];
+    let mut workers = machines.each_ref().map(|one| one.spawn(&["work"]));
+    let is_full = || sink.most_connections() == 2 * SESSIONS;
+    assert!(holds_within(Duration::from_secs(60), is_full));
+    let (second, _front) = pair.fail_over(&sink, 2 * SESSIONS);
+
+    let moved = Arc::new(press.server().on(second.port()));
+    let ledger = Ledger::on(&moved);
+    let is_over = || ledger.count("sent") + ledger.count("uncertain") == READERS;
+    assert!(holds_within(Duration::from_secs(60), is_over));
+    for worker in &mut workers {
+        worker.signal(Signal::TERM);
+    }
+    for worker in workers {
+        let end = worker.wait();
+        assert!(matches!(end.code(), Some(0 | 3)), "{end}");
+        end.says("timeline changed; re-asserting ");
+    }
+    reconciled(&press, &ledger, &sink);
 }

@@ -6,6 +6,7 @@ mod copies;
 mod fencing;
 mod machines;
 pub(crate) mod moving;
+mod pacing;
 mod parts;
 mod settings;
 mod working;

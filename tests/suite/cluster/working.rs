@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::press_on;
+use super::{freeze, press_on};
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;
-use crate::net::{free_port, holds_within};
+use crate::net::holds_within;
 use crate::oracle::{Policy, assert_reconciled};
 use crate::postgres;
 use crate::press::Press;
@@ -16,15 +16,6 @@ use crate::process::Running;
 use crate::receipt::Fate;
 
 const READERS: usize = 30;
-
-/// Freezes the issue; nobody gets it yet.
-fn freeze(press: &Press, sink: &ChaosSink) {
-    press
-        .relay(&format!("smtp://127.0.0.1:{}?tls=none", free_port()))
-        .set("mail.relay_patience", "1s");
-    press.run(&["run"]).exits(75);
-    press.relay(&sink.url());
-}
 
 #[track_caller]
 fn ends(mut worker: Running) {
@@ -111,22 +102,4 @@ fn a_worker_is_bound_to_a_relay_that_is_configured() {
     let worker = press.spawn(&["work", "--relay", "127.0.0.1"]);
     sink.wait_for(Fate::Accepted, READERS);
     ends(worker);
-}
-
-#[test]
-fn a_receiver_that_asks_for_less_gets_less_from_everybody() {
-    let (press, sink) = press_on(postgres::database(), 0);
-    let addresses: Vec<String> = (0..80)
-        .map(|n| format!("x450-9.reader{n}@slow.example.org"))
-        .collect();
-    press.subscribe(addresses.iter().map(String::as_str));
-    press.run(&["run"]).succeeds();
-    let status = press.run(&["status"]);
-    assert!(
-        status
-            .stdout
-            .contains("\nslow       slow.example.org: a message in "),
-        "{status}"
-    );
-    assert_eq!(sink.count(Fate::Accepted), 0);
 }

@@ -18,7 +18,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
 /// The web part of a publication.
-pub(super) struct Served {
+pub(crate) struct Served {
     running: Running,
     port: u16,
 }
@@ -61,7 +61,7 @@ impl Answer {
 impl Served {
     /// Starts on any free port and waits for the address.
     #[track_caller]
-    pub(super) fn of(press: &Press) -> Self {
+    pub(crate) fn of(press: &Press) -> Self {
         let mut running = press.spawn(&["serve", "--listen", "127.0.0.1:0"]);
         let line = running.first_line();
         let port = line.trim_end_matches('/').rsplit(':').next().unwrap();
@@ -135,7 +135,7 @@ impl Served {
 
     /// The value of a figure, nought while it has none.
     #[track_caller]
-    pub(super) fn figure(&self, name: &str) -> u64 {
+    pub(crate) fn figure(&self, name: &str) -> u64 {
         let text = self.get("/metrics").text();
         let line = text
             .lines()
@@ -156,7 +156,7 @@ impl Served {
 
     /// Asks it to end and waits.
     #[track_caller]
-    pub(super) fn end(mut self) -> Finished {
+    pub(crate) fn end(mut self) -> Finished {
         self.running.signal(Signal::TERM);
         self.running.wait()
     }

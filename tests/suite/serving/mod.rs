@@ -1,7 +1,7 @@
 //! The web part over real sockets: readers leave, and everybody reads what was
 //! published.
 
-mod client;
+pub(crate) mod client;
 mod hooks;
 mod joining;
 mod journey;

@@ -1,5 +1,7 @@
 //! The list only ever moves toward less mail.
 
+use std::collections::BTreeSet;
+
 use super::*;
 use crate::{
     domain::{
@@ -104,6 +106,66 @@ async fn a_dry_run_says_the_same_and_changes_nothing() {
     let real = world.store.add(readers(), "list.csv", now(), false).await;
     assert_eq!(real.unwrap(), expected);
     assert_ne!(world.store.counts_by_status().await.unwrap(), before);
+}
+
+/// Readers with every status and some choices, some of them twice or thrice.
+fn medley(readers: usize) -> Vec<NewSubscriber> {
+    let one = |number: usize| {
+        let status = Status::ALL[number * 7 % 5];
+        let name = number * number % 301;
+        NewSubscriber {
+            choice: ["", "sections=food", "content=summary"][number % 3]
+                .parse()
+                .unwrap(),
+            ..reader(&format!("reader{name}@example.org"), status)
+        }
+    };
+    (0..readers).map(one).collect()
+}
+
+#[tokio::test]
+async fn many_readers_are_added_as_if_one_after_the_other() {
+    let (together, one_by_one) = (world().await, world().await);
+    for world in [&together, &one_by_one] {
+        let unwanted = address("reader4@example.org");
+        let reason = SuppressionReason::Request;
+        let done = world.store.suppress(&unwanted, reason, "test", now()).await;
+        done.unwrap();
+    }
+    let readers = medley(450);
+    let at_once = together
+        .store
+        .add(readers.clone(), "import a", now(), false);
+    let at_once = at_once.await.unwrap();
+    for (reader, outcome) in readers.iter().zip(&at_once) {
+        let alone = one_by_one
+            .store
+            .add(vec![reader.clone()], "import a", now(), false);
+        assert_eq!(alone.await.unwrap(), [*outcome], "{:?}", reader.address);
+    }
+    let kinds: BTreeSet<AddOutcome> = at_once.into_iter().collect();
+    assert!(kinds.len() > 5, "{kinds:?}");
+    assert_eq!(known(&together).await, known(&one_by_one).await);
+}
+
+/// Everything on the list and on record.
+async fn known(world: &World) -> Vec<String> {
+    let page = world.store.subscribers(None, None, 1_000).await.unwrap();
+    let mut known = Vec::new();
+    for one in page.subscribers {
+        let story = world.store.why(&one.address, None).await.unwrap();
+        let told = story.events.iter().map(|event| event.what.as_str());
+        let told: Vec<&str> = told.collect();
+        known.push(format!(
+            "{} {:?} {} {} {} {told:?}",
+            one.address.expose(),
+            one.name,
+            one.status,
+            one.choice,
+            one.source
+        ));
+    }
+    known
 }
 
 #[tokio::test]
