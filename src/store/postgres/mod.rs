@@ -11,6 +11,7 @@ pub(in crate::store) mod lease;
 mod migrations;
 mod opening;
 pub(in crate::store) mod paces;
+mod reaching;
 mod recent;
 mod upkeep;
 mod values;
@@ -20,13 +21,13 @@ use std::{
     cell::{Cell, RefCell},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64},
     },
     time::{Duration, Instant},
 };
 
 use rusqlite::types::{ToSql, Value};
-use tokio::{runtime::Runtime, sync::watch, time::timeout};
+use tokio::{runtime::Runtime, sync::watch};
 use tokio_postgres::{
     Client, Config, SimpleQueryMessage, SimpleQueryRow,
     types::{ToSql as PostgresValue, Type},
@@ -59,9 +60,6 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// The same for what is asked with every message.
 const LONGEST_OWN: Duration = Duration::from_secs(30);
 
-/// How long making a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The first and the longest pause between two tries to reach the server.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -77,7 +75,9 @@ pub(in crate::store) enum Fate {
 /// A session with the server.
 pub(in crate::store) struct Link {
     runtime: Runtime,
-    config: Config,
+    /// The servers that are named, one each, and which of them was reached last.
+    places: Vec<Config>,
+    place: Cell<usize>,
     tls: MakeRustlsConnect,
     name: String,
     client: RefCell<Option<Arc<Client>>>,
@@ -331,89 +331,5 @@ impl Link {
             _ => None,
         });
         Ok(rows.collect())
-    }
-
-    /// Connects, unless it is connected.
-    fn connect(&self) -> Result<(), Failure> {
-        if self.client().is_ok() {
-            return Ok(());
-        }
-        let client = self.runtime.block_on(async {
-            let made = timeout(CONNECT_TIMEOUT, self.config.connect(self.tls.clone())).await;
-            let (client, connection) = made.map_err(|_| Failure::Silent)??;
-            // Its end is seen by whoever asks next.
-            tokio::spawn(connection);
-            Ok::<_, Failure>(client)
-        })?;
-        *self.client.borrow_mut() = Some(Arc::new(client));
-        Ok(())
-    }
-
-    fn client(&self) -> Result<Arc<Client>, Failure> {
-        let client = self.client.borrow();
-        let open = client.as_ref().filter(|client| !client.is_closed());
-        open.cloned().ok_or(Failure::Closed)
-    }
-
-    fn hang_up(&self) {
-        self.client.borrow_mut().take();
-    }
-
-    /// Waits for an answer. Without one the session is given up: what comes late
-    /// must not be taken for the answer to something else.
-    fn wait<T>(
-        &self,
-        question: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> Result<T, Failure> {
-        let answer = self
-            .runtime
-            .block_on(async { timeout(self.longest.get(), question).await });
-        let failure = match answer {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => Failure::from(error),
-            Err(_) => Failure::Silent,
-        };
-        if failure.is_away() {
-            self.hang_up();
-        }
-        Err(failure)
-    }
-
-    /// Waits for a server that is away; false once that took too long.
-    fn waits(&self, failure: &Failure, pause: Duration) -> bool {
-        let since = self.away_since.get().unwrap_or_else(Instant::now);
-        self.away_since.set(Some(since));
-        self.tell(Health::Away(failure.to_string()));
-        let end = Instant::now() + pause;
-        while Instant::now() < end {
-            let is_over = since.elapsed() >= self.patience.get();
-            if is_over || self.hurry.load(Ordering::Relaxed) {
-                return false;
-            }
-            std::thread::sleep(PAUSES.0);
-        }
-        true
-    }
-
-    /// Rests, unless nobody is waited for any more.
-    fn rest(&self, span: Duration) {
-        let end = Instant::now() + span;
-        while Instant::now() < end && !self.hurry.load(Ordering::Relaxed) {
-            std::thread::sleep(PAUSES.0);
-        }
-    }
-
-    fn tell(&self, health: Health) {
-        if health == Health::Well {
-            self.away_since.set(None);
-        }
-        self.health.send_if_modified(|known| {
-            // Why it is away is told once, in the first words.
-            let is_news = (*known == Health::Well) != (health == Health::Well);
-            if is_news {
-                *known = health;
-            }
-            is_news
-        });
     }
 }

@@ -9,10 +9,10 @@ use std::{
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
-use tokio_postgres::{Config, config::TargetSessionAttrs};
+use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{CONNECT_TIMEOUT, LONGEST, Link, migrations};
+use super::{LONGEST, Link, migrations, reaching};
 use crate::{
     config::{
         secret,
@@ -60,24 +60,18 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
     if let Some(password) = &password {
         config.password(password.expose_secret());
     }
-    config
-        .application_name("letterpress")
-        // Of several servers that are named, the one in charge; a standby that
-        // is not promoted yet is as good as away.
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
-        .connect_timeout(CONNECT_TIMEOUT)
-        // A server whose machine is gone must not be waited for.
-        .tcp_user_timeout(Duration::from_secs(30))
-        .keepalives_idle(Duration::from_secs(15))
-        .keepalives_interval(Duration::from_secs(5))
-        .keepalives_retries(3);
+    let places = reaching::places(&config);
+    if places.is_empty() {
+        return Err(unfit("`store.url` names no host".to_owned()));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| StoreError::system(server.name.clone().into(), error))?;
     Ok(Link {
         runtime,
-        config,
+        places,
+        place: Cell::new(0),
         tls: MakeRustlsConnect::new(tls().map_err(|error| unfit(error.to_string()))?),
         name: server.name.clone(),
         lease: server.lease,
