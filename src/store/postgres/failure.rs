@@ -21,6 +21,9 @@ pub(in crate::store) enum Failure {
     /// The session had ended.
     #[error("the connection was closed")]
     Closed,
+    /// Another server has taken over from it.
+    #[error("another server has taken over from the one that answers")]
+    LeftBehind,
 }
 
 impl From<tokio_postgres::Error> for Failure {
@@ -47,7 +50,7 @@ impl Failure {
     fn state(&self) -> Option<&SqlState> {
         match self {
             Self::Told(error) => error.code(),
-            Self::Silent | Self::Closed => None,
+            Self::Silent | Self::Closed | Self::LeftBehind => None,
         }
     }
 
@@ -55,7 +58,7 @@ impl Failure {
     /// asked last.
     pub(in crate::store) fn is_away(&self) -> bool {
         match self {
-            Self::Silent | Self::Closed => true,
+            Self::Silent | Self::Closed | Self::LeftBehind => true,
             Self::Told(error) => match error.code() {
                 None => error.is_closed() || is_io(error),
                 Some(state) => {

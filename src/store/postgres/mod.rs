@@ -21,7 +21,7 @@ use std::{
     cell::{Cell, RefCell},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU32, AtomicU64},
     },
     time::{Duration, Instant},
 };
@@ -92,6 +92,8 @@ pub(in crate::store) struct Link {
     transaction: RefCell<Option<(String, String)>>,
     /// The history that the last transaction of ours belonged to.
     history: RefCell<Option<String>>,
+    /// The newest timeline that was seen; 0 for none.
+    newest: Arc<AtomicU32>,
     /// What was attempted of late: see [`recent`].
     recent: RefCell<Recent>,
     /// How many attempts were asserted again, to be told.
@@ -127,6 +129,11 @@ impl Link {
     /// Set once nobody is to wait for a server that is away.
     pub(in crate::store) fn hurry(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.hurry)
+    }
+
+    /// The newest timeline that was seen, to be shared by the sessions of a process.
+    fn newest(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.newest)
     }
 
     /// Says who delivers here.
@@ -201,15 +208,18 @@ impl Link {
     fn begin_as(&self, sql: String) -> Result<(), Failure> {
         let mut pause = PAUSES.0;
         loop {
-            let begun = self.connect().and_then(|()| self.simple(&sql));
-            match begun {
-                Ok(rows) => {
-                    *self.transaction.borrow_mut() = rows.into_iter().next_back();
+            match self.begin_once(&sql) {
+                Ok(open) => {
+                    *self.transaction.borrow_mut() = open;
                     self.tell(Health::Well);
                     return Ok(());
                 }
                 Err(failure) => {
                     self.undo();
+                    if matches!(failure, Failure::LeftBehind) {
+                        // A pooler may have led there, and leads elsewhere next time.
+                        self.hang_up();
+                    }
                     if !failure.is_away() || !self.waits(&failure, pause) {
                         return Err(failure);
                     }
@@ -217,6 +227,16 @@ impl Link {
                 }
             }
         }
+    }
+
+    /// Begins a transaction; gives its number and the history that belongs to.
+    fn begin_once(&self, sql: &str) -> Result<Option<(String, String)>, Failure> {
+        self.connect()?;
+        let open = self.simple(sql)?.into_iter().next_back();
+        if let Some((_, history)) = &open {
+            self.follow(history)?;
+        }
+        Ok(open)
     }
 
     /// Ends a transaction. Where its end is not answered, the server is asked
@@ -255,6 +275,11 @@ impl Link {
             // Its session may not have heard yet that nobody listens.
             std::thread::sleep(PAUSES.0);
             let told = self.connect().and_then(|()| self.simple(&ask));
+            let told = told.and_then(|rows| {
+                let history = rows.first().map_or("", |(_, history)| history);
+                self.follow(history).inspect_err(|_| self.hang_up())?;
+                Ok(rows)
+            });
             match told {
                 Ok(rows) => match rows.first() {
                     // Another server took over: what it does not know of is undone,

@@ -81,6 +81,7 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
         longest: Cell::new(LONGEST),
         transaction: RefCell::new(None),
         history: RefCell::new(None),
+        newest: Arc::default(),
         recent: RefCell::default(),
         asserted: Arc::default(),
         health: watch::Sender::new(Health::Well),

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{net::lookup_host, time::timeout};
 use tokio_postgres::{
-    Client, Config,
+    Client, Config, SimpleQueryMessage,
     config::{Host, TargetSessionAttrs},
 };
 
@@ -25,6 +25,9 @@ const ONE_OF_SEVERAL: Duration = Duration::from_secs(3);
 
 /// The port of PostgreSQL.
 const PORT: u16 = 5432;
+
+/// What is asked of a server before anything else: its history.
+const FACTS: &str = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
 
 /// The servers that a URL names, one by one, with its other settings and ours.
 pub(super) fn places(named: &Config) -> Vec<Config> {
@@ -140,7 +143,28 @@ impl Link {
         let (client, connection) = address.connect(self.tls.clone()).await?;
         // Its end is seen by whoever asks next.
         tokio::spawn(connection);
+        let rows = client.simple_query(FACTS).await?;
+        let facts = rows.iter().find_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        if let Some(facts) = facts {
+            self.follow(facts.get(0).unwrap_or_default())?;
+        }
         Ok(client)
+    }
+
+    /// Histories of a server only grow: one that ends before another that was seen
+    /// is that of a server which was failed over from, and what is written there is
+    /// lost.
+    pub(super) fn follow(&self, history: &str) -> Result<(), Failure> {
+        let Ok(timeline) = u32::from_str_radix(history, 16) else {
+            return Ok(());
+        };
+        match self.newest.fetch_max(timeline, Ordering::Relaxed) {
+            newest if timeline < newest => Err(Failure::LeftBehind),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn client(&self) -> Result<Arc<Client>, Failure> {
