@@ -9,6 +9,10 @@ use crate::store::{
     moving,
 };
 
+/// `idle_in_transaction_session_timeout` and `transaction_timeout`: the server has
+/// ended the session.
+const ENDED: [&str; 2] = ["25P03", "25P04"];
+
 /// Why the server did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::store) enum Failure {
@@ -63,9 +67,11 @@ impl Failure {
                 None => error.is_closed() || is_io(error),
                 Some(state) => {
                     // Connection exceptions; shutting down, starting; a standby
-                    // that is not yet in charge; no session left.
+                    // that is not yet in charge; no session left; a session that
+                    // was ended because it, or its transaction, took too long.
                     state.code().starts_with("08")
                         || state.code().starts_with("57P")
+                        || ENDED.contains(&state.code())
                         || *state == SqlState::READ_ONLY_SQL_TRANSACTION
                         || *state == SqlState::TOO_MANY_CONNECTIONS
                 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::store::{
     Departure, Health,
+    sql::Access,
     tests::harness::postgres::{Options, Server, Stop},
 };
 
@@ -37,4 +38,22 @@ async fn whoever_leaves_while_the_server_is_away_is_off_the_list_once_it_is_back
     health.wait_for(is_well).await.unwrap();
     let reader = store.subscriber(&reader.address).await.unwrap().unwrap();
     assert_eq!(reader.status, Status::Unsubscribed);
+}
+
+#[tokio::test]
+async fn a_transaction_whose_session_the_server_ended_is_done_again() {
+    let world = world().await;
+    let mut tries = 0;
+    let done = world.store.session(move |session| {
+        session.transact(Access::Write, |tx| {
+            tries += 1;
+            if tries == 1 {
+                tx.execute_batch("SET LOCAL idle_in_transaction_session_timeout = 50")?;
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            tx.query_row("SELECT 7", [], |row| row.get::<i64>(0))?;
+            Ok(tries)
+        })
+    });
+    assert_eq!(done.await.unwrap(), 2);
 }
