@@ -140,7 +140,8 @@ impl Link {
     }
 
     async fn reach_at(&self, address: &Config) -> Result<Client, Failure> {
-        let (client, connection) = address.connect(self.tls.clone()).await?;
+        let session = address.connect(self.tls.clone()).await;
+        let (client, connection) = session.map_err(Failure::of_beginning)?;
         // Its end is seen by whoever asks next.
         tokio::spawn(connection);
         let rows = client.simple_query(FACTS).await?;

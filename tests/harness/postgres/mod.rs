@@ -141,6 +141,16 @@ impl Server {
         self.control(&["reload"]);
     }
 
+    /// Lets nobody in as [`ROLE`] any more without this password.
+    pub(crate) fn ask_for(&self, password: &str) {
+        self.execute(&format!("ALTER ROLE {ROLE} PASSWORD '{password}'"));
+        let rules = format!(
+            "host all {ROLE} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+        );
+        fs::write(self.data().join("pg_hba.conf"), rules).unwrap();
+        self.reload();
+    }
+
     /// A new, empty database that belongs to [`ROLE`].
     #[track_caller]
     pub(crate) fn database(&self) -> Database {
