@@ -94,6 +94,8 @@ pub(in crate::store) struct Link {
     history: RefCell<Option<String>>,
     /// The newest timeline that was seen; 0 for none.
     newest: Arc<AtomicU32>,
+    /// Whether every server must promise that what it commits stays.
+    is_strict: Cell<bool>,
     /// What was attempted of late: see [`recent`].
     recent: RefCell<Recent>,
     /// How many attempts were asserted again, to be told.

@@ -14,7 +14,7 @@ use tokio_postgres::{
     config::{Host, TargetSessionAttrs},
 };
 
-use super::{Failure, Link, PAUSES};
+use super::{Failure, Link, PAUSES, opening};
 use crate::store::Health;
 
 /// How long making a connection may take where there is only one address.
@@ -26,8 +26,10 @@ const ONE_OF_SEVERAL: Duration = Duration::from_secs(3);
 /// The port of PostgreSQL.
 const PORT: u16 = 5432;
 
-/// What is asked of a server before anything else: its history.
-const FACTS: &str = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)";
+/// What is asked of a server before anything else: its history, and what it
+/// promises. A standby that was promoted may have other settings.
+const FACTS: &str = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8),
+                            current_setting('synchronous_commit'), current_setting('fsync')";
 
 /// The servers that a URL names, one by one, with its other settings and ours.
 pub(super) fn places(named: &Config) -> Vec<Config> {
@@ -150,7 +152,11 @@ impl Link {
             _ => None,
         });
         if let Some(facts) = facts {
-            self.follow(facts.get(0).unwrap_or_default())?;
+            let text = |column| facts.get(column).unwrap_or_default();
+            self.follow(text(0))?;
+            if self.is_strict.get() {
+                opening::judge(text(1), text(2))?;
+            }
         }
         Ok(client)
     }
