@@ -65,7 +65,7 @@ pub(super) async fn enlist(delivering: &Delivering<'_>) -> Result<Arc<Enlistment
 
 /// Delivers in one drain as a worker of its own; what was paused before is in the
 /// exit code. A run that is a worker is known to be alive by those that set out
-/// after it.
+/// after it. Signals are heard until what is returned is dropped.
 ///
 /// # Errors
 /// When the ledger cannot be written.
@@ -73,21 +73,24 @@ pub(super) async fn enlisted(
     context: &Context,
     delivering: &Delivering<'_>,
     right: &mut Right,
-) -> Result<(Exit, Report), Failure> {
+) -> Result<(Exit, Report, Signals), Failure> {
     let enlistment = enlist(delivering).await?;
     let exit = turn::set_out(context, delivering.store, delivering.number).await?;
+    let mut signals = Signals::listen();
     let mut hands = Hands {
         right,
         enlistment: &enlistment,
-        signals: &mut Signals::listen(),
+        signals: &mut signals,
         is_pressing: true,
     };
     let work = async {
         let report = drain(context, delivering, &mut hands).await?;
-        dismiss(context, delivering, &enlistment).await?;
-        Ok((exit, report))
+        let dismissed = dismiss(context, delivering, &enlistment);
+        hands.signals.heeded(delivering.store, dismissed).await?;
+        Ok::<_, Failure>(report)
     };
-    vigilantly(context, delivering, &enlistment, work).await
+    let report = vigilantly(context, delivering, &enlistment, work).await?;
+    Ok((exit, report, signals))
 }
 
 /// Ends the lease of this process, and takes up at once what it may have left
@@ -128,16 +131,27 @@ pub async fn all(
         context.talk.must_say(&failure);
         exit = exit.worse(failure.exit);
     }
-    let (paused, report) = enlisted(context, delivering, right).await?;
+    let (paused, report, mut signals) = enlisted(context, delivering, right).await?;
     exit = exit.worse(paused);
     told(&report);
     exit = exit.worse(ending::conclude(context, config, &report));
+    let held = async {
+        finish(context, store).await?;
+        ending::uncertain_held(context, store).await
+    };
+    Ok(exit.worse(signals.heeded(store, held).await?))
+}
+
+/// Marks what is done with after a drain.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub(super) async fn finish(context: &Context, store: &Store) -> Result<(), Failure> {
     let now = context.clock.now();
     let finished = store.finish_issues(now).await;
     finished.map_err(workspace::store_failure)?;
     let tidied = store.tidy_notices(now).await;
-    tidied.map_err(workspace::store_failure)?;
-    Ok(exit.worse(ending::uncertain_held(context, store).await?))
+    tidied.map_err(workspace::store_failure)
 }
 
 /// Ends what ran out of time, and says so.

@@ -93,6 +93,8 @@ pub struct Failure {
     hint: Option<String>,
     /// The ledger cannot be written: there may be no room.
     is_unwritten: bool,
+    /// Another command holds the ledger.
+    is_busy: bool,
 }
 
 impl Failure {
@@ -104,6 +106,7 @@ impl Failure {
             causes: Vec::new(),
             hint: None,
             is_unwritten: false,
+            is_busy: false,
         }
     }
 
@@ -160,6 +163,19 @@ impl Failure {
     #[must_use]
     pub fn is_unwritten(&self) -> bool {
         self.is_unwritten
+    }
+
+    /// Marks a failure that will pass: another command holds the ledger.
+    #[must_use]
+    pub fn busy(mut self) -> Self {
+        self.is_busy = true;
+        self
+    }
+
+    /// Whether it is one.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.is_busy
     }
 
     /// Adds what a ledger that cannot be written means for a command that sends;

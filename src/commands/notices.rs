@@ -362,15 +362,10 @@ async fn send(
         relay: None,
         grace: Duration::from_secs(10),
     };
-    let (exit, report) = deliver::enlisted(context, &delivering, right).await?;
+    let (exit, report, mut signals) = deliver::enlisted(context, &delivering, right).await?;
     let exit = exit.worse(ending::conclude(context, config, &report));
-    let now = context.clock.now();
-    let finished = store.finish_issues(now).await;
-    finished.map_err(workspace::store_failure)?;
-    store
-        .tidy_notices(now)
-        .await
-        .map_err(workspace::store_failure)?;
+    let finished = deliver::finish(context, store);
+    signals.heeded(store, finished).await?;
     Ok(exit)
 }
 

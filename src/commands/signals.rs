@@ -2,6 +2,8 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::store::Store;
+
 /// SIGTERM and SIGINT, heard from the moment this is made: none of two is lost.
 pub(super) struct Signals {
     streams: [Option<Signal>; 2],
@@ -26,6 +28,19 @@ impl Signals {
             () = heard(interrupt) => {}
         }
         self.was_heard = true;
+    }
+
+    /// Does what is short unless the server goes away: then it does not wait for
+    /// that once a signal was heard.
+    pub(super) async fn heeded<T>(&mut self, store: &Store, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = self.next() => store.hurry(),
+            }
+        }
     }
 
     /// Whether one was heard: it may have come when there was nothing to stop.

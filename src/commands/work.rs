@@ -183,9 +183,37 @@ impl Worker<'_> {
     /// On a server: one run and one lease for as long as it lives.
     async fn beside_others(&mut self) -> Result<(), Failure> {
         let (context, config, store) = (self.context, self.config, self.store);
-        let number = turn::begin(context, config, store).await?;
-        let result = self.shifts(number).await.map(|()| self.exit);
+        let number = loop {
+            let begun = turn::begin(context, config, store).await;
+            match self.unless_busy(begun).await? {
+                Some(number) => break number,
+                None if self.signals.was_heard() => return Ok(()),
+                None => {}
+            }
+        };
+        let result = loop {
+            // What a shift had claimed goes with its lease.
+            let ended = self.shifts(number).await;
+            match self.unless_busy(ended).await {
+                Ok(None) if !self.signals.was_heard() => {}
+                Ok(_) => break Ok(self.exit),
+                Err(failure) => break Err(failure),
+            }
+        };
         self.close(number, result).await
+    }
+
+    /// Nothing, after a moment, where others write for longer than one waits for them:
+    /// an import, a freeze.
+    async fn unless_busy<T>(&mut self, done: Result<T, Failure>) -> Result<Option<T>, Failure> {
+        match done {
+            Err(failure) if failure.is_busy() => {
+                self.context.talk.must_say(&failure);
+                self.ends(Next::Look).await;
+                Ok(None)
+            }
+            done => done.map(Some),
+        }
     }
 
     async fn shifts(&mut self, number: i64) -> Result<(), Failure> {
@@ -196,7 +224,8 @@ impl Worker<'_> {
             let mut swept: Option<Instant> = None;
             while let Some(is_due) = self.look().await? {
                 if swept.is_none_or(|at| at.elapsed() >= SWEEP) {
-                    self.sweep().await?;
+                    let sweep = sweep(context, self.config, self.store);
+                    self.signals.heeded(self.store, sweep).await?;
                     swept = Some(Instant::now());
                 }
                 let next = match is_due {
@@ -243,7 +272,7 @@ impl Worker<'_> {
         let delivering = self.delivering(number);
         let mut next = Next::End;
         let result = async {
-            self.sweep().await?;
+            sweep(self.context, self.config, self.store).await?;
             next = self.round(&delivering, right, enlistment).await?;
             Ok(self.exit)
         };
@@ -259,13 +288,6 @@ impl Worker<'_> {
             serde_json::to_string(&done).unwrap_or_default()
         };
         turn::close(self.context, self.store, number, result, summary).await?;
-        Ok(())
-    }
-
-    /// What others left behind, and what ran out of time.
-    async fn sweep(&self) -> Result<(), Failure> {
-        doubt::recover(self.context, self.config, self.store, None).await?;
-        deliver::expire(self.context, self.store).await?;
         Ok(())
     }
 
@@ -292,7 +314,8 @@ impl Worker<'_> {
         enlistment: &Arc<Enlistment>,
     ) -> Result<Next, Failure> {
         let (context, store) = (self.context, self.store);
-        turn::set_out(context, store, delivering.number).await?;
+        let set_out = turn::set_out(context, store, delivering.number);
+        self.signals.heeded(store, set_out).await?;
         let mut hands = Hands {
             right,
             enlistment,
@@ -301,11 +324,8 @@ impl Worker<'_> {
         };
         let mut report = deliver::drain(context, delivering, &mut hands).await?;
         self.done.add(&report);
-        let now = context.clock.now();
-        let finished = store.finish_issues(now).await;
-        finished.map_err(workspace::store_failure)?;
-        let tidied = store.tidy_notices(now).await;
-        tidied.map_err(workspace::store_failure)?;
+        let finish = deliver::finish(context, store);
+        self.signals.heeded(store, finish).await?;
         Ok(self.conclude(&mut report))
     }
 
@@ -364,4 +384,11 @@ impl<'a> Worker<'a> {
             grace: self.grace,
         }
     }
+}
+
+/// What others left behind, and what ran out of time.
+async fn sweep(context: &Context, config: &Config, store: &Store) -> Result<(), Failure> {
+    doubt::recover(context, config, store, None).await?;
+    deliver::expire(context, store).await?;
+    Ok(())
 }

@@ -160,6 +160,9 @@ pub fn store_failure(error: StoreError) -> Failure {
         ErrorClass::Internal => (Exit::Internal, "this should not happen; please report it"),
     };
     let failure = Failure::of(exit, &error).hint(hint);
+    if matches!(error, StoreError::Unavailable { .. }) {
+        return failure.busy();
+    }
     match error.trouble() {
         Some(
             Trouble::DiskFull

@@ -93,7 +93,9 @@ pub(super) async fn settle(relays: &[Arc<Shared>]) -> Result<(), OutboxError> {
     let now = (shared.now)();
     if shared.store.is_shared() {
         shared.feed.tell_refusals().await?;
-        shared.feed.give_back().await?;
+        // Not only what waits: an issue that was paused has left claims that are in
+        // no hands, and nobody else could have them for as long as this worker lives.
+        shared.store.release_all().await?;
     } else {
         let recovered = shared.store.recover(now).await?;
         shared.tally.add_uncertain(recovered.uncertain);

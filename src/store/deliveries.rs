@@ -164,7 +164,13 @@ pub(super) fn due(
     }
     // Who waits for an answer waits in front of everybody.
     found.sort_by_key(|(is_issue, at, delivery)| (*is_issue, *at, delivery.id));
-    found.truncate(limit);
+    let surplus = found.split_off(limit.min(found.len()));
+    if let Connection::Postgres(link) = connection
+        && !surplus.is_empty()
+    {
+        let ids: Vec<DeliveryId> = surplus.iter().map(|(_, _, one)| one.id).collect();
+        claims::release(link, &ids)?;
+    }
     Ok(found.into_iter().map(|(_, _, delivery)| delivery).collect())
 }
 
@@ -279,6 +285,15 @@ pub(super) fn next_due(connection: &Connection) -> Result<Option<DateTime<Utc>>,
 
 /// Expires what is queued beyond its issue's time, paused issues included.
 pub(super) fn expire(connection: &Connection, now: DateTime<Utc>) -> Result<Expired, Fault> {
+    // On a server a message may be put off in the moment in which its issue is called
+    // off: neither sees the other.
+    connection.execute(
+        "UPDATE deliveries SET state = 8
+          WHERE state = 0
+            AND issue_id IN (SELECT i.id FROM issues i JOIN tallies t ON t.issue_id = i.id
+                              WHERE i.state = 3 AND t.state = 0 AND t.count > 0)",
+        [],
+    )?;
     let mut select = connection.prepare_cached(
         "SELECT i.id, i.state, i.notice IS NOT NULL FROM issues i JOIN tallies t ON t.issue_id = i.id AND t.state = 0
           WHERE i.state IN (0, 1) AND i.expire_at <= ?1 AND t.count > 0",

@@ -304,21 +304,8 @@ fn only(choice: &Choice, digests: &[&str]) -> Choice {
 /// Cancels what is queued of one digest for a reader; what is under way is not
 /// tried again.
 fn cancel_open(connection: &Connection, reader: i64, digest: &str) -> Result<u64, Fault> {
-    connection
-        .prepare_cached(
-            "UPDATE deliveries SET is_unwanted = 1
-              WHERE subscriber_id = ?1 AND state IN (2, 4)
-                AND issue_id IN (SELECT id FROM issues WHERE digest = ?2)",
-        )?
-        .execute(params![reader, digest])?;
-    let cancelled = connection
-        .prepare_cached(
-            "UPDATE deliveries SET state = 8
-              WHERE subscriber_id = ?1 AND state IN (0, 1)
-                AND issue_id IN (SELECT id FROM issues WHERE digest = ?2)",
-        )?
-        .execute(params![reader, digest])?;
-    Ok(cancelled as u64)
+    let of_digest = "AND issue_id IN (SELECT id FROM issues WHERE digest = ?2)";
+    subscribers::cancel_where(connection, of_digest, params![reader, digest])
 }
 
 /// Does what was noted while the database was busy. Whoever came back after

@@ -7,7 +7,6 @@ use rusqlite::params;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::store::sql::{self, Access, Connection, OptionalExtension, Row};
 use crate::store::{
     beside::{
         ballast,
@@ -17,8 +16,10 @@ use crate::store::{
     deliveries::{self, RESTORED},
     error::{Fault, StoreError},
     guards::Guarded,
-    moving, opening, postgres,
+    moving, opening,
+    postgres::{self, claims},
     session::Session,
+    sql::{self, Access, Connection, OptionalExtension, Row},
 };
 
 /// One `run` of the program.
@@ -75,14 +76,17 @@ pub(super) struct Standing {
     restored_after: Option<i64>,
     /// The server that it was on, as the ledger itself has it.
     home: Option<String>,
+    /// Whether it is in a file.
+    is_file: bool,
 }
 
 impl Standing {
-    /// Whether it is on another server than the one it was on: a dump of it was
-    /// restored there.
+    /// Whether it is on another server than the one it was on, or in a file: a dump
+    /// of it was restored there, or a backup.
     fn is_away_from_home(&self) -> bool {
         let here = self.mark.server.as_ref().map(|server| &server.cluster);
-        self.home.is_some() && here.is_some() && self.home.as_ref() != here
+        let is_elsewhere = self.is_file || here.is_some();
+        self.home.is_some() && is_elsewhere && self.home.as_ref() != here
     }
 }
 
@@ -107,13 +111,14 @@ pub(super) fn standing(connection: &Connection, install_key: &[u8; 32]) -> Resul
                 },
                 restored_after: row.get(2)?,
                 home: row.get(3)?,
+                is_file: matches!(connection, Connection::Sqlite(_)),
             })
         },
     )?)
 }
 
 /// What is known of an old copy.
-struct OldCopy {
+pub(super) struct OldCopy {
     /// The last run that there was here.
     last_run: i64,
     /// Whether that was found before: then it is doubted already, and what a
@@ -123,7 +128,7 @@ struct OldCopy {
 
 /// Whether the database is an old copy: it says so itself once that was found,
 /// since being doubted makes it newer.
-fn old_copy(stands: &Standing, last: Option<&Mark>) -> Option<OldCopy> {
+pub(super) fn old_copy(stands: &Standing, last: Option<&Mark>) -> Option<OldCopy> {
     let of_mark = || Some(last.filter(|last| stands.mark.is_older_than(last))?.run);
     let of_home = || stands.is_away_from_home().then_some(stands.mark.run);
     Some(OldCopy {
@@ -133,7 +138,7 @@ fn old_copy(stands: &Standing, last: Option<&Mark>) -> Option<OldCopy> {
 }
 
 /// Doubts an old copy, unless that was done before.
-fn doubt(
+pub(super) fn doubt(
     connection: &Connection,
     copy: &OldCopy,
     now: DateTime<Utc>,
@@ -149,9 +154,13 @@ fn doubt(
 }
 
 /// Makes uncertain what an old copy of the ledger holds as queued: it may have
-/// been sent after the copy was made. The same holds for what it has as
-/// uncertain: that may have been settled, or sent again.
+/// been sent after the copy was made, also what somebody had claimed then. The same
+/// holds for what it has as uncertain: that may have been settled, or sent again.
 fn doubt_queued(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<Guarded>, Fault> {
+    if let Connection::Postgres(_) = connection {
+        claims::disown(connection)?;
+    }
+    connection.execute("UPDATE deliveries SET state = 0 WHERE state = 1", [])?;
     deliveries::recover(connection, now)?;
     connection.execute(
         "UPDATE attempts SET ended_at = ?1, reply = ?2

@@ -21,7 +21,7 @@ use crate::{
     store::{
         choices, codes, consent,
         error::Fault,
-        sql::{self, Connection, OptionalExtension, Row},
+        sql::{self, Connection, OptionalExtension, Params, Row},
     },
 };
 
@@ -172,17 +172,30 @@ pub(super) fn set_status(
 /// Cancels what is queued for a reader; what is under way stays under way, and
 /// is not tried again.
 pub(super) fn cancel_open(connection: &Connection, subscriber: i64) -> Result<u64, Fault> {
-    connection
-        .prepare_cached(
-            "UPDATE deliveries SET is_unwanted = 1 WHERE subscriber_id = ?1 AND state IN (2, 4)",
-        )?
-        .execute([subscriber])?;
-    let cancelled = connection
-        .prepare_cached(
-            "UPDATE deliveries SET state = 8 WHERE subscriber_id = ?1 AND state IN (0, 1)",
-        )?
-        .execute([subscriber])?;
-    Ok(cancelled as u64)
+    cancel_where(connection, "", [subscriber])
+}
+
+/// As [`cancel_open`], of the deliveries to reader `?1` for which this holds, too.
+/// One statement: what others begin meanwhile on a server is found as they leave
+/// it.
+pub(super) fn cancel_where(
+    connection: &Connection,
+    and: &str,
+    params: impl Params,
+) -> Result<u64, Fault> {
+    let mut update = connection.prepare_cached(&format!(
+        "UPDATE deliveries
+            SET is_unwanted = CASE WHEN state IN (2, 4) THEN 1 ELSE is_unwanted END,
+                state = CASE WHEN state IN (0, 1) THEN 8 ELSE state END
+          WHERE subscriber_id = ?1 AND state IN (0, 1, 2, 4) {and}
+         RETURNING state = 8"
+    ))?;
+    let changed = update.query_map(params, |row| row.get::<bool>(0))?;
+    let changed = changed.collect::<Result<Vec<bool>, _>>()?;
+    Ok(changed
+        .into_iter()
+        .filter(|is_cancelled| *is_cancelled)
+        .count() as u64)
 }
 
 /// Sets what a reader gets from the next issue on.

@@ -130,6 +130,20 @@ impl Store {
         .await
     }
 
+    /// Gives back every claim of this worker, whoever had it in hand.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub async fn release_all(&self) -> Result<(), StoreError> {
+        self.own(move |connection| {
+            if let Connection::Postgres(link) = connection {
+                claims::release_all(connection, link.worker())?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
     /// Queues claims again for later: their receivers are served slowly. It counts
     /// as no attempt.
     ///

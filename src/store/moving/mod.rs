@@ -171,7 +171,7 @@ impl<'p> Move<'p> {
         let is_whole = self.look_at_target(&key, &here, &there)?;
         let is_resumed = here.moved.is_some();
         if !is_resumed {
-            self.set_out()?;
+            self.set_out(&key)?;
         }
         let tables = if is_whole {
             self.compare()?
@@ -235,10 +235,22 @@ impl<'p> Move<'p> {
         session.transact(Access::Read, |tx| Ok(runs::standing(tx, key)?.mark))
     }
 
-    /// Keeps everybody from writing to the source, unless somebody is at work.
-    fn set_out(&mut self) -> Result<(), MoveError> {
-        let to = self.target.name();
+    /// Keeps everybody from writing to the source, unless somebody is at work. An old
+    /// copy is in doubt before it goes: at the target nothing would tell.
+    fn set_out(&mut self, key: &[u8; 32]) -> Result<(), MoveError> {
+        let (to, now) = (self.target.name(), self.now);
+        let marks = [&self.source, &self.target].map(|place| Keeper::open(&place.path));
+        let [here, there] = marks;
+        let (here, there) = (here?, there?);
         let busy = self.from.transact(Access::Write, |tx| {
+            let stands = runs::standing(tx, key)?;
+            let marks = [here.mark(), there.mark()].into_iter();
+            if let Some(copy) = marks
+                .filter_map(|mark| runs::old_copy(&stands, mark))
+                .next()
+            {
+                runs::doubt(tx, &copy, now)?;
+            }
             let busy = at_work(tx)?;
             if busy.is_none() {
                 leave(tx, &to, None)?;
@@ -523,15 +535,26 @@ pub(super) fn copy_of_a_moment(
 }
 
 fn copy_installation(from: &Connection, to: &Connection) -> Result<(), Fault> {
-    let row: (Vec<u8>, i64, Option<i64>, i64) = from.query_row(
-        "SELECT install_key, created_at, restored_after, wipe_due FROM installation",
+    // In a file it is away from the server for which the ledger goes on, also where
+    // that has no name.
+    let row: (Vec<u8>, i64, Option<i64>, i64, String) = from.query_row(
+        "SELECT install_key, created_at, restored_after, wipe_due, coalesce(home, 'a server')
+           FROM installation",
         [],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ))
+        },
     )?;
     to.execute(
-        "INSERT INTO installation (id, install_key, created_at, restored_after, wipe_due)
-         VALUES (1, ?1, ?2, ?3, ?4)",
-        params![row.0, row.1, row.2, row.3],
+        "INSERT INTO installation (id, install_key, created_at, restored_after, wipe_due, home)
+         VALUES (1, ?1, ?2, ?3, ?4, ?5)",
+        params![row.0, row.1, row.2, row.3, row.4],
     )?;
     Ok(())
 }

@@ -125,10 +125,20 @@ pub(in crate::store) fn put_off(
 }
 
 /// Queues again everything that a worker has claimed and not begun; says how many.
-pub(super) fn release_all(connection: &Connection, worker: i64) -> Result<u64, Fault> {
+pub(in crate::store) fn release_all(connection: &Connection, worker: i64) -> Result<u64, Fault> {
     let released = connection.execute(
         "UPDATE deliveries SET state = 0, worker_id = NULL WHERE state = 1 AND worker_id = ?1",
         params![worker],
     )?;
     Ok(released as u64)
+}
+
+/// Takes everything from workers of another server, of which this is a copy.
+pub(in crate::store) fn disown(connection: &Connection) -> Result<(), Fault> {
+    connection.execute(
+        "UPDATE workers SET ended_at = clock_timestamp() WHERE ended_at IS NULL",
+        [],
+    )?;
+    connection.execute("UPDATE deliveries SET worker_id = NULL WHERE state = 1", [])?;
+    Ok(())
 }

@@ -241,11 +241,11 @@ fn what_may_have_been_sent_from_the_new_place_is_in_doubt_at_the_old_one() {
     assert_reconciled(&ledger.sums_hold().rows(), &sink.receipts(), Policy::Once);
 }
 
-#[test]
-fn a_backup_of_a_server_is_one_moment_of_it_in_a_file() {
+/// A backup of a server, made while a run has begun and nobody has the issue yet;
+/// then everybody gets it.
+fn backup_of_a_moment_before() -> (Press, ChaosSink) {
     let (mut press, sink) = press();
-    let database = postgres::database();
-    press.ledger_on(database);
+    press.ledger_on(postgres::database());
     press.run(&["store", "backup", "none.db"]).exits(66);
     press.subscribers(READERS);
     sink.hold_dots();
@@ -258,8 +258,41 @@ fn a_backup_of_a_server_is_one_moment_of_it_in_a_file() {
     press.run(&["store", "backup", "copy.db"]).exits(74);
     sink.release();
     run.wait().succeeds();
+    assert_eq!(sink.count(Fate::Accepted), READERS);
     let copy = Ledger::open(&press.path("copy.db"));
     assert_eq!(copy.sums_hold().rows().len(), READERS);
     press.set("store.url", "sqlite:copy.db");
     press.run(&["store", "verify"]).succeeds();
+    (press, sink)
+}
+
+/// Nothing of it is sent, also once it is accepted.
+fn is_in_doubt(press: &Press, sink: &ChaosSink) {
+    for _ in 0..2 {
+        press
+            .run(&["run"])
+            .exits(78)
+            .says("error: the ledger is older than the last run here");
+    }
+    press
+        .run(&["store", "verify", "--accept-restored"])
+        .succeeds()
+        .says(&format!("accepted; {READERS} uncertain deliveries"));
+    press.run(&["run"]).exits(3);
+    assert_eq!(sink.count(Fate::Accepted), READERS);
+}
+
+#[test]
+fn a_backup_of_a_server_is_one_moment_of_it_and_refused_until_it_is_accepted() {
+    let (press, sink) = backup_of_a_moment_before();
+    is_in_doubt(&press, &sink);
+}
+
+#[test]
+fn a_backup_of_a_server_that_is_moved_to_another_is_refused_there() {
+    let (press, sink) = backup_of_a_moment_before();
+    let other = postgres::database();
+    press.run(&["store", "move", &other.url()]).succeeds();
+    press.set("store.url", other.url());
+    is_in_doubt(&press, &sink);
 }

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::{freeze, press_on};
 use crate::chaos::ChaosSink;
-use crate::chaos::behaviour::Behaviour;
+use crate::chaos::behaviour::{Answer, Behaviour, Phase, Rule};
 use crate::net::holds_within;
 use crate::oracle::{Policy, assert_reconciled};
 use crate::postgres;
@@ -88,6 +88,53 @@ fn a_worker_that_is_told_to_end_while_a_round_ends_by_itself_begins_no_other() {
     });
     worker.wait().succeeds().says("stopping: 0 in flight");
     super::everybody_has_it_once(&press, &sink, 1);
+}
+
+#[test]
+fn of_an_issue_that_was_paused_a_worker_keeps_no_claims() {
+    let (press, sink) = press_on(postgres::database(), READERS);
+    freeze(&press, &sink);
+    let refusal = "553 5.7.1 sender not allowed";
+    sink.rule(Phase::Mail, Rule::always(Answer::reply(refusal)));
+    let mut worker = press.spawn(&["work"]);
+    worker.wait_for_stderr("letterpress issues resume weekly/1");
+    let ledger = press.ledger();
+    let is_free = || ledger.count("queued") == READERS;
+    assert!(holds_within(Duration::from_secs(20), is_free));
+    sink.change(|behaviour| behaviour.rules.clear());
+    press.run(&["issues", "resume", "weekly/1"]).succeeds();
+    sink.wait_for(Fate::Accepted, READERS);
+    ends(worker);
+    super::everybody_has_it_once(&press, &sink, READERS);
+}
+
+#[test]
+fn a_worker_waits_for_others_who_write_for_longer_than_anybody_waits() {
+    let (press, sink) = press_on(postgres::database(), READERS);
+    freeze(&press, &sink);
+    let database = press.server();
+    let others = [
+        "BEGIN",
+        "SELECT pg_advisory_xact_lock(1280332371)",
+        "SELECT pg_sleep(38)",
+        "COMMIT",
+    ];
+    thread::scope(|scope| {
+        scope.spawn(|| database.session_by(database.port(), &others));
+        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+        assert!(holds_within(Duration::from_secs(20), || {
+            database.value(held) == "1"
+        }));
+        let mut worker = press.spawn(&["work"]);
+        let all_sent = || sink.count(Fate::Accepted) == READERS || !worker.is_running();
+        assert!(holds_within(Duration::from_secs(90), all_sent));
+        worker.signal(Signal::TERM);
+        worker
+            .wait()
+            .succeeds()
+            .says("stayed locked by another process for more than 30 seconds");
+    });
+    super::everybody_has_it_once(&press, &sink, READERS);
 }
 
 #[test]

@@ -168,6 +168,20 @@ async fn a_person_settles_uncertain_deliveries() {
 }
 
 #[tokio::test]
+async fn what_was_put_off_as_its_issue_was_called_off_is_called_off_with_it() {
+    let (world, issue) = frozen_world(3).await;
+    let cancelled = world.store.change_issue(issue, IssueChange::Cancel, now());
+    cancelled.await.unwrap();
+    world
+        .meddle("UPDATE deliveries SET state = 0 WHERE id = 2")
+        .await
+        .unwrap();
+    world.store.expire(later(1)).await.unwrap();
+    assert_eq!(world.count(issue, State::Cancelled).await, 3);
+    world.adds_up().await;
+}
+
+#[tokio::test]
 async fn verify_finds_what_does_not_add_up() {
     let (world, _) = frozen_world(3).await;
     world
