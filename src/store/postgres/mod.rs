@@ -60,6 +60,9 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// The same for what is asked with every message.
 const LONGEST_OWN: Duration = Duration::from_secs(30);
 
+/// The same for what a server answers at once if it answers at all.
+const PROMPT: Duration = Duration::from_secs(10);
+
 /// The first and the longest pause between two tries to reach the server.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
@@ -87,6 +90,9 @@ pub(in crate::store) struct Link {
     lock_patience: Cell<Duration>,
     /// How long an answer may take.
     longest: Cell<Duration>,
+    /// The same for all answers of a transaction, and when its beginning must have
+    /// been answered, for who must not wait for long.
+    bound: Cell<Option<(Duration, Instant)>>,
     /// The transaction that is open, as the server numbers it, and the history
     /// of the server that the number belongs to.
     transaction: RefCell<Option<(String, String)>>,
@@ -181,38 +187,35 @@ impl Link {
 
     /// Begins a transaction, once the server can be reached.
     pub(in crate::store) fn begin(&self, access: Access) -> Result<(), Failure> {
-        self.longest.set(LONGEST);
+        let patience = self.lock_patience.get();
         let writers = format!("SELECT pg_advisory_xact_lock({WRITERS});");
-        self.begin_as(match access {
+        let sql = match access {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
-            Access::Write => self.writing(self.lock_patience.get(), &writers),
-        })
+            Access::Write => writing(patience, &writers),
+        };
+        self.begin_as(&sql, patience + PROMPT, LONGEST)
     }
 
     /// Begins a transaction about deliveries that are this worker's own. Beside
     /// those who write it is the first to step back: it is quickly done again.
     pub(in crate::store) fn begin_own(&self) -> Result<(), Failure> {
-        self.longest.set(LONGEST_OWN);
-        self.begin_as(self.writing(Duration::from_millis(500), ""))
-    }
-
-    fn writing(&self, lock_patience: Duration, lock: &str) -> String {
-        format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-             SET LOCAL lock_timeout = {};
-             SET LOCAL idle_in_transaction_session_timeout = 120000;
-             {lock}
-             SELECT pg_current_xact_id()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
-            lock_patience.as_millis().max(1)
+        self.begin_as(
+            &writing(Duration::from_millis(500), ""),
+            PROMPT,
+            LONGEST_OWN,
         )
     }
 
-    fn begin_as(&self, sql: String) -> Result<(), Failure> {
+    /// Begins a transaction, for which `first` is enough, and in which no answer is
+    /// waited for longer than `longest`.
+    fn begin_as(&self, sql: &str, first: Duration, longest: Duration) -> Result<(), Failure> {
         let mut pause = PAUSES.0;
         loop {
-            match self.begin_once(&sql) {
+            match self.asking(first.min(self.time_left()), || self.begin_once(sql)) {
                 Ok(open) => {
                     *self.transaction.borrow_mut() = open;
+                    let bound = self.bound.get().map_or(longest, |(bound, _)| bound);
+                    self.longest.set(longest.min(bound));
                     self.tell(Health::Well);
                     return Ok(());
                 }
@@ -245,7 +248,9 @@ impl Link {
     /// again what became of it.
     pub(in crate::store) fn commit(&self) -> Result<Fate, Failure> {
         let open = self.transaction.borrow_mut().take();
-        match self.simple("COMMIT") {
+        let told = self.simple("COMMIT");
+        self.longest.set(LONGEST);
+        match told {
             Ok(_) => Ok(Fate::Committed),
             Err(failure) if failure.is_away() => match open {
                 Some(open) => self.fate(&open),
@@ -262,7 +267,9 @@ impl Link {
     /// Takes back what was done since the beginning.
     pub(in crate::store) fn undo(&self) {
         self.transaction.borrow_mut().take();
-        if self.client().is_ok() && self.simple("ROLLBACK").is_err() {
+        self.longest.set(LONGEST);
+        let is_over = || self.asking(PROMPT, || self.simple("ROLLBACK")).is_ok();
+        if self.client().is_ok() && !is_over() {
             self.hang_up();
         }
     }
@@ -276,7 +283,7 @@ impl Link {
         loop {
             // Its session may not have heard yet that nobody listens.
             std::thread::sleep(PAUSES.0);
-            let told = self.connect().and_then(|()| self.simple(&ask));
+            let told = self.asking(PROMPT, || self.connect().and_then(|()| self.simple(&ask)));
             let told = told.and_then(|rows| {
                 let history = rows.first().map_or("", |(_, history)| history);
                 self.follow(history).inspect_err(|_| self.hang_up())?;
@@ -359,4 +366,16 @@ impl Link {
         });
         Ok(rows.collect())
     }
+}
+
+/// What begins a transaction that writes, with its number and history.
+fn writing(lock_patience: Duration, lock: &str) -> String {
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+         SET LOCAL lock_timeout = {};
+         SET LOCAL idle_in_transaction_session_timeout = 120000;
+         {lock}
+         SELECT pg_current_xact_id()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
+        lock_patience.as_millis().max(1)
+    )
 }

@@ -73,6 +73,7 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
         patience: Cell::new(server.patience),
         lock_patience: Cell::new(LOCK_PATIENCE),
         longest: Cell::new(LONGEST),
+        bound: Cell::new(None),
         transaction: RefCell::new(None),
         history: RefCell::new(None),
         newest: Arc::default(),

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{net::lookup_host, time::timeout};
+use tokio::{
+    net::lookup_host,
+    time::{sleep, timeout},
+};
 use tokio_postgres::{
     Client, Config, SimpleQueryMessage,
     config::{Host, TargetSessionAttrs},
@@ -22,6 +25,13 @@ const ALONE: Duration = Duration::from_secs(10);
 
 /// The same where another one can be asked instead.
 const ONE_OF_SEVERAL: Duration = Duration::from_secs(3);
+
+/// What a server that is out of patience with others has to say so.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// How long an answer may still take once nobody is to wait for a server that is
+/// away: a moment for one that is there.
+const HURRIED: Duration = Duration::from_secs(5);
 
 /// The port of PostgreSQL.
 const PORT: u16 = 5432;
@@ -127,7 +137,8 @@ impl Link {
                 _ => ONE_OF_SEVERAL,
             };
             for address in &addresses {
-                let reached = timeout(patience, self.reach_at(address)).await;
+                let patience = patience.min(self.time_left());
+                let reached = self.heard(patience, self.reach_at(address)).await;
                 match reached.unwrap_or(Err(Failure::Silent)) {
                     Ok(client) => {
                         self.place.set(number);
@@ -184,19 +195,58 @@ impl Link {
         self.client.borrow_mut().take();
     }
 
+    /// Bounds what transactions wait for answers, for who must not wait for longer
+    /// than `patience`; what the server says when it is out of patience itself is
+    /// still heard.
+    pub(in crate::store) fn bound(&self, patience: Option<Duration>) {
+        let bound = patience.map(|patience| (patience + SLACK, Instant::now() + patience + SLACK));
+        self.bound.set(bound);
+    }
+
+    /// How long the beginning of a transaction may still take.
+    pub(super) fn time_left(&self) -> Duration {
+        let end = self.bound.get().map(|(_, end)| end);
+        end.map_or(Duration::MAX, |end| {
+            end.saturating_duration_since(Instant::now())
+        })
+    }
+
+    /// Asks something whose answers are not waited for longer than that.
+    pub(super) fn asking<T>(&self, longest: Duration, ask: impl FnOnce() -> T) -> T {
+        let before = self.longest.replace(longest);
+        let told = ask();
+        self.longest.set(before);
+        told
+    }
+
+    /// What comes within that time; once nobody is to wait for the server any more,
+    /// soon.
+    async fn heard<T>(&self, longest: Duration, answer: impl Future<Output = T>) -> Option<T> {
+        let hurried = async {
+            while !self.hurry.load(Ordering::Relaxed) {
+                sleep(PAUSES.0).await;
+            }
+            sleep(HURRIED).await;
+        };
+        tokio::select! {
+            biased;
+            answer = timeout(longest, answer) => answer.ok(),
+            () = hurried => None,
+        }
+    }
+
     /// Waits for an answer. Without one the session is given up: what comes late
     /// must not be taken for the answer to something else.
     pub(super) fn wait<T>(
         &self,
         question: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Failure> {
-        let answer = self
-            .runtime
-            .block_on(async { timeout(self.longest.get(), question).await });
+        let longest = self.longest.get();
+        let answer = self.runtime.block_on(self.heard(longest, question));
         let failure = match answer {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => Failure::from(error),
-            Err(_) => Failure::Silent,
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(error)) => Failure::from(error),
+            None => Failure::Silent,
         };
         if failure.is_away() {
             self.hang_up();
@@ -211,7 +261,7 @@ impl Link {
         self.tell(Health::Away(failure.to_string()));
         let end = Instant::now() + pause;
         while Instant::now() < end {
-            let is_over = since.elapsed() >= self.patience.get();
+            let is_over = since.elapsed() >= self.patience.get() || self.time_left().is_zero();
             if is_over || self.hurry.load(Ordering::Relaxed) {
                 return false;
             }
