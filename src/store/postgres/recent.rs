@@ -53,10 +53,14 @@ impl Recent {
     fn intended(&mut self, attempt: AttemptId, delivery: DeliveryId, started: DateTime<Utc>) {
         let noted = Instant::now();
         let is_old = |one: &Attempted| one.noted + SPAN < noted;
-        while let Some(oldest) = self.attempts.first_entry()
-            && (is_old(oldest.get()) || self.attempts.len() >= MOST)
-        {
-            self.attempts.pop_first();
+        // What is still under way is known until its end is.
+        let oldest = |all: &BTreeMap<AttemptId, Attempted>| {
+            let mut ended = all.iter().filter(|(_, one)| one.end.is_some());
+            let (id, one) = ended.next()?;
+            (is_old(one) || all.len() >= MOST).then_some(*id)
+        };
+        while let Some(id) = oldest(&self.attempts) {
+            self.attempts.remove(&id);
         }
         let attempted = Attempted {
             delivery,
@@ -296,4 +300,32 @@ fn insert_behind(
         [newest, attempt],
     )?;
     Ok(attempt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::delivery::Reply;
+
+    #[test]
+    fn what_is_under_way_is_known_until_its_end_is() {
+        let mut recent = Recent::default();
+        let now = Utc::now();
+        let sent = Outcome::Sent(Reply {
+            code: 250,
+            enhanced: None,
+            text: "ok".to_owned(),
+        });
+        recent.intended(1, 71, now);
+        for attempt in 2..=MOST as AttemptId + 10 {
+            recent.intended(attempt, 100 + attempt, now);
+            recent.ended(attempt, &sent, now);
+        }
+        assert_eq!(recent.attempts.len(), MOST);
+        assert_eq!(recent.attempts[&1].delivery, 71);
+        assert!(!recent.attempts.contains_key(&2));
+        recent.ended(1, &sent, now);
+        recent.intended(1_000_000, 72, now);
+        assert!(!recent.attempts.contains_key(&1));
+    }
 }
