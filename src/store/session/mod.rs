@@ -166,9 +166,18 @@ impl Session {
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let before = self.set_patience((patience, patience))?;
+        self.bound(Some(patience));
         let done = work(self);
+        self.bound(None);
         self.set_patience(before)?;
         done
+    }
+
+    /// Bounds how long a server may leave a transaction without an answer.
+    fn bound(&self, patience: Option<Duration>) {
+        if let Connection::Postgres(link) = &self.connection {
+            link.bound(patience);
+        }
     }
 
     /// Sets how long to wait for others and for a server that is away; gives
