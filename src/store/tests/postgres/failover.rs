@@ -136,3 +136,39 @@ async fn what_was_sent_before_and_after_a_failover_is_told_as_a_duplicate_and_ad
                     AND NOT EXISTS (SELECT 1 FROM attempts b WHERE b.previous_id = a.id)";
     assert_eq!(moved.value(loose), "0");
 }
+
+#[tokio::test]
+async fn what_is_written_down_after_a_failover_is_of_the_attempt_as_it_is_called_now() {
+    let (mut world, mut first, promoted) = pair().await;
+    let (one, _lease) = worker(&world, 1).await;
+    let claimed = claims(&one, 3).await;
+    let attempts = intents(&one, &claimed[..1], 0).await;
+    first.stop(Stop::Immediate);
+    let second = promoted();
+    let moved = world.database.as_ref().unwrap().on(second.port());
+
+    // Its number is given to another there, before it is asserted again.
+    world.store = Store::open(&world.settings, now()).await.unwrap();
+    let (other, _other_lease) = worker(&world, 2).await;
+    let others = claims(&other, 3).await;
+    other.release(others[..1].to_vec()).await.unwrap();
+    assert_eq!(intents(&other, &others[1..2], 2).await, attempts);
+    one.release(Vec::new()).await.unwrap();
+    assert_eq!(one.take_asserted(), 1);
+    let attempt = attempts[0];
+    one.session(move |session| {
+        session.owe(attempt, Outcome::Sent(ok()), later(3));
+        session.write_journal();
+        Ok(())
+    })
+    .await
+    .unwrap();
+    drop(Store::open(&world.settings, later(4)).await.unwrap());
+    let told = moved.rows(&format!(
+        "SELECT d.state, a.outcome FROM deliveries d JOIN attempts a ON a.delivery_id = d.id
+          WHERE d.id = {}",
+        claimed[0]
+    ));
+    assert_eq!(told, [["3", "1"]]);
+    world.adds_up().await;
+}
