@@ -46,8 +46,10 @@ impl Session {
         };
         let (worker, sent) = (link.worker(), heartbeat.sent.load(Ordering::Relaxed));
         drop(heartbeat);
+        let ended = self.transact_own(|connection| lease::end(connection, worker, sent));
+        // Only now: what is asserted again meanwhile is this worker's.
         self.be_worker(0);
-        self.transact_own(|connection| lease::end(connection, worker, sent))
+        ended
     }
 
     fn be_worker(&self, worker: i64) {
