@@ -255,8 +255,8 @@ fn attempts(connection: &Connection, newest: Option<AttemptId>) -> Result<Vec<At
             Ok((attempt, row.get(6)?))
         })?;
         chain.push(attempt);
-        // Older attempts have smaller numbers; anything else would be a circle.
-        next = previous.filter(|previous| *previous < id);
+        // An older one has a larger number where it was asserted again.
+        next = previous.filter(|previous| chain.iter().all(|one: &Attempt| one.id != *previous));
     }
     // The relay took an earlier one after all: this reader may have it twice.
     let is_sent = |attempt: &Attempt| attempt.outcome == Some(codes::End::Sent.as_str());

@@ -203,6 +203,9 @@ impl Session {
             Err(error) => {
                 let is_passing = match &error {
                     error if error.is_passing() => true,
+                    // Another server took over, and promises less: what was said
+                    // is for the next one.
+                    StoreError::Unfit { .. } => true,
                     StoreError::Io { trouble, .. } => *trouble != Trouble::Sync,
                     _ => false,
                 };

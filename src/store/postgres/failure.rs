@@ -9,6 +9,10 @@ use crate::store::{
     moving,
 };
 
+/// `idle_in_transaction_session_timeout` and `transaction_timeout`: the server has
+/// ended the session.
+const ENDED: [&str; 2] = ["25P03", "25P04"];
+
 /// Why the server did not do what was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(in crate::store) enum Failure {
@@ -21,6 +25,12 @@ pub(in crate::store) enum Failure {
     /// The session had ended.
     #[error("the connection was closed")]
     Closed,
+    /// Another server has taken over from it.
+    #[error("another server has taken over from the one that answers")]
+    LeftBehind,
+    /// Something has to be set up differently, here or there.
+    #[error("{0}")]
+    Unfit(String),
 }
 
 impl From<tokio_postgres::Error> for Failure {
@@ -43,11 +53,40 @@ fn words(error: &tokio_postgres::Error) -> String {
     words
 }
 
+/// What to do about a session that could not begin, by what the library says.
+const REMEDIES: [(&str, &str); 2] = [
+    (
+        "password missing",
+        "the server asks for a password: name its file in `store.password_file`, or set \
+         LETTERPRESS_STORE_PASSWORD",
+    ),
+    (
+        "server does not support TLS",
+        "turn on `ssl` there, or take `sslmode=require` out of `store.url` where the way to it is \
+         safe",
+    ),
+];
+
 impl Failure {
+    /// Why a session could not begin. What neither the server nor the system says is
+    /// a matter of the settings: who we are, how it is to be encrypted, what answers
+    /// there.
+    pub(super) fn of_beginning(error: tokio_postgres::Error) -> Self {
+        if error.code().is_some() || error.is_closed() || is_io(&error) {
+            return error.into();
+        }
+        let words = words(&error);
+        let remedy = REMEDIES.iter().find(|(what, _)| *what == words);
+        Self::Unfit(match remedy {
+            Some((_, remedy)) => format!("{words}; {remedy}"),
+            None => format!("{error}: {words}"),
+        })
+    }
+
     fn state(&self) -> Option<&SqlState> {
         match self {
             Self::Told(error) => error.code(),
-            Self::Silent | Self::Closed => None,
+            Self::Silent | Self::Closed | Self::LeftBehind | Self::Unfit(_) => None,
         }
     }
 
@@ -55,14 +94,17 @@ impl Failure {
     /// asked last.
     pub(in crate::store) fn is_away(&self) -> bool {
         match self {
-            Self::Silent | Self::Closed => true,
+            Self::Silent | Self::Closed | Self::LeftBehind => true,
+            Self::Unfit(_) => false,
             Self::Told(error) => match error.code() {
                 None => error.is_closed() || is_io(error),
                 Some(state) => {
                     // Connection exceptions; shutting down, starting; a standby
-                    // that is not yet in charge; no session left.
+                    // that is not yet in charge; no session left; a session that
+                    // was ended because it, or its transaction, took too long.
                     state.code().starts_with("08")
                         || state.code().starts_with("57P")
+                        || ENDED.contains(&state.code())
                         || *state == SqlState::READ_ONLY_SQL_TRANSACTION
                         || *state == SqlState::TOO_MANY_CONNECTIONS
                 }
@@ -125,6 +167,12 @@ impl Failure {
         if let Some(refusal) = self.refusal(server) {
             return refusal;
         }
+        if let Self::Unfit(reason) = self {
+            return StoreError::Unfit {
+                path: path(),
+                reason,
+            };
+        }
         let Some(state) = self.state() else {
             return StoreError::Internal {
                 source: self.cause(),
@@ -158,11 +206,14 @@ impl Failure {
     }
 }
 
+/// Whether the system says so, and not who judges certificates by way of it.
 fn is_io(error: &tokio_postgres::Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
-        if inner.is::<io::Error>() {
-            return true;
+        if let Some(error) = inner.downcast_ref::<io::Error>() {
+            return !error
+                .get_ref()
+                .is_some_and(|told| told.is::<rustls::Error>());
         }
         cause = inner.source();
     }

@@ -28,12 +28,13 @@ pub(in crate::store) fn group(
     group: &[Grouped],
 ) -> Result<Vec<Done>, Fault> {
     let sent = record_sent(link, group)?;
-    let granted = grant(link, group)?;
+    // Asked for twice, a delivery is granted once.
+    let mut granted = grant(link, group)?;
     let answer = |request: &Grouped| match request {
         Grouped::Intent { delivery, .. } => Ok(Done::Intent(
             granted
-                .get(delivery)
-                .map_or(Intent::Refused, |attempt| Intent::Granted(*attempt)),
+                .remove(delivery)
+                .map_or(Intent::Refused, Intent::Granted),
         )),
         Grouped::Outcome { attempt, .. } if sent.contains(&link.current(*attempt)) => {
             Ok(Done::Outcome(Recorded::Applied))
@@ -51,8 +52,8 @@ pub(in crate::store) fn group(
             outcome,
             now,
             ..
-        } => match granted.get(delivery) {
-            Some(attempt) => attempts::outcome(connection, *attempt, outcome, *now)
+        } => match granted.remove(delivery) {
+            Some(attempt) => attempts::outcome(connection, attempt, outcome, *now)
                 .map(|_| Done::Conclusion(true)),
             None => Ok(Done::Conclusion(false)),
         },

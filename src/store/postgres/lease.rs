@@ -69,13 +69,17 @@ fn reliable(lease: Duration) -> Duration {
     lease - lease / 10
 }
 
-/// Keeps up the lease of a worker who entered after `entered`.
+/// Keeps up the lease of a worker who entered after `entered`, by a session beside
+/// the one that `main` has.
 pub(in crate::store) fn keep_up(
+    main: &Link,
     server: &ServerSettings,
     worker: i64,
     entered: Moment,
 ) -> Result<Heartbeat, StoreError> {
-    let link = opening::link(server)?;
+    let mut link = opening::link(server)?;
+    // What one of them knows of a failover, the other does, too.
+    link.newest = main.newest();
     let lease = server.lease;
     // A sign of life that is not answered is given again while it still counts.
     link.longest.set(lease / 3);

@@ -11,6 +11,7 @@ pub(in crate::store) mod lease;
 mod migrations;
 mod opening;
 pub(in crate::store) mod paces;
+mod reaching;
 mod recent;
 mod upkeep;
 mod values;
@@ -20,13 +21,13 @@ use std::{
     cell::{Cell, RefCell},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64},
     },
     time::{Duration, Instant},
 };
 
 use rusqlite::types::{ToSql, Value};
-use tokio::{runtime::Runtime, sync::watch, time::timeout};
+use tokio::{runtime::Runtime, sync::watch};
 use tokio_postgres::{
     Client, Config, SimpleQueryMessage, SimpleQueryRow,
     types::{ToSql as PostgresValue, Type},
@@ -59,8 +60,8 @@ const LONGEST: Duration = Duration::from_secs(3_600);
 /// The same for what is asked with every message.
 const LONGEST_OWN: Duration = Duration::from_secs(30);
 
-/// How long making a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The same for what a server answers at once if it answers at all.
+const PROMPT: Duration = Duration::from_secs(10);
 
 /// The first and the longest pause between two tries to reach the server.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -77,7 +78,9 @@ pub(in crate::store) enum Fate {
 /// A session with the server.
 pub(in crate::store) struct Link {
     runtime: Runtime,
-    config: Config,
+    /// The servers that are named, one each, and which of them was reached last.
+    places: Vec<Config>,
+    place: Cell<usize>,
     tls: MakeRustlsConnect,
     name: String,
     client: RefCell<Option<Arc<Client>>>,
@@ -87,11 +90,18 @@ pub(in crate::store) struct Link {
     lock_patience: Cell<Duration>,
     /// How long an answer may take.
     longest: Cell<Duration>,
+    /// The same for all answers of a transaction, and when its beginning must have
+    /// been answered, for who must not wait for long.
+    bound: Cell<Option<(Duration, Instant)>>,
     /// The transaction that is open, as the server numbers it, and the history
     /// of the server that the number belongs to.
     transaction: RefCell<Option<(String, String)>>,
     /// The history that the last transaction of ours belonged to.
     history: RefCell<Option<String>>,
+    /// The newest timeline that was seen; 0 for none.
+    newest: Arc<AtomicU32>,
+    /// Whether every server must promise that what it commits stays.
+    is_strict: Cell<bool>,
     /// What was attempted of late: see [`recent`].
     recent: RefCell<Recent>,
     /// How many attempts were asserted again, to be told.
@@ -127,6 +137,11 @@ impl Link {
     /// Set once nobody is to wait for a server that is away.
     pub(in crate::store) fn hurry(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.hurry)
+    }
+
+    /// The newest timeline that was seen, to be shared by the sessions of a process.
+    fn newest(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.newest)
     }
 
     /// Says who delivers here.
@@ -172,44 +187,44 @@ impl Link {
 
     /// Begins a transaction, once the server can be reached.
     pub(in crate::store) fn begin(&self, access: Access) -> Result<(), Failure> {
-        self.longest.set(LONGEST);
+        let patience = self.lock_patience.get();
         let writers = format!("SELECT pg_advisory_xact_lock({WRITERS});");
-        self.begin_as(match access {
+        let sql = match access {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY".to_owned(),
-            Access::Write => self.writing(self.lock_patience.get(), &writers),
-        })
+            Access::Write => writing(patience, &writers),
+        };
+        self.begin_as(&sql, patience + PROMPT, LONGEST)
     }
 
     /// Begins a transaction about deliveries that are this worker's own. Beside
     /// those who write it is the first to step back: it is quickly done again.
     pub(in crate::store) fn begin_own(&self) -> Result<(), Failure> {
-        self.longest.set(LONGEST_OWN);
-        self.begin_as(self.writing(Duration::from_millis(500), ""))
-    }
-
-    fn writing(&self, lock_patience: Duration, lock: &str) -> String {
-        format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
-             SET LOCAL lock_timeout = {};
-             SET LOCAL idle_in_transaction_session_timeout = 120000;
-             {lock}
-             SELECT pg_current_xact_id()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
-            lock_patience.as_millis().max(1)
+        self.begin_as(
+            &writing(Duration::from_millis(500), ""),
+            PROMPT,
+            LONGEST_OWN,
         )
     }
 
-    fn begin_as(&self, sql: String) -> Result<(), Failure> {
+    /// Begins a transaction, for which `first` is enough, and in which no answer is
+    /// waited for longer than `longest`.
+    fn begin_as(&self, sql: &str, first: Duration, longest: Duration) -> Result<(), Failure> {
         let mut pause = PAUSES.0;
         loop {
-            let begun = self.connect().and_then(|()| self.simple(&sql));
-            match begun {
-                Ok(rows) => {
-                    *self.transaction.borrow_mut() = rows.into_iter().next_back();
+            match self.asking(first.min(self.time_left()), || self.begin_once(sql)) {
+                Ok(open) => {
+                    *self.transaction.borrow_mut() = open;
+                    let bound = self.bound.get().map_or(longest, |(bound, _)| bound);
+                    self.longest.set(longest.min(bound));
                     self.tell(Health::Well);
                     return Ok(());
                 }
                 Err(failure) => {
                     self.undo();
+                    if matches!(failure, Failure::LeftBehind) {
+                        // A pooler may have led there, and leads elsewhere next time.
+                        self.hang_up();
+                    }
                     if !failure.is_away() || !self.waits(&failure, pause) {
                         return Err(failure);
                     }
@@ -219,11 +234,23 @@ impl Link {
         }
     }
 
+    /// Begins a transaction; gives its number and the history that belongs to.
+    fn begin_once(&self, sql: &str) -> Result<Option<(String, String)>, Failure> {
+        self.connect()?;
+        let open = self.simple(sql)?.into_iter().next_back();
+        if let Some((_, history)) = &open {
+            self.follow(history)?;
+        }
+        Ok(open)
+    }
+
     /// Ends a transaction. Where its end is not answered, the server is asked
     /// again what became of it.
     pub(in crate::store) fn commit(&self) -> Result<Fate, Failure> {
         let open = self.transaction.borrow_mut().take();
-        match self.simple("COMMIT") {
+        let told = self.simple("COMMIT");
+        self.longest.set(LONGEST);
+        match told {
             Ok(_) => Ok(Fate::Committed),
             Err(failure) if failure.is_away() => match open {
                 Some(open) => self.fate(&open),
@@ -240,7 +267,9 @@ impl Link {
     /// Takes back what was done since the beginning.
     pub(in crate::store) fn undo(&self) {
         self.transaction.borrow_mut().take();
-        if self.client().is_ok() && self.simple("ROLLBACK").is_err() {
+        self.longest.set(LONGEST);
+        let is_over = || self.asking(PROMPT, || self.simple("ROLLBACK")).is_ok();
+        if self.client().is_ok() && !is_over() {
             self.hang_up();
         }
     }
@@ -254,7 +283,12 @@ impl Link {
         loop {
             // Its session may not have heard yet that nobody listens.
             std::thread::sleep(PAUSES.0);
-            let told = self.connect().and_then(|()| self.simple(&ask));
+            let told = self.asking(PROMPT, || self.connect().and_then(|()| self.simple(&ask)));
+            let told = told.and_then(|rows| {
+                let history = rows.first().map_or("", |(_, history)| history);
+                self.follow(history).inspect_err(|_| self.hang_up())?;
+                Ok(rows)
+            });
             match told {
                 Ok(rows) => match rows.first() {
                     // Another server took over: what it does not know of is undone,
@@ -332,88 +366,16 @@ impl Link {
         });
         Ok(rows.collect())
     }
+}
 
-    /// Connects, unless it is connected.
-    fn connect(&self) -> Result<(), Failure> {
-        if self.client().is_ok() {
-            return Ok(());
-        }
-        let client = self.runtime.block_on(async {
-            let made = timeout(CONNECT_TIMEOUT, self.config.connect(self.tls.clone())).await;
-            let (client, connection) = made.map_err(|_| Failure::Silent)??;
-            // Its end is seen by whoever asks next.
-            tokio::spawn(connection);
-            Ok::<_, Failure>(client)
-        })?;
-        *self.client.borrow_mut() = Some(Arc::new(client));
-        Ok(())
-    }
-
-    fn client(&self) -> Result<Arc<Client>, Failure> {
-        let client = self.client.borrow();
-        let open = client.as_ref().filter(|client| !client.is_closed());
-        open.cloned().ok_or(Failure::Closed)
-    }
-
-    fn hang_up(&self) {
-        self.client.borrow_mut().take();
-    }
-
-    /// Waits for an answer. Without one the session is given up: what comes late
-    /// must not be taken for the answer to something else.
-    fn wait<T>(
-        &self,
-        question: impl Future<Output = Result<T, tokio_postgres::Error>>,
-    ) -> Result<T, Failure> {
-        let answer = self
-            .runtime
-            .block_on(async { timeout(self.longest.get(), question).await });
-        let failure = match answer {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => Failure::from(error),
-            Err(_) => Failure::Silent,
-        };
-        if failure.is_away() {
-            self.hang_up();
-        }
-        Err(failure)
-    }
-
-    /// Waits for a server that is away; false once that took too long.
-    fn waits(&self, failure: &Failure, pause: Duration) -> bool {
-        let since = self.away_since.get().unwrap_or_else(Instant::now);
-        self.away_since.set(Some(since));
-        self.tell(Health::Away(failure.to_string()));
-        let end = Instant::now() + pause;
-        while Instant::now() < end {
-            let is_over = since.elapsed() >= self.patience.get();
-            if is_over || self.hurry.load(Ordering::Relaxed) {
-                return false;
-            }
-            std::thread::sleep(PAUSES.0);
-        }
-        true
-    }
-
-    /// Rests, unless nobody is waited for any more.
-    fn rest(&self, span: Duration) {
-        let end = Instant::now() + span;
-        while Instant::now() < end && !self.hurry.load(Ordering::Relaxed) {
-            std::thread::sleep(PAUSES.0);
-        }
-    }
-
-    fn tell(&self, health: Health) {
-        if health == Health::Well {
-            self.away_since.set(None);
-        }
-        self.health.send_if_modified(|known| {
-            // Why it is away is told once, in the first words.
-            let is_news = (*known == Health::Well) != (health == Health::Well);
-            if is_news {
-                *known = health;
-            }
-            is_news
-        });
-    }
+/// What begins a transaction that writes, with its number and history.
+fn writing(lock_patience: Duration, lock: &str) -> String {
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+         SET LOCAL lock_timeout = {};
+         SET LOCAL idle_in_transaction_session_timeout = 120000;
+         {lock}
+         SELECT pg_current_xact_id()::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)",
+        lock_patience.as_millis().max(1)
+    )
 }

@@ -9,20 +9,16 @@ use std::{
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
 use tokio::sync::watch;
-use tokio_postgres::{Config, config::TargetSessionAttrs};
+use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{CONNECT_TIMEOUT, LONGEST, Link, migrations};
+use super::{Failure, LONGEST, Link, migrations, reaching};
 use crate::{
     config::{
         secret,
         settings::{Durability, ServerSettings},
     },
-    store::{
-        Health,
-        error::{Fault, StoreError},
-        opening::Access,
-    },
+    store::{Health, error::StoreError, opening::Access},
 };
 
 /// Others who write may have a list of millions in hand.
@@ -35,11 +31,9 @@ pub(in crate::store) fn open(
     access: Access,
 ) -> Result<Option<Link>, StoreError> {
     let link = link(server)?;
-    let told = |failure: super::Failure| failure.at(&link.name);
-    link.connect().map_err(told)?;
-    if access == Access::ReadWrite && server.durability == Durability::Power {
-        promises(&link).map_err(|fault| fault.at(link.name().into()))?;
-    }
+    let is_strict = access == Access::ReadWrite && server.durability == Durability::Power;
+    link.is_strict.set(is_strict);
+    link.connect().map_err(|failure| failure.at(&link.name))?;
     let fresh =
         migrations::bring_up(&link, access).map_err(|fault| fault.at(link.name().into()))?;
     Ok((!fresh).then_some(link))
@@ -60,24 +54,18 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
     if let Some(password) = &password {
         config.password(password.expose_secret());
     }
-    config
-        .application_name("letterpress")
-        // Of several servers that are named, the one in charge; a standby that
-        // is not promoted yet is as good as away.
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
-        .connect_timeout(CONNECT_TIMEOUT)
-        // A server whose machine is gone must not be waited for.
-        .tcp_user_timeout(Duration::from_secs(30))
-        .keepalives_idle(Duration::from_secs(15))
-        .keepalives_interval(Duration::from_secs(5))
-        .keepalives_retries(3);
+    let places = reaching::places(&config);
+    if places.is_empty() {
+        return Err(unfit("`store.url` names no host".to_owned()));
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| StoreError::system(server.name.clone().into(), error))?;
     Ok(Link {
         runtime,
-        config,
+        places,
+        place: Cell::new(0),
         tls: MakeRustlsConnect::new(tls().map_err(|error| unfit(error.to_string()))?),
         name: server.name.clone(),
         lease: server.lease,
@@ -85,8 +73,11 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
         patience: Cell::new(server.patience),
         lock_patience: Cell::new(LOCK_PATIENCE),
         longest: Cell::new(LONGEST),
+        bound: Cell::new(None),
         transaction: RefCell::new(None),
         history: RefCell::new(None),
+        newest: Arc::default(),
+        is_strict: Cell::new(false),
         recent: RefCell::default(),
         asserted: Arc::default(),
         health: watch::Sender::new(Health::Well),
@@ -108,27 +99,20 @@ fn tls() -> Result<ClientConfig, rustls::Error> {
 }
 
 /// A commit has to be on stable storage when it is answered: an intent that is
-/// lost is a message that is sent twice.
-fn promises(link: &Link) -> Result<(), Fault> {
-    let settings =
-        link.simple("SELECT current_setting('synchronous_commit'), current_setting('fsync')")?;
-    let unfit = |reason: &str| {
-        Err(StoreError::Unfit {
-            path: link.name().into(),
-            reason: reason.to_owned(),
-        }
-        .into())
-    };
-    match settings.first() {
-        Some((commit, _)) if commit == "off" => unfit(
+/// lost is a message that is sent twice. What these settings of a server do not
+/// promise.
+pub(super) fn judge(synchronous_commit: &str, fsync: &str) -> Result<(), Failure> {
+    let reason = match (synchronous_commit, fsync) {
+        ("off", _) => {
             "synchronous_commit is off there, so commits can be lost that were answered; set it to \
              `on` for this role (ALTER ROLE … SET synchronous_commit = on), or accept that with \
-             `store.durability = \"process\"`",
-        ),
-        Some((_, fsync)) if fsync == "off" => unfit(
+             `store.durability = \"process\"`"
+        }
+        (_, "off") => {
             "fsync is off there, so a power cut can lose commits or the whole database; set \
-             `fsync = on` in postgresql.conf, or accept that with `store.durability = \"process\"`",
-        ),
-        _ => Ok(()),
-    }
+             `fsync = on` in postgresql.conf, or accept that with `store.durability = \"process\"`"
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::Unfit(reason.to_owned()))
 }

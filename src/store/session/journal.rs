@@ -93,7 +93,7 @@ impl Session {
                     ..
                 } => Some(Told {
                     ledger: self.ledger.clone(),
-                    attempt,
+                    attempt: link.current(attempt),
                     delivery: link.delivery_of(attempt)?,
                     outcome,
                     at: now,

@@ -21,6 +21,7 @@ use crate::{
     domain::delivery::AttemptId,
     store::{
         Health,
+        attempts::Recorded,
         beside::{leaving::Leaving, mark::Keeper},
         error::{Fault, StoreError, Trouble},
         postgres::{self, lease::Heartbeat},
@@ -166,9 +167,18 @@ impl Session {
         work: impl FnOnce(&mut Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let before = self.set_patience((patience, patience))?;
+        self.bound(Some(patience));
         let done = work(self);
+        self.bound(None);
         self.set_patience(before)?;
         done
+    }
+
+    /// Bounds how long a server may leave a transaction without an answer.
+    fn bound(&self, patience: Option<Duration>) {
+        if let Connection::Postgres(link) = &self.connection {
+            link.bound(patience);
+        }
     }
 
     /// Sets how long to wait for others and for a server that is away; gives
@@ -231,13 +241,31 @@ impl Session {
     /// Attempts that the relay took although a newer one had been made, since
     /// this was last asked.
     pub(super) fn take_late(&mut self) -> Vec<AttemptId> {
+        self.hear_again();
         std::mem::take(&mut self.late)
     }
 
     /// Attempts that the relay took whose delivery had become uncertain, since
     /// this was last asked.
     pub(super) fn take_confirmed(&mut self) -> Vec<AttemptId> {
+        self.hear_again();
         std::mem::take(&mut self.confirmed)
+    }
+
+    /// What was found when outcomes were told to another server is heard like what
+    /// is found the first time.
+    fn hear_again(&mut self) {
+        let Connection::Postgres(link) = &self.connection else {
+            return;
+        };
+        for (attempt, recorded) in link.take_told() {
+            let attempt = link.current(attempt);
+            match recorded {
+                Recorded::Duplicate => self.late.push(attempt),
+                Recorded::Confirmed => self.confirmed.push(attempt),
+                Recorded::Applied | Recorded::Noted => {}
+            }
+        }
     }
 
     /// The connection itself.

@@ -26,7 +26,10 @@ impl Session {
         let entered = Moment::now();
         let epoch =
             self.transact_own(|connection| lease::enter(connection, worker, server.lease))?;
-        let heartbeat = lease::keep_up(&server, epoch, entered)?;
+        let Connection::Postgres(link) = &self.connection else {
+            return Ok(None);
+        };
+        let heartbeat = lease::keep_up(link, &server, epoch, entered)?;
         let kept = Lease::new(epoch, heartbeat.deadline.clone());
         self.be_worker(epoch);
         self.heartbeat = Some(heartbeat);
@@ -43,8 +46,10 @@ impl Session {
         };
         let (worker, sent) = (link.worker(), heartbeat.sent.load(Ordering::Relaxed));
         drop(heartbeat);
+        let ended = self.transact_own(|connection| lease::end(connection, worker, sent));
+        // Only now: what is asserted again meanwhile is this worker's.
         self.be_worker(0);
-        self.transact_own(|connection| lease::end(connection, worker, sent))
+        ended
     }
 
     fn be_worker(&self, worker: i64) {

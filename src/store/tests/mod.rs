@@ -8,7 +8,7 @@ mod sqlite;
 #[path = "../../../tests/harness"]
 #[expect(dead_code, reason = "they use more of it")]
 mod harness {
-    mod net;
+    pub(super) mod net;
     pub(super) mod postgres;
 }
 

@@ -18,6 +18,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub(crate) use self::database::Database;
@@ -55,6 +56,25 @@ pub(crate) enum Stop {
     Fast,
     /// At once, as after a loss of power; the next start recovers.
     Immediate,
+}
+
+/// The processes of a server that is held up.
+pub(crate) struct Paused(Vec<u32>);
+
+impl Paused {
+    fn signal(&self, signal: Signal) {
+        for process in &self.0 {
+            let process = i32::try_from(*process).ok().and_then(Pid::from_raw);
+            // One may have ended by itself.
+            let _ = kill_process(process.unwrap(), signal);
+        }
+    }
+}
+
+impl Drop for Paused {
+    fn drop(&mut self) {
+        self.signal(Signal::CONT);
+    }
 }
 
 /// A PostgreSQL server; ended, and its folder removed, when dropped.
@@ -136,9 +156,33 @@ impl Server {
         self.write_settings();
     }
 
+    /// Holds every process of it up: it lets in and says nothing, until what is
+    /// returned is dropped.
+    #[track_caller]
+    pub(crate) fn paused(&self) -> Paused {
+        let postmaster = self.keeper.as_ref().expect("it runs").server();
+        let children = format!("/proc/{postmaster}/task/{postmaster}/children");
+        let children = fs::read_to_string(children).unwrap();
+        let children = children.split_whitespace().map(|id| id.parse().unwrap());
+        // The first of them first: it would start others.
+        let paused = Paused(std::iter::once(postmaster).chain(children).collect());
+        paused.signal(Signal::STOP);
+        paused
+    }
+
     /// Has it read its settings again.
     pub(crate) fn reload(&self) {
         self.control(&["reload"]);
+    }
+
+    /// Lets nobody in as [`ROLE`] any more without this password.
+    pub(crate) fn ask_for(&self, password: &str) {
+        self.execute(&format!("ALTER ROLE {ROLE} PASSWORD '{password}'"));
+        let rules = format!(
+            "host all {ROLE} 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
+        );
+        fs::write(self.data().join("pg_hba.conf"), rules).unwrap();
+        self.reload();
     }
 
     /// A new, empty database that belongs to [`ROLE`].

@@ -1,6 +1,6 @@
 //! A second server that follows the first, asynchronously, until it is promoted.
 
-use super::{Options, Server, as_account, program, succeeds};
+use super::{Options, Server, Stop, as_account, program, succeeds};
 
 /// A streaming standby; a server like any other once promoted.
 pub(crate) struct Standby(Server);
@@ -40,9 +40,23 @@ impl Standby {
         super::database::psql(self.0.port, "postgres", "postgres", &reached).trim() == "t"
     }
 
+    /// The port on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.0.port()
+    }
+
+    /// Hears of nothing from now on: it is down until it is promoted.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        self.0.stop(Stop::Fast);
+    }
+
     /// Ends its following: it begins a new timeline and takes writes.
     #[track_caller]
-    pub(crate) fn promote(self) -> Server {
+    pub(crate) fn promote(mut self) -> Server {
+        if self.0.keeper.is_none() {
+            self.0.restart();
+        }
         self.0.control(&["promote", "--wait"]);
         self.0
     }

@@ -127,9 +127,10 @@ impl Pair {
     }
 
     /// The standby takes over while `sessions` messages are under way, after it has
-    /// not heard of forty that were sent. The line to it stays.
+    /// not heard of forty that were sent. The line to it stays; the first one is
+    /// stopped.
     #[track_caller]
-    fn fail_over(mut self, sink: &ChaosSink, sessions: usize) -> (Server, Cutter) {
+    fn fail_over(mut self, sink: &ChaosSink, sessions: usize) -> (Server, Cutter, Server) {
         let caught_up = || self.standby.has_caught_up_with(&self.primary);
         assert!(holds_within(Duration::from_secs(20), caught_up));
         self.stream.silence();
@@ -141,7 +142,7 @@ impl Pair {
         let second = self.standby.promote();
         self.front.lead_to(second.port());
         sink.release();
-        (second, self.front)
+        (second, self.front, self.primary)
     }
 }
 
@@ -151,7 +152,7 @@ fn what_a_standby_had_not_heard_of_is_asserted_again_and_nobody_has_two_messages
     let (press, sink) = pair.press(READERS);
     let run = press.spawn(&["run"]);
     sink.wait_for(Fate::Accepted, READERS / 4);
-    let (second, _front) = pair.fail_over(&sink, SESSIONS);
+    let (second, _front, _first) = pair.fail_over(&sink, SESSIONS);
 
     let end = run.wait();
     let moved = Arc::new(press.server().on(second.port()));
@@ -173,7 +174,7 @@ fn workers_assert_again_each_what_it_sent_itself() {
     let mut workers = machines.each_ref().map(|one| one.spawn(&["work"]));
     let is_full = || sink.most_connections() == 2 * SESSIONS;
     assert!(holds_within(Duration::from_secs(60), is_full));
-    let (second, _front) = pair.fail_over(&sink, 2 * SESSIONS);
+    let (second, _front, _first) = pair.fail_over(&sink, 2 * SESSIONS);
 
     let moved = Arc::new(press.server().on(second.port()));
     let ledger = Ledger::on(&moved);
@@ -188,4 +189,39 @@ fn workers_assert_again_each_what_it_sent_itself() {
         end.says("timeline changed; re-asserting ");
     }
     reconciled(&press, &ledger, &sink);
+}
+
+#[test]
+fn nobody_goes_back_to_a_server_that_was_failed_over_from() {
+    const READERS: usize = 900;
+    let pair = Pair::start();
+    let (press, sink) = pair.press(READERS);
+    let mut run = press.spawn(&["run"]);
+    sink.wait_for(Fate::Accepted, READERS / 4);
+    let (second, front, mut first) = pair.fail_over(&sink, SESSIONS);
+    run.wait_for_stderr("timeline changed; re-asserting ");
+    sink.hold_dots();
+    sink.wait_for_held(SESSIONS);
+
+    // The old one comes back, and the line leads there.
+    first.restart();
+    let old = press.server();
+    let attempts = "SELECT count(*), max(id) FROM attempts";
+    let before = (old.rows(attempts), sink.count(Fate::Accepted));
+    front.lead_to(first.port());
+    sink.release();
+    run.wait_for_stderr("database away, ");
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!((old.rows(attempts), sink.count(Fate::Accepted)), before);
+
+    front.lead_to(second.port());
+    let end = run.wait();
+    let moved = Arc::new(press.server().on(second.port()));
+    let ledger = Ledger::on(&moved);
+    reconciled(&press, &ledger, &sink);
+    let (sent, uncertain) = (ledger.count("sent"), ledger.count("uncertain"));
+    assert_eq!(sent + uncertain, READERS, "{end}");
+    let said = end.stderr.split("re-asserting ").last();
+    assert!(said.unwrap().contains("database away, "), "{end}");
+    end.exits(if uncertain > 0 { 3 } else { 0 });
 }

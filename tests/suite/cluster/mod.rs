@@ -8,6 +8,7 @@ mod machines;
 pub(crate) mod moving;
 mod pacing;
 mod parts;
+mod reaching;
 mod settings;
 mod working;
 

@@ -1,8 +1,13 @@
 //! What a server has to promise before anything is sent.
 
-use super::{everybody_has_it_once, press_on};
+use std::time::Duration;
+
+use super::{everybody_has_it_once, held_at_full_speed, press_on};
+use crate::cutter::Cutter;
 use crate::dns::Dns;
+use crate::net::holds_within;
 use crate::postgres::{self, Options, Server};
+use crate::receipt::Fate;
 
 const READERS: usize = 5;
 
@@ -22,6 +27,32 @@ fn where_commits_may_be_lost_that_were_answered_nothing_is_sent() {
 
     server.set_for_everyone("synchronous_commit", "on");
     press.run(&["run"]).succeeds().is_silent();
+    everybody_has_it_once(&press, &sink, READERS);
+}
+
+#[test]
+fn what_a_server_promises_is_asked_again_with_every_connection() {
+    const READERS: usize = 120;
+    let (press, sink) = press_on(postgres::database(), READERS);
+    let line = Cutter::to(press.server().port());
+    press
+        .set("store.url", press.server().url_by(line.port()))
+        .set("store.lease", "3s");
+    let run = held_at_full_speed(&press, &sink, &["run"]);
+    let before = sink.count(Fate::Accepted);
+    // As of another server that has taken over.
+    press.server().set_for_everyone("synchronous_commit", "off");
+    line.cut();
+    sink.release();
+    run.wait().exits(78).says("synchronous_commit is off there");
+    assert_eq!(sink.count(Fate::Accepted), before);
+
+    press.server().set_for_everyone("synchronous_commit", "on");
+    let all_sent = || {
+        press.run(&["run"]).succeeds();
+        press.ledger().count("sent") == READERS
+    };
+    assert!(holds_within(Duration::from_secs(30), all_sent));
     everybody_has_it_once(&press, &sink, READERS);
 }
 

@@ -22,6 +22,7 @@ mod random;
 mod sending;
 
 mod away;
+mod failover;
 mod workers;
 
 use super::*;

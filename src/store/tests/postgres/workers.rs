@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Another process with the same ledger, enlisted.
-async fn worker(world: &World, pid: u32) -> (Store, Lease) {
+pub(super) async fn worker(world: &World, pid: u32) -> (Store, Lease) {
     let store = Store::open(&world.settings, now()).await.unwrap();
     let enlisted = store.enlist(NewWorker {
         host: "one.example.org".to_owned(),
@@ -23,7 +23,7 @@ async fn worker(world: &World, pid: u32) -> (Store, Lease) {
     (store, lease)
 }
 
-async fn claims(store: &Store, limit: usize) -> Vec<DeliveryId> {
+pub(super) async fn claims(store: &Store, limit: usize) -> Vec<DeliveryId> {
     let due = store.due(Scope::Everything, limit, now(), HashSet::new());
     due.await.unwrap().into_iter().map(|one| one.id).collect()
 }
@@ -348,5 +348,23 @@ async fn an_issue_that_is_called_off_is_taken_out_of_the_hands_of_workers() {
     silent_for(&world, &lease, 1);
     world.store.reap(now()).await.unwrap();
     assert_eq!(world.count(issue, State::Cancelled).await, 3);
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn what_is_asked_for_twice_at_the_same_time_is_granted_once() {
+    let (world, issue) = frozen_world(1).await;
+    let (one, _lease) = worker(&world, 1).await;
+    let claimed = claims(&one, 1).await;
+    // While the thread of the ledger is busy, both wait for the same group.
+    let busy = one.session(|_| {
+        std::thread::sleep(Duration::from_millis(300));
+        Ok(())
+    });
+    let intent = || one.intent(claimed[0], now());
+    let (_, first, second) = tokio::join!(busy, async { intent().await }, async { intent().await });
+    assert!(matches!(first.unwrap(), Intent::Granted(_)));
+    assert_eq!(second.unwrap(), Intent::Refused);
+    assert_eq!(world.count(issue, State::Inflight).await, 1);
     world.adds_up().await;
 }
