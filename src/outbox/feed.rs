@@ -294,9 +294,11 @@ impl Feed {
         *count >= MOST_REQUEUES
     }
 
-    /// Forgets what was read ahead: an issue was paused, or rows changed.
+    /// Forgets what was read ahead: an issue was paused, or rows changed. Sessions
+    /// that wait for what others hold look again, too.
     pub(super) fn reread(&self) {
         self.lock().waiting.clear();
+        self.released.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

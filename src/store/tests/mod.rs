@@ -119,6 +119,13 @@ impl<E> World<E> {
             .unwrap();
     }
 
+    /// The same with so many readers and an issue to all of them.
+    async fn with_issue(self, readers: usize) -> (Self, IssueId) {
+        self.join(readers).await;
+        let frozen = self.freeze(&issue(1, "2026-11-27T07:00")).await;
+        (self, frozen.issue)
+    }
+
     async fn freeze(&self, issue: &Freeze) -> Frozen {
         match self.store.freeze(issue.clone(), now()).await.unwrap() {
             FreezeOutcome::Frozen(frozen) => frozen,

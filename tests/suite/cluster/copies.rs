@@ -5,16 +5,10 @@ use std::time::Duration;
 use super::press_on;
 use crate::net::holds_within;
 use crate::oracle::{Policy, assert_reconciled};
-use crate::postgres::{self, Database, Options, Server};
-use crate::press::Press;
+use crate::postgres::{self, Options, Server};
 use crate::receipt::Fate;
 
 const READERS: usize = 20;
-
-/// The next runs are to find the ledger there.
-fn look_at(press: &mut Press, database: Database) {
-    press.ledger_on(database);
-}
 
 #[test]
 fn a_dump_that_is_restored_into_another_cluster_is_refused_until_it_is_accepted() {
@@ -26,7 +20,7 @@ fn a_dump_that_is_restored_into_another_cluster_is_refused_until_it_is_accepted(
     press.server().dumped_into(&copy);
     // Another machine may have sent meanwhile what this one cannot know.
     std::fs::remove_file(press.path("letterpress.postgres.runs")).unwrap();
-    look_at(&mut press, copy);
+    press.ledger_on(copy);
     for _ in 0..2 {
         press
             .run(&["run"])
@@ -51,7 +45,7 @@ fn yesterdays_dump_in_the_same_cluster_is_named_with_both_runs() {
     press.server().dumped_into(&yesterday);
     press.run(&["run"]).succeeds();
     press.run(&["run"]).succeeds();
-    look_at(&mut press, yesterday);
+    press.ledger_on(yesterday);
     press
         .run(&["run"])
         .exits(78)

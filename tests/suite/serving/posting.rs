@@ -157,6 +157,27 @@ fn killed_after_the_dot_a_confirmation_is_in_doubt_and_not_sent_twice() {
 }
 
 #[test]
+fn one_answer_that_does_not_come_keeps_no_confirmation_back() {
+    let sink = ChaosSink::start(Behaviour::default());
+    let press = Press::new();
+    press.relay(&sink.url()).set("mail.connections", 4_i64);
+    press.subscribers(20);
+    press.subscribe(["hold.nomsa@example.org"]);
+    let served = Served::of(&press);
+    let stamp = joining::ripe(&served);
+    let run = press.spawn(&["run"]);
+    sink.wait_for(Fate::Accepted, 21);
+    sink.wait_for_held(1);
+    let form = format!("email=anna%40example.org&form={stamp}");
+    served.post("/subscribe", &form).is(200);
+    sink.wait_for(Fate::Accepted, 22);
+    sink.release();
+    run.wait().succeeds();
+    served.end().succeeds();
+    press.ledger().sums_hold();
+}
+
+#[test]
 fn whoever_never_wants_mail_again_is_not_even_asked_once_more() {
     let press = Press::new();
     press.run(&["build"]).succeeds();

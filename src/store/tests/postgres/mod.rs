@@ -64,10 +64,7 @@ async fn world() -> World {
 
 /// A world with `readers` active readers and one frozen issue.
 async fn frozen_world(readers: usize) -> (World, IssueId) {
-    let world = world().await;
-    world.join(readers).await;
-    let issue = world.freeze(&issue(1, "2026-11-27T07:00")).await.issue;
-    (world, issue)
+    world().await.with_issue(readers).await
 }
 
 /// Where these bytes are: in files of this machine, and in rows of the server.
