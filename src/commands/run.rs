@@ -45,10 +45,11 @@ Without a terminal, `run` prints nothing unless a person must know it; `-v`
 makes it tell everything.
 
 Exit codes: 0 done, nothing to do, or another run is at work; 3 uncertain
-deliveries are held; 4 an issue was paused; 65 articles have errors; 66 the
-mailbox of bounces is missing; 70 runs keep dying in an issue; 74 disk; 75 the
-relay or that mailbox is away, the next run continues; 77 login or TLS; 78
-configuration, or a restored ledger.")]
+deliveries are held; 4 an issue was paused or waits for approval; 65 articles have
+errors; 66 no letterpress.toml, or no mailbox of bounces; 69 the ledger is held, or
+its server is away; 70 runs keep dying in an issue; 74 disk; 75 the relay or that
+mailbox is away, or a signal came: the next run continues; 76 the relay breaks the
+protocol; 77 login or TLS; 78 configuration, or a restored ledger.")]
 pub struct Run {
     /// Wait up to so many seconds for another run to end; with a ledger on a server
     /// nobody has to

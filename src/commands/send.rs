@@ -55,7 +55,10 @@ Examples:
   letterpress send weekly                               to everybody, now
 
 `--test` may be given several times; the ledger stays as it is, and the same
-articles still go out in the next issue.")]
+articles still go out in the next issue.
+
+Exit codes are those of `run`, but for 75 while another run is at work: nothing was
+sent.")]
 pub struct Send {
     /// Which digest
     digest: String,

@@ -304,7 +304,7 @@ fn postfix_knows_its_readers_and_survives_a_kill() {
     });
     let mut client = Dialogue::open(postfix.port());
     assert_eq!(client.deliver("ben@example.org"), ["250", "550"]);
-    let abroad = client.deliver("anna@elsewhere.example");
+    let abroad = client.deliver("anna@example.net");
     assert_eq!(abroad, ["250", "550"], "nothing may leave this machine");
     postfix.kill();
     assert_eq!(client.say("NOOP"), "");

@@ -87,8 +87,42 @@ const INTENTS: &str = concat!(
      RETURNING d.id, made.id"
 );
 
+/// Intents that were committed although nobody heard of it.
+const TRIED: &str = "SELECT d.id, a.id
+       FROM unnest($1, $2) AS tried (id, attempt_id)
+       JOIN deliveries d ON d.id = tried.id AND d.attempt_id = tried.attempt_id
+       JOIN attempts a ON a.id = d.attempt_id AND a.delivery_id = d.id
+      WHERE d.state = 2 AND d.worker_id IS NOT DISTINCT FROM nullif($3, 0)
+        AND a.outcome IS NULL";
+
+/// Those of the intents tried last, whose commit was not answered, that are there.
+fn found_again(link: &Link) -> Result<HashMap<DeliveryId, AttemptId>, Fault> {
+    let (ids, attempts): (Vec<i64>, Vec<i64>) = link.tried.take().into_iter().unzip();
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let found = link.query_given(
+        TRIED,
+        &[
+            (&ids, Type::INT8_ARRAY),
+            (&attempts, Type::INT8_ARRAY),
+            (&link.worker(), Type::INT8),
+        ],
+    )?;
+    pairs(&found)
+}
+
+fn pairs(rows: &[Vec<Value>]) -> Result<HashMap<DeliveryId, AttemptId>, Fault> {
+    let pair = |row: &Vec<Value>| {
+        let row = Row::Postgres(row);
+        Ok((row.get(0)?, row.get(1)?))
+    };
+    rows.iter().map(pair).collect()
+}
+
 /// Makes the intents of a group durable, where deliveries are still wanted.
 fn grant(link: &Link, group: &[Grouped]) -> Result<HashMap<DeliveryId, AttemptId>, Fault> {
+    let mut granted = found_again(link)?;
     let asked: HashMap<DeliveryId, i64> = group
         .iter()
         .filter_map(|request| match request {
@@ -97,12 +131,14 @@ fn grant(link: &Link, group: &[Grouped]) -> Result<HashMap<DeliveryId, AttemptId
             }
             Grouped::Outcome { .. } => None,
         })
+        .filter(|(delivery, _)| !granted.contains_key(delivery))
         .collect();
     if asked.is_empty() {
-        return Ok(HashMap::new());
+        link.tried.borrow_mut().clone_from(&granted);
+        return Ok(granted);
     }
     let (ids, times): (Vec<i64>, Vec<i64>) = asked.into_iter().unzip();
-    let granted = link.query_given(
+    let made = link.query_given(
         INTENTS,
         &[
             (&ids, Type::INT8_ARRAY),
@@ -110,11 +146,7 @@ fn grant(link: &Link, group: &[Grouped]) -> Result<HashMap<DeliveryId, AttemptId
             (&link.worker(), Type::INT8),
         ],
     )?;
-    let pair = |row: &Vec<Value>| -> Result<(i64, i64), Fault> {
-        let row = Row::Postgres(row);
-        Ok((row.get(0)?, row.get(1)?))
-    };
-    let granted: HashMap<_, _> = granted.iter().map(pair).collect::<Result<_, Fault>>()?;
+    granted.extend(pairs(&made)?);
     // What is not wanted now is not kept from others, or for later.
     let refused: Vec<i64> = ids
         .into_iter()
@@ -123,6 +155,7 @@ fn grant(link: &Link, group: &[Grouped]) -> Result<HashMap<DeliveryId, AttemptId
     if link.worker() != 0 && !refused.is_empty() {
         claims::release(link, &refused)?;
     }
+    link.tried.borrow_mut().clone_from(&granted);
     Ok(granted)
 }
 

@@ -19,6 +19,7 @@ mod words;
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64},
@@ -44,9 +45,12 @@ pub(in crate::store) use self::{
     upkeep::{facts, glance, integrity, wipe},
 };
 use self::{recent::Recent, values::Found};
-use crate::store::{
-    Health,
-    sql::{self, Access},
+use crate::{
+    domain::delivery::{AttemptId, DeliveryId},
+    store::{
+        Health,
+        sql::{self, Access},
+    },
 };
 
 /// Key of the lock that those share who write more than their own deliveries:
@@ -98,10 +102,14 @@ pub(in crate::store) struct Link {
     transaction: RefCell<Option<(String, String)>>,
     /// The history that the last transaction of ours belonged to.
     history: RefCell<Option<String>>,
+    /// Since when the server that was reached last has been there.
+    incarnation: RefCell<String>,
     /// The newest timeline that was seen; 0 for none.
     newest: Arc<AtomicU32>,
     /// Whether every server must promise that what it commits stays.
     is_strict: Cell<bool>,
+    /// Intents of a transaction whose end is not known.
+    tried: RefCell<HashMap<DeliveryId, AttemptId>>,
     /// What was attempted of late: see [`recent`].
     recent: RefCell<Recent>,
     /// How many attempts were asserted again, to be told.
@@ -248,20 +256,25 @@ impl Link {
     /// again what became of it.
     pub(in crate::store) fn commit(&self) -> Result<Fate, Failure> {
         let open = self.transaction.borrow_mut().take();
+        let begun_in = self.incarnation.borrow().clone();
         let told = self.simple("COMMIT");
         self.longest.set(LONGEST);
-        match told {
-            Ok(_) => Ok(Fate::Committed),
+        let fate = match told {
+            Ok(_) => Fate::Committed,
             Err(failure) if failure.is_away() => match open {
-                Some(open) => self.fate(&open),
+                Some(open) => self.fate(&open, &begun_in)?,
                 // It only read.
-                None => Err(failure),
+                None => return Err(failure),
             },
             Err(failure) => {
                 self.undo();
-                Err(failure)
+                return Err(failure);
             }
+        };
+        if fate == Fate::Committed {
+            self.tried.borrow_mut().clear();
         }
+        Ok(fate)
     }
 
     /// Takes back what was done since the beginning.
@@ -274,8 +287,10 @@ impl Link {
         }
     }
 
-    /// What became of a transaction.
-    fn fate(&self, (number, history): &(String, String)) -> Result<Fate, Failure> {
+    /// What became of a transaction. After a crash of the server its number says
+    /// nothing: one of which nothing was on stable storage is given out again. When it
+    /// is done anew, what was committed after all is found there.
+    fn fate(&self, (number, history): &(String, String), begun_in: &str) -> Result<Fate, Failure> {
         let ask = format!(
             "SELECT coalesce(pg_xact_status('{number}'::xid8), 'aborted'),
                     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
@@ -290,6 +305,7 @@ impl Link {
                 Ok(rows)
             });
             match told {
+                Ok(_) if *self.incarnation.borrow() != *begun_in => return Ok(Fate::Undone),
                 Ok(rows) => match rows.first() {
                     // Another server took over: what it does not know of is undone,
                     // and numbers mean something else there.

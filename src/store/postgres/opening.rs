@@ -76,6 +76,8 @@ pub(super) fn link(server: &ServerSettings) -> Result<Link, StoreError> {
         bound: Cell::new(None),
         transaction: RefCell::new(None),
         history: RefCell::new(None),
+        incarnation: RefCell::default(),
+        tried: RefCell::default(),
         newest: Arc::default(),
         is_strict: Cell::new(false),
         recent: RefCell::default(),

@@ -36,10 +36,14 @@ const HURRIED: Duration = Duration::from_secs(5);
 /// The port of PostgreSQL.
 const PORT: u16 = 5432;
 
-/// What is asked of a server before anything else: its history, and what it
-/// promises. A standby that was promoted may have other settings.
+/// What is asked of a server before anything else: its history, what it promises (a
+/// standby that was promoted may have other settings), and since when it has been
+/// there. Statistics begin anew after a crash, also where the first process outlived it.
 const FACTS: &str = "SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8),
-                            current_setting('synchronous_commit'), current_setting('fsync')";
+                            current_setting('synchronous_commit'), current_setting('fsync'),
+                            extract(epoch FROM pg_postmaster_start_time())
+                            || ' ' || coalesce((SELECT extract(epoch FROM stats_reset)
+                                                  FROM pg_stat_bgwriter), 0)";
 
 /// The servers that a URL names, one by one, with its other settings and ours.
 pub(super) fn places(named: &Config) -> Vec<Config> {
@@ -168,6 +172,7 @@ impl Link {
             if self.is_strict.get() {
                 opening::judge(text(1), text(2))?;
             }
+            text(3).clone_into(&mut self.incarnation.borrow_mut());
         }
         Ok(client)
     }

@@ -35,6 +35,8 @@ pub(crate) struct Cutter {
 struct Plan {
     loss: Loss,
     holding: String,
+    /// Nobody is let in after that.
+    closes: bool,
 }
 
 struct State {
@@ -131,8 +133,21 @@ impl Cutter {
     /// Loses the next COMMIT of a transaction one of whose statements held this
     /// text, and cuts the connection it came on.
     pub(crate) fn lose_a_commit(&self, loss: Loss, holding: &str) {
+        self.plan(loss, holding, false);
+    }
+
+    /// The same, and from then on lets nobody in until [`Cutter::admit`].
+    pub(crate) fn lose_a_commit_and_close(&self, loss: Loss, holding: &str) {
+        self.plan(loss, holding, true);
+    }
+
+    fn plan(&self, loss: Loss, holding: &str, closes: bool) {
         let holding = holding.to_owned();
-        let plan = Plan { loss, holding };
+        let plan = Plan {
+            loss,
+            holding,
+            closes,
+        };
         self.state.plans.lock().unwrap().push_back(plan);
     }
 
@@ -192,7 +207,9 @@ impl State {
         if !statements.iter().any(holds) {
             return None;
         }
-        plans.pop_front().map(|plan| plan.loss)
+        let plan = plans.pop_front()?;
+        self.is_closed.fetch_or(plan.closes, Ordering::SeqCst);
+        Some(plan.loss)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{everybody_has_it_once, freeze, press_on};
 use crate::cutter::{Cutter, Loss};
 use crate::net::holds_within;
 use crate::pgbouncer::PgBouncer;
-use crate::postgres::{self, Database, Options, Server};
+use crate::postgres::{self, Database, Options, Server, Stop};
 use crate::press::reader_address;
 use crate::receipt::Fate;
 
@@ -35,6 +35,34 @@ fn a_commit_whose_answer_is_lost_is_looked_up_and_counts_once() {
         }
         press.run(&["run"]).succeeds().is_silent();
         assert_eq!(line.lost(), 5, "{loss:?}");
+        everybody_has_it_once(&press, &sink, READERS);
+        let attempts = press.ledger().table("SELECT count(*) FROM attempts");
+        assert_eq!(attempts, [[READERS.to_string()]], "{loss:?}");
+    }
+}
+
+#[test]
+fn a_number_that_is_given_out_again_after_a_crash_is_not_taken_for_ours() {
+    for loss in [Loss::Question, Loss::Answer] {
+        let mut server = Server::start(&Options::default());
+        let line = Cutter::to(server.port());
+        let (press, sink) = press_on(server.database(), READERS);
+        freeze(&press, &sink);
+        press.set("store.url", press.server().url_by(line.port()));
+        line.lose_a_commit_and_close(loss, "INTO attempts");
+        let run = press.spawn(&["run"]);
+        line.wait_for_lost(1);
+        // Whatever had the number was not on stable storage, if the question was lost:
+        // others commit under it.
+        server.stop(Stop::Immediate);
+        server.restart();
+        press.server().execute(
+            "DO $$ BEGIN
+                 FOR n IN 1..200 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP;
+             END $$",
+        );
+        line.admit();
+        run.wait().succeeds();
         everybody_has_it_once(&press, &sink, READERS);
         let attempts = press.ledger().table("SELECT count(*) FROM attempts");
         assert_eq!(attempts, [[READERS.to_string()]], "{loss:?}");

@@ -76,7 +76,8 @@ fn readers_with_different_choices_get_different_editions() {
     let short = mail_to(&press, "short@example.org");
     assert_eq!(carried(&short), [TITLES[1], TITLES[2]]);
     let is_said = |mail: &Mail, words: &str| mail.text.as_deref().unwrap().contains(words);
-    assert!(is_said(&short, "Vrydag 27 November 2026") || is_said(&short, "Lees verder"));
+    assert!(is_said(&short, "Vrydag 27 November 2026"));
+    assert!(is_said(&short, "Lees verder"));
     assert!(is_said(&food, "Friday, 27 November 2026"));
     press
         .run(&["why", "food@example.org"])
