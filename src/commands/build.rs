@@ -44,7 +44,8 @@ authors, the letters that were sent, a sitemap; none of it with
 that `feeds.hub` names is told which feeds changed.
 
 Exit codes: 0 done; 65 articles have errors, or a file of somebody else stands
-where one of ours should; 74 the folder cannot be written; 75 another build is
+where one of ours should; 66 no letterpress.toml; 69 the ledger is held, or its
+server is away; 74 the folder or the ledger cannot be written; 75 another build is
 at work, or an article was edited meanwhile; 78 configuration.")]
 pub struct Build {
     /// Write here instead of public/

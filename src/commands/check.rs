@@ -40,7 +40,8 @@ Examples:
 Every line is `file:line: level: what; remedy`. The next issue of each digest is made
 and looked at as well: docs/lint.md lists the rules, and `[rule]` names the one.
 Exit codes: 0 no error; 65 an error in articles or templates; 66 no letterpress.toml;
-78 an error in it.")]
+69 the ledger is held, or its server is away; 74 it cannot be read; 78 an error in
+letterpress.toml.")]
 pub struct Check {
     /// Count warnings as errors
     #[arg(long)]

@@ -44,8 +44,9 @@ Serves /unsubscribe/TOKEN (one click as in RFC 8058, or a page with a button),
 at once. Who leaves has left when the answer comes, also while another command holds
 the ledger. Nothing that a link says of its reader is ever written to a log.
 
-Exit codes: 0 ended by a signal; 65 a template has an error; 66 no letterpress.toml; 69 the
-ledger is held, or its server is away; 74 the address is taken, or the disk; 78 configuration.")]
+Exit codes: 0 ended by a signal; 65 a template has an error; 66 no letterpress.toml; 69
+the ledger is held, or its server is away; 74 the address is taken, or the disk; 78
+configuration.")]
 pub struct Serve {
     /// Listen here instead of `serve.listen`
     #[arg(long, value_name = "ADDR", value_parser = config::parse_listen)]

@@ -167,7 +167,8 @@ fn idempotency(raw: &RawMail, findings: &mut Findings<'_>) -> Option<Option<Idem
         findings.at(
             Some(text),
             format!("mail.idempotency_header is `{header}`"),
-            "name the header that your relay documents, such as \"Resend-Idempotency-Key\"",
+            "name the header that your relay documents, such as \"Resend-Idempotency-Key\"; \
+             \"idempotency\" is in its name",
         );
         return None;
     }

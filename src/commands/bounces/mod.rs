@@ -53,8 +53,8 @@ by itself. docs/bounces.md tells how to set one up.
 
 Exit codes: 0 done; 4 an issue was paused, because too much of it came back; 66
 there is no such mailbox; 74 it cannot be read; 75 it is locked, or its server is
-away; 76 it breaks the protocol; 77 login or TLS; 78 none is named. With `-` it is 0 or 75, so that a mail server keeps what
-could not be applied.")]
+away; 76 it breaks the protocol; 77 login or TLS; 78 none is named. With `-` it is
+0 or 75, so that a mail server keeps what could not be applied.")]
 pub struct Read {
     /// Where to read, instead of `bounces.source`; `-` is one mail on standard input
     source: Option<String>,

@@ -43,7 +43,8 @@ relay (no mail is sent), asks `serve.public_url` as a mailbox provider would, an
 at this machine. Each finding says what to do, with the exact record to publish.
 docs/doctor.md explains them.
 
-Exit codes: 0 nothing that gets mail refused (there may be warnings); 78 an error stands.")]
+Exit codes: 0 nothing that gets mail refused (there may be warnings); 66 no
+letterpress.toml; 78 an error stands.")]
 pub struct Doctor {
     /// Ask this DNS server instead of the machine's: an address, port 53 unless one is given
     #[arg(long, value_name = "ADDR", value_parser = resolver)]
