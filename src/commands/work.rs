@@ -316,6 +316,10 @@ impl Worker<'_> {
         let (context, store) = (self.context, self.store);
         let set_out = turn::set_out(context, store, delivering.number);
         self.signals.heeded(store, set_out).await?;
+        if self.signals.was_heard() {
+            // It was heeded already: a drain would wait for another.
+            return Ok(Next::End);
+        }
         let mut hands = Hands {
             right,
             enlistment,

@@ -10,7 +10,7 @@ use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::{Answer, Behaviour, Phase, Rule};
 use crate::net::holds_within;
 use crate::oracle::{Policy, assert_reconciled};
-use crate::postgres;
+use crate::postgres::{self, Database};
 use crate::press::Press;
 use crate::process::Running;
 use crate::receipt::Fate;
@@ -58,6 +58,38 @@ fn a_worker_finds_what_becomes_due_and_is_seen_at_work() {
     super::everybody_has_it_once(&press, &sink, READERS);
 }
 
+/// Another command writes for so many seconds; `meanwhile` begins when it does.
+fn while_others_write(database: &Database, seconds: u32, meanwhile: impl FnOnce()) {
+    let sleep = format!("SELECT pg_sleep({seconds})");
+    let others = [
+        "BEGIN",
+        "SELECT pg_advisory_xact_lock(1280332371)",
+        &sleep,
+        "COMMIT",
+    ];
+    thread::scope(|scope| {
+        scope.spawn(|| database.session_by(database.port(), &others));
+        assert!(holds_within(Duration::from_secs(20), || {
+            locks(database, "granted") == "1"
+        }));
+        meanwhile();
+    });
+}
+
+/// Waits until somebody waits for those others.
+#[track_caller]
+fn somebody_waits(database: &Database) {
+    assert!(holds_within(Duration::from_secs(20), || {
+        locks(database, "NOT granted") == "1"
+    }));
+}
+
+fn locks(database: &Database, which: &str) -> String {
+    database.value(&format!(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND {which}"
+    ))
+}
+
 #[test]
 fn a_worker_that_is_told_to_end_while_a_round_ends_by_itself_begins_no_other() {
     let (press, sink) = press_on(postgres::database(), 1);
@@ -65,29 +97,35 @@ fn a_worker_that_is_told_to_end_while_a_round_ends_by_itself_begins_no_other() {
     sink.hold_dots();
     let mut worker = press.spawn(&["work"]);
     sink.wait_for_held(1);
-    // What a round does at its end waits for others who write.
     let database = press.server();
-    let others = [
-        "BEGIN",
-        "SELECT pg_advisory_xact_lock(1280332371)",
-        "SELECT pg_sleep(5)",
-        "COMMIT",
-    ];
-    thread::scope(|scope| {
-        scope.spawn(|| database.session_by(database.port(), &others));
-        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
-        assert!(holds_within(Duration::from_secs(20), || {
-            database.value(held) == "1"
-        }));
+    while_others_write(database, 5, || {
+        // What a round does at its end waits for them.
         sink.release();
-        let waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
-        assert!(holds_within(Duration::from_secs(20), || {
-            database.value(waits) == "1"
-        }));
+        somebody_waits(database);
         worker.signal(Signal::TERM);
     });
     worker.wait().succeeds().says("stopping: 0 in flight");
     super::everybody_has_it_once(&press, &sink, 1);
+}
+
+#[test]
+fn a_worker_that_is_told_to_end_before_its_round_has_begun_sends_nothing() {
+    let (press, sink) = press_on(postgres::database(), READERS);
+    freeze(&press, &sink);
+    let database = press.server();
+    database.execute("UPDATE deliveries SET next_attempt_at = next_attempt_at + 3600");
+    let mut worker = press.spawn(&["work"]);
+    let is_idle = || database.value("SELECT count(*) FROM workers WHERE ended_at IS NULL") == "1";
+    assert!(holds_within(Duration::from_secs(20), is_idle));
+    thread::sleep(Duration::from_secs(3));
+    while_others_write(database, 6, || {
+        database.execute("UPDATE deliveries SET next_attempt_at = next_attempt_at - 3600");
+        somebody_waits(database);
+        worker.signal(Signal::TERM);
+    });
+    worker.wait().succeeds();
+    assert_eq!(sink.count(Fate::Accepted), 0);
+    assert_eq!(press.ledger().sums_hold().count("queued"), READERS);
 }
 
 #[test]
@@ -112,19 +150,7 @@ fn of_an_issue_that_was_paused_a_worker_keeps_no_claims() {
 fn a_worker_waits_for_others_who_write_for_longer_than_anybody_waits() {
     let (press, sink) = press_on(postgres::database(), READERS);
     freeze(&press, &sink);
-    let database = press.server();
-    let others = [
-        "BEGIN",
-        "SELECT pg_advisory_xact_lock(1280332371)",
-        "SELECT pg_sleep(38)",
-        "COMMIT",
-    ];
-    thread::scope(|scope| {
-        scope.spawn(|| database.session_by(database.port(), &others));
-        let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
-        assert!(holds_within(Duration::from_secs(20), || {
-            database.value(held) == "1"
-        }));
+    while_others_write(press.server(), 38, || {
         let mut worker = press.spawn(&["work"]);
         let all_sent = || sink.count(Fate::Accepted) == READERS || !worker.is_running();
         assert!(holds_within(Duration::from_secs(90), all_sent));
