@@ -285,18 +285,9 @@ pub(super) fn next_due(connection: &Connection) -> Result<Option<DateTime<Utc>>,
 
 /// Expires what is queued beyond its issue's time, paused issues included.
 pub(super) fn expire(connection: &Connection, now: DateTime<Utc>) -> Result<Expired, Fault> {
-    // On a server a message may be put off in the moment in which its issue is called
-    // off: neither sees the other.
-    connection.execute(
-        "UPDATE deliveries SET state = 8
-          WHERE state = 0
-            AND issue_id IN (SELECT i.id FROM issues i JOIN tallies t ON t.issue_id = i.id
-                              WHERE i.state = 3 AND t.state = 0 AND t.count > 0)",
-        [],
-    )?;
     let mut select = connection.prepare_cached(
         "SELECT i.id, i.state, i.notice IS NOT NULL FROM issues i JOIN tallies t ON t.issue_id = i.id AND t.state = 0
-          WHERE i.state IN (0, 1) AND i.expire_at <= ?1 AND t.count > 0",
+          WHERE t.count > 0 AND (i.state IN (0, 1) AND i.expire_at <= ?1 OR i.state = 3)",
     )?;
     let late = select
         .query_map([now.timestamp()], |row| {
@@ -305,6 +296,12 @@ pub(super) fn expire(connection: &Connection, now: DateTime<Utc>) -> Result<Expi
         .collect::<Result<Vec<(IssueId, IssueState, bool)>, _>>()?;
     let mut expired = Expired::default();
     for (issue, state, is_notice) in late {
+        if state == IssueState::Cancelled {
+            // On a server a message may be put off in the moment in which its issue is
+            // called off: neither sees the other.
+            issues::cancel_queued(connection, issue)?;
+            continue;
+        }
         // An answer that comes days late helps nobody.
         if is_notice || !is_mostly_untried(connection, issue)? {
             let count = connection.execute(

@@ -366,6 +366,11 @@ fn cancel(connection: &Connection, issue: IssueId, now: DateTime<Utc>) -> Result
         "DELETE FROM assignments WHERE issue_id = ?1 AND passed_over = 0",
         [issue],
     )?;
+    cancel_queued(connection, issue)
+}
+
+/// Calls off what is not under way of an issue; says how many.
+pub(super) fn cancel_queued(connection: &Connection, issue: IssueId) -> Result<u64, Fault> {
     let cancelled = connection.execute(
         "UPDATE deliveries SET state = 8 WHERE issue_id = ?1 AND state IN (0, 1)",
         [issue],

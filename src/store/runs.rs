@@ -157,10 +157,12 @@ pub(super) fn doubt(
 /// been sent after the copy was made, also what somebody had claimed then. The same
 /// holds for what it has as uncertain: that may have been settled, or sent again.
 fn doubt_queued(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<Guarded>, Fault> {
-    if let Connection::Postgres(_) = connection {
-        claims::disown(connection)?;
+    match connection {
+        Connection::Postgres(_) => claims::disown(connection)?,
+        Connection::Sqlite(_) => {
+            connection.execute("UPDATE deliveries SET state = 0 WHERE state = 1", [])?;
+        }
     }
-    connection.execute("UPDATE deliveries SET state = 0 WHERE state = 1", [])?;
     deliveries::recover(connection, now)?;
     connection.execute(
         "UPDATE attempts SET ended_at = ?1, reply = ?2

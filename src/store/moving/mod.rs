@@ -239,16 +239,12 @@ impl<'p> Move<'p> {
     /// copy is in doubt before it goes: at the target nothing would tell.
     fn set_out(&mut self, key: &[u8; 32]) -> Result<(), MoveError> {
         let (to, now) = (self.target.name(), self.now);
-        let marks = [&self.source, &self.target].map(|place| Keeper::open(&place.path));
-        let [here, there] = marks;
-        let (here, there) = (here?, there?);
+        let here = Keeper::open(&self.source.path)?;
+        let there = Keeper::open(&self.target.path)?;
         let busy = self.from.transact(Access::Write, |tx| {
             let stands = runs::standing(tx, key)?;
-            let marks = [here.mark(), there.mark()].into_iter();
-            if let Some(copy) = marks
-                .filter_map(|mark| runs::old_copy(&stands, mark))
-                .next()
-            {
+            let mut marks = [here.mark(), there.mark()].into_iter();
+            if let Some(copy) = marks.find_map(|mark| runs::old_copy(&stands, mark)) {
                 runs::doubt(tx, &copy, now)?;
             }
             let busy = at_work(tx)?;

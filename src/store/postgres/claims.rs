@@ -139,6 +139,9 @@ pub(in crate::store) fn disown(connection: &Connection) -> Result<(), Fault> {
         "UPDATE workers SET ended_at = clock_timestamp() WHERE ended_at IS NULL",
         [],
     )?;
-    connection.execute("UPDATE deliveries SET worker_id = NULL WHERE state = 1", [])?;
+    connection.execute(
+        "UPDATE deliveries SET state = 0, worker_id = NULL WHERE state = 1",
+        [],
+    )?;
     Ok(())
 }
