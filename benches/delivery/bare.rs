@@ -20,7 +20,7 @@ use letterpress::{
         Addressed, Composer, Edition,
         smtp::{Dialer, Envelope},
     },
-    store::Store,
+    store::{Slate, Store},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -28,6 +28,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// What all sessions share.
 struct Shared {
     store: Store,
+    /// With the ledger.
+    slate: Option<Arc<Slate>>,
     is_durable: bool,
     dialer: Dialer,
     composer: Composer,
@@ -65,8 +67,13 @@ async fn main() -> Result<()> {
         .await?;
     let issue = due.first().ok_or("nothing is due")?.issue;
     let edition = store.edition(issue, 1).await?.ok_or("no edition")?;
+    let is_durable = rest == ["--ledger"];
+    if is_durable {
+        store.recover(now).await?;
+    }
     let shared = Arc::new(Shared {
-        is_durable: rest == ["--ledger"],
+        slate: store.slate(is_durable).await?,
+        is_durable,
         dialer: Dialer::new(relay(port.parse()?), "bench.example.org", timeouts())?,
         composer: Composer::new(Edition::from_bytes(&edition.bytes)?, None)?,
         signer: Signer::new(store.install_key()),
@@ -78,8 +85,8 @@ async fn main() -> Result<()> {
     let messages = u32::try_from(shared.waiting().len())?;
     let begin = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..sessions.parse()? {
-        tasks.spawn(session(Arc::clone(&shared)));
+    for number in 0..sessions.parse()? {
+        tasks.spawn(session(Arc::clone(&shared), number));
     }
     while let Some(ended) = tasks.join_next().await {
         ended??;
@@ -103,9 +110,11 @@ impl Shared {
     }
 }
 
-async fn session(shared: Arc<Shared>) -> Result<()> {
+async fn session(shared: Arc<Shared>, number: usize) -> Result<()> {
     let mut session = shared.dialer.open().await?;
     let mut present = shared.next()?;
+    // As the program does: the intent of a message is asked for one ahead.
+    let mut asked = None;
     while let Some((delivery, envelope)) = present {
         session.open(&envelope).await?;
         let message = shared.composer.message(
@@ -121,22 +130,39 @@ async fn session(shared: Arc<Shared>) -> Result<()> {
         )?;
         let mut attempt = None;
         if shared.is_durable {
-            match shared.store.intent(delivery.id, shared.now).await? {
+            let mut asked = asked
+                .take()
+                .unwrap_or_else(|| shared.store.intent(delivery.id, shared.now));
+            let told = match asked.at_hand() {
+                Some(told) => told,
+                None => {
+                    shared.store.waited_for();
+                    asked.await
+                }
+            };
+            match told? {
                 Intent::Granted(granted) => attempt = Some(granted),
                 Intent::Refused => return Err("an intent was refused".into()),
             }
         }
         let next = shared.next()?;
         session.text(message.pieces(), message.size()).await?;
+        if let (Some(slate), Some(attempt)) = (&shared.slate, attempt) {
+            slate.dot(number, attempt)?;
+            let ask = |(next, _): &(DueDelivery, Envelope)| {
+                shared.store.intent_ahead(next.id, shared.now)
+            };
+            asked = next.as_ref().map(ask);
+        }
         let reply = session
             .end(next.as_ref().map(|(_, envelope)| envelope))
             .await?;
         if let Some(attempt) = attempt {
-            drop(
-                shared
-                    .store
-                    .outcome(attempt, Outcome::Sent(reply), shared.now),
-            );
+            let sent = Outcome::Sent(reply);
+            if let Some(slate) = &shared.slate {
+                slate.ended(attempt, &sent, shared.now)?;
+            }
+            drop(shared.store.outcome(attempt, sent, shared.now));
         }
         present = next;
     }

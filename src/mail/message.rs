@@ -87,6 +87,12 @@ impl Composer {
         })
     }
 
+    /// Whether its messages are signed.
+    #[must_use]
+    pub fn signs(&self) -> bool {
+        self.signing.is_some()
+    }
+
     /// Fills the slots for one reader, and signs.
     ///
     /// # Errors

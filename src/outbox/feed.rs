@@ -53,6 +53,8 @@ struct State {
     /// Of those, the ones whose intent is durable.
     begun: HashSet<DeliveryId>,
     requeues: HashMap<DeliveryId, u32>,
+    /// How often what was read ahead was forgotten.
+    rereads: u64,
 }
 
 /// What the ledger has for the sessions.
@@ -297,8 +299,16 @@ impl Feed {
     /// Forgets what was read ahead: an issue was paused, or rows changed. Sessions
     /// that wait for what others hold look again, too.
     pub(super) fn reread(&self) {
-        self.lock().waiting.clear();
+        let mut state = self.lock();
+        state.waiting.clear();
+        state.rereads += 1;
+        drop(state);
         self.released.notify_waiters();
+    }
+
+    /// Another number each time that an issue was paused, or rows changed.
+    pub(super) fn rereads(&self) -> u64 {
+        self.lock().rereads
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -2,8 +2,10 @@
 //! durable before each terminating dot, and records what the relay said.
 //!
 //! Sessions run side by side, each with at most one undecided message; so a
-//! crash leaves at most as many uncertain deliveries as there are sessions.
+//! process that is killed leaves at most as many uncertain deliveries as there are
+//! sessions.
 
+mod asked;
 mod bounces;
 mod breaker;
 mod common;
@@ -61,7 +63,7 @@ use crate::{
         dkim::{CryptoError, Keys, Mismatch},
         smtp::{Dialer, DialerError, Trouble},
     },
-    store::{Scope, Store, StoreError},
+    store::{Scope, Slate, Store, StoreError},
 };
 
 /// What a session's trouble would end a run with.
@@ -171,6 +173,8 @@ struct Shared {
     bounces: Arc<Mutex<Bounces>>,
     tally: Arc<Tally>,
     halt: Arc<Halt>,
+    /// Where sessions note what is under way, if that outlives this process.
+    slate: Option<Arc<Slate>>,
 
     way: Way,
     control: Control,
@@ -232,6 +236,10 @@ impl Drain {
         let settings = Arc::new(outbox.settings);
         let fleet = Arc::new(Fleet::new(settings.relays.iter().map(|relay| relay.weight)));
         let memories = outbox.store.relays().await?;
+        let is_smtp = |relay: &RelaySettings| matches!(relay.relay, Relay::Smtp(_));
+        // Writing to a folder waits for nobody: nothing is begun ahead there.
+        let is_wanted = settings.relays.iter().all(is_smtp);
+        let slate = outbox.store.slate(is_wanted).await?;
         let feed = Arc::new(Feed::new(
             outbox.enlistment,
             outbox.store.clone(),
@@ -267,6 +275,7 @@ impl Drain {
                 bounces: Arc::clone(&bounces),
                 tally: Arc::clone(&tally),
                 halt: Arc::clone(&halt),
+                slate: slate.clone(),
                 way: way(relay, &settings)?,
                 control,
                 refusals: Mutex::default(),
@@ -290,7 +299,7 @@ impl Drain {
     ///
     /// # Errors
     /// When the ledger cannot be written or an edition cannot be read; what was
-    /// under way is `inflight` then, and uncertain at the next start.
+    /// under way is `inflight` then, and the next start finds out what became of it.
     pub async fn run(self) -> Result<Report, OutboxError> {
         let mut sessions = Sessions {
             drain: &self,

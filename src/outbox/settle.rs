@@ -43,7 +43,7 @@ pub(super) async fn sent(
     let shared = case.shared;
     shared.control.took();
     locked(&shared.refusals).success(case.delivery.issue);
-    record(shared, attempt, Outcome::Sent(reply));
+    record(shared, attempt, Outcome::Sent(reply))?;
     answered(case, false).await
 }
 
@@ -64,8 +64,9 @@ pub(super) async fn failed(case: Case<'_>, reason: String) -> Result<(), OutboxE
     Ok(())
 }
 
-/// A session panicked over its delivery. Before the intent the message could
-/// not be built; after it the delivery stays inflight, and uncertain at the end.
+/// A session panicked over its delivery, and has given back what nothing was sent
+/// under. Before the end of the message it could not be built; after that the
+/// delivery stays inflight, and uncertain at the end.
 pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), OutboxError> {
     shared.control.unused(worker);
     let Some(delivery) = shared.feed.in_hand(worker) else {
@@ -85,13 +86,18 @@ pub(super) async fn panicked(shared: &Shared, worker: usize) -> Result<(), Outbo
 }
 
 /// The folder relay could not write: nothing else will go better.
-pub(super) fn folder_failed(shared: &Shared, attempt: AttemptId, file: &Path, error: &io::Error) {
+pub(super) fn folder_failed(
+    shared: &Shared,
+    attempt: AttemptId,
+    file: &Path,
+    error: &io::Error,
+) -> Result<(), OutboxError> {
     let text = format!("{} cannot be written: {error}", file.display());
     shared.halt.now(Some(Ending {
         why: Why::Folder,
         text: text.clone(),
     }));
-    record(shared, attempt, Outcome::Requeued { reason: text });
+    record(shared, attempt, Outcome::Requeued { reason: text })
 }
 
 /// Something went wrong: for this person, this issue, or the relay. There is
@@ -192,14 +198,27 @@ pub(super) fn withdrawn(shared: &Shared) {
 
 /// The lease was lost before the dot. Whoever has the delivery now sends it; if
 /// it had an intent and became uncertain, we know that it was not sent.
-pub(super) fn lapsed(shared: &Shared, permit: &Permit, attempt: Option<AttemptId>) {
+pub(super) fn lapsed(
+    shared: &Shared,
+    permit: &Permit,
+    attempt: Option<AttemptId>,
+) -> Result<(), OutboxError> {
     match attempt {
         Some(attempt) => {
             let reason = "the lease was lost before the end of the message".to_owned();
-            record(shared, attempt, Outcome::Requeued { reason });
+            record(shared, attempt, Outcome::Requeued { reason })
         }
-        None => shared.feed.dropped(permit),
+        None => {
+            shared.feed.dropped(permit);
+            Ok(())
+        }
     }
+}
+
+/// An intent was asked for ahead of its message, of which nothing was sent.
+pub(super) fn unused(shared: &Shared, attempt: AttemptId) -> Result<(), OutboxError> {
+    let reason = "asked for ahead and not used".to_owned();
+    record(shared, attempt, Outcome::Requeued { reason })
 }
 
 fn deferred(shared: &Shared, delivery: &DueDelivery, reply: Reply) -> Outcome {
@@ -373,7 +392,7 @@ async fn conclude(
 ) -> Result<bool, OutboxError> {
     let shared = case.shared;
     if let Some(attempt) = attempt {
-        record(shared, attempt, outcome);
+        record(shared, attempt, outcome)?;
         return Ok(true);
     }
     if matches!(outcome, Outcome::Requeued { .. }) {
@@ -394,9 +413,14 @@ async fn conclude(
 }
 
 /// Tells the ledger; does not wait for the commit. It rides with the next
-/// intent's, and if it is lost the delivery is uncertain, never sent twice.
+/// intent's, and if it is lost the slate has it, or the delivery is uncertain; it is
+/// never sent twice.
 /// Should it tell of a second copy, the ledger keeps that for the report.
-fn record(shared: &Shared, attempt: AttemptId, outcome: Outcome) {
+fn record(shared: &Shared, attempt: AttemptId, outcome: Outcome) -> Result<(), OutboxError> {
+    let now = (shared.now)();
+    let slate = shared.slate.as_ref();
+    let noted = slate.map_or(Ok(()), |slate| slate.ended(attempt, &outcome, now));
     shared.tally.add(&outcome);
-    drop(shared.store.outcome(attempt, outcome, (shared.now)()));
+    drop(shared.store.outcome(attempt, outcome, now));
+    Ok(noted?)
 }

@@ -4,20 +4,25 @@
 //! before, so that a message costs one round trip.
 
 use std::{
+    panic::{AssertUnwindSafe, resume_unwind},
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 
 use super::{
-    OutboxError, Shared, Stop, Way, compose,
+    OutboxError, Shared, Stop, Way,
+    asked::{Asked, FRESH},
+    compose::{self, Signing},
     control::Admission,
     endings,
     enlistment::Permit,
     folder,
     issues::Ready,
+    locked,
     report::{Ending, Why},
     settle::{self, Case},
     told,
@@ -29,7 +34,7 @@ use crate::{
         dkim::CryptoError,
         smtp::{Dialer, Envelope, Session, Trouble},
     },
-    store::{Receipt, StoreError},
+    moment::Moment,
 };
 
 /// Sessions end after this, however many messages they carried.
@@ -47,8 +52,21 @@ pub(super) async fn work(
         stop,
         session: None,
         ahead: None,
+        asked: None,
+        granted: None,
+        last_dot: None,
     };
-    worker.run().await
+    let result = AssertUnwindSafe(worker.run()).catch_unwind().await;
+    if !matches!(result, Ok(Ok(()))) {
+        // What nothing was sent under is nobody's doubt, as far as the ledger can be
+        // told.
+        let given_up = worker.give_up_intent().await;
+        drop(given_up.and_then(|()| match worker.granted {
+            Some(attempt) => settle::unused(&shared, attempt),
+            None => Ok(()),
+        }));
+    }
+    result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// A delivery in a worker's hands.
@@ -58,6 +76,8 @@ struct Item {
     ready: Arc<Ready>,
     /// Or why there can be none.
     envelope: OnceLock<Result<Envelope, String>>,
+    /// If it was begun.
+    signing: Mutex<Option<Signing>>,
 }
 
 impl Item {
@@ -68,6 +88,7 @@ impl Item {
             ready: shared.issues.get(delivery.issue, delivery.edition).await?,
             delivery,
             envelope: OnceLock::new(),
+            signing: Mutex::default(),
         })
     }
 
@@ -76,8 +97,21 @@ impl Item {
         self.envelope.get_or_init(made).as_ref()
     }
 
-    fn message(&self, shared: &Shared) -> Result<Message, CryptoError> {
-        compose::message(&self.ready, &self.delivery, &shared.signer)
+    /// Lets the message be signed meanwhile.
+    fn begin_to_sign(&self, shared: &Shared) {
+        *locked(&self.signing) = self.signing(shared);
+    }
+
+    fn signing(&self, shared: &Shared) -> Option<Signing> {
+        Signing::begin(&self.ready, &self.delivery, &shared.signer)
+    }
+
+    async fn message(&self, shared: &Shared) -> Result<Message, CryptoError> {
+        let begun = locked(&self.signing).take();
+        match begun.or_else(|| self.signing(shared)) {
+            Some(signing) => signing.message().await,
+            None => compose::message(&self.ready, &self.delivery, &shared.signer),
+        }
     }
 }
 
@@ -87,13 +121,19 @@ struct Worker<'s> {
     index: usize,
     stop: watch::Receiver<Stop>,
     session: Option<Session>,
-    /// The delivery after the present one; nothing durable is known of it.
+    /// The delivery after the present one.
     ahead: Option<Item>,
+    /// Its intent, if that was asked for already.
+    asked: Option<Asked>,
+    /// An attempt under which nothing was sent yet and that is not settled.
+    granted: Option<AttemptId>,
+    /// When the end of a message left last.
+    last_dot: Option<Moment>,
 }
 
 /// What became of a message that was handed over or not.
 enum Handed {
-    /// Not a byte of it was sent, and there is no intent.
+    /// Not a byte of it was sent; if there is an intent, it was asked for ahead.
     Refused(Trouble),
     /// The reader left or the issue was paused before the intent.
     Withdrawn,
@@ -142,6 +182,7 @@ impl<'s> Worker<'s> {
                 return Ok(Some(ahead));
             }
             // This worker may have to wait, and another one not.
+            self.give_up_intent().await?;
             shared.feed.put_back(self.index, ahead.delivery);
         }
         if is_begun {
@@ -175,9 +216,9 @@ impl<'s> Worker<'s> {
         };
         if let Err(trouble) = opened {
             let Some(trouble) = trouble else {
-                return Ok(());
+                return self.give_up_intent().await;
             };
-            return self.troubled(item, None, trouble).await;
+            return self.refused(item, trouble).await;
         }
         match self.hand_over(item).await? {
             Handed::Tried(attempt, Ok(reply)) => {
@@ -186,7 +227,7 @@ impl<'s> Worker<'s> {
             Handed::Tried(attempt, Err(trouble)) => {
                 self.troubled(item, Some(attempt), trouble).await
             }
-            Handed::Refused(trouble) => self.troubled(item, None, trouble).await,
+            Handed::Refused(trouble) => self.refused(item, trouble).await,
             Handed::Lapsed(attempt) => self.lapsed(item, attempt),
             Handed::Withdrawn => {
                 // The relay waits for a message that must not be sent.
@@ -230,13 +271,13 @@ impl<'s> Worker<'s> {
     }
 
     /// Text, intent, dot. The intent is asked for when the relay has nothing
-    /// left to refuse but the message, and its commit takes the outcome of the
-    /// message before with it; the dot waits until it is durable.
+    /// left to refuse but the message, or was asked for ahead; the dot waits until
+    /// it is durable.
     async fn hand_over(&mut self, item: &Item) -> Result<Handed, OutboxError> {
         let shared = self.shared;
         let may_look_ahead = self.may_look_ahead();
         let session = self.session.as_mut().expect("it was opened for this item");
-        let message = item.message(shared)?;
+        let message = item.message(shared).await?;
         let size = message.size();
         if let Some(most) = session.largest()
             && size > most
@@ -246,7 +287,8 @@ impl<'s> Worker<'s> {
         if let Err(trouble) = session.awaits(size) {
             return Ok(Handed::Refused(trouble));
         }
-        let intent = shared.store.intent(item.delivery.id, (shared.now)());
+        let mut intent = self.intent(item).await?;
+        let session = self.session.as_mut().expect("nothing has closed it since");
         if self.ahead.is_none()
             && may_look_ahead
             && is_worth_it(shared, session)
@@ -254,25 +296,25 @@ impl<'s> Worker<'s> {
         {
             self.ahead = look_ahead(shared, self.index).await?;
         }
-        let mut intent = Asked(intent, None);
         let text = tokio::select! {
             biased;
             () = item.permit.lost() => None,
             (text, ()) = async {
-                tokio::join!(session.text(message.pieces(), size), intent.answered())
+                tokio::join!(session.text(message.pieces(), size), intent.answered(&shared.store))
             } => Some(text),
         };
         if text.is_none() {
             // The relay must not wait for a dot that never comes.
             self.session = None;
         }
-        let Intent::Granted(attempt) = intent.told().await? else {
+        let Intent::Granted(attempt) = intent.told(&shared.store).await? else {
             return Ok(match item.permit.lasts() {
                 true => Handed::Withdrawn,
                 false => Handed::Lapsed(None),
             });
         };
         shared.feed.begun(item.delivery.id);
+        self.granted = Some(attempt);
         let (Some(session), Some(text)) = (self.session.as_mut(), text) else {
             return Ok(Handed::Lapsed(Some(attempt)));
         };
@@ -287,7 +329,58 @@ impl<'s> Worker<'s> {
         let next = ahead
             .and_then(|item| item.envelope(shared).ok())
             .filter(|envelope| session.carries(envelope));
+        let last = self.last_dot.replace(Moment::now());
+        // Where a message takes longer, a commit more is nothing.
+        let is_quick = last.is_some_and(|last| last.elapsed() < FRESH);
+        if let Some(slate) = &shared.slate {
+            slate.dot(self.index, attempt)?;
+        }
+        self.granted = None;
+        if let (Some(slate), Some(ahead)) = (&shared.slate, ahead)
+            && next.is_some()
+            && is_quick
+            && slate.is_trusted()
+        {
+            // The commit takes no longer than the relay does. Killed meanwhile, the
+            // slate tells that nothing was sent under this intent.
+            self.asked = Some(Asked::ahead(shared, ahead.delivery.id));
+        }
         Ok(Handed::Tried(attempt, session.end(next).await))
+    }
+
+    /// The intent of `item`: the one that was asked for ahead, if it may still be
+    /// used, or one of this moment.
+    async fn intent(&mut self, item: &Item) -> Result<Asked, OutboxError> {
+        if let Some(asked) = self.asked.take_if(|asked| asked.is_fresh(self.shared)) {
+            return Ok(asked);
+        }
+        self.give_up_intent().await?;
+        Ok(Asked::now(self.shared, item.delivery.id))
+    }
+
+    /// The attempt that was begun ahead for the present delivery, if one was.
+    async fn asked_ahead(&mut self) -> Result<Option<AttemptId>, OutboxError> {
+        let Some(asked) = self.asked.take() else {
+            return Ok(None);
+        };
+        Ok(match asked.told(&self.shared.store).await? {
+            Intent::Granted(attempt) => Some(attempt),
+            Intent::Refused => None,
+        })
+    }
+
+    /// Nothing is sent under what was asked for ahead.
+    async fn give_up_intent(&mut self) -> Result<(), OutboxError> {
+        match self.asked_ahead().await? {
+            Some(attempt) => settle::unused(self.shared, attempt),
+            None => Ok(()),
+        }
+    }
+
+    /// Something went wrong before a byte of the message was sent.
+    async fn refused(&mut self, item: &Item, trouble: Trouble) -> Result<(), OutboxError> {
+        self.granted = self.asked_ahead().await?;
+        self.troubled(item, self.granted, trouble).await
     }
 
     async fn troubled(
@@ -297,16 +390,18 @@ impl<'s> Worker<'s> {
         trouble: Trouble,
     ) -> Result<(), OutboxError> {
         keep_or_drop(&mut self.session, &trouble);
-        settle::troubled(self.case(item), attempt, trouble).await
+        settle::troubled(self.case(item), attempt, trouble).await?;
+        self.granted = None;
+        Ok(())
     }
 
     /// The lease was lost before this message could be completed: somebody else
     /// may send it.
     fn lapsed(&mut self, item: &Item, attempt: Option<AttemptId>) -> Result<(), OutboxError> {
         self.session = None;
+        self.granted = None;
         self.shared.control.unused(self.index);
-        settle::lapsed(self.shared, &item.permit, attempt);
-        Ok(())
+        settle::lapsed(self.shared, &item.permit, attempt)
     }
 
     /// Whether one more message may begin at once, without asking.
@@ -329,24 +424,6 @@ impl<'s> Worker<'s> {
         if is_spent && let Some(spent) = self.session.take() {
             spent.quit().await;
         }
-    }
-}
-
-/// An intent that was asked for, and its answer once there is one.
-struct Asked(Receipt<Intent>, Option<Result<Intent, StoreError>>);
-
-impl Asked {
-    /// Waits for the answer.
-    async fn answered(&mut self) {
-        if self.1.is_none() {
-            self.1 = Some((&mut self.0).await);
-        }
-    }
-
-    /// The answer.
-    async fn told(mut self) -> Result<Intent, StoreError> {
-        self.answered().await;
-        self.1.unwrap_or(Err(StoreError::Closed))
     }
 }
 
@@ -391,7 +468,11 @@ async fn admitted(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxE
 /// A delivery that is at hand, for the commands that travel ahead of it.
 async fn look_ahead(shared: &Shared, index: usize) -> Result<Option<Item>, OutboxError> {
     match shared.feed.at_hand(index) {
-        Some(delivery) => Item::new(shared, delivery).await.map(Some),
+        Some(delivery) => {
+            let item = Item::new(shared, delivery).await?;
+            item.begin_to_sign(shared);
+            Ok(Some(item))
+        }
         None => Ok(None),
     }
 }
@@ -412,26 +493,22 @@ async fn by_folder(case: Case<'_>, folder: &Path, item: &Item) -> Result<(), Out
         ready,
         ..
     } = case;
-    let message = item.message(shared)?;
+    let message = item.message(shared).await?;
     let name = folder::file_name(&ready.digest, ready.number, delivery.id);
     let Intent::Granted(attempt) = shared.store.intent(delivery.id, (shared.now)()).await? else {
         match item.permit.lasts() {
             true => settle::withdrawn(shared),
-            false => settle::lapsed(shared, &item.permit, None),
+            false => settle::lapsed(shared, &item.permit, None)?,
         }
         return Ok(());
     };
     shared.feed.begun(delivery.id);
     if !item.permit.lasts() {
-        settle::lapsed(shared, &item.permit, Some(attempt));
-        return Ok(());
+        return settle::lapsed(shared, &item.permit, Some(attempt));
     }
     match folder::deliver(folder, &name, &message) {
         Ok(reply) => settle::sent(case, attempt, reply).await,
-        Err(error) => {
-            settle::folder_failed(shared, attempt, &folder.join(name), &error);
-            Ok(())
-        }
+        Err(error) => settle::folder_failed(shared, attempt, &folder.join(name), &error),
     }
 }
 

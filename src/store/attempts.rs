@@ -124,6 +124,11 @@ pub(super) fn outcome(
     outcome: &Outcome,
     now: DateTime<Utc>,
 ) -> Result<Recorded, Fault> {
+    if let Outcome::Sent(reply) = outcome
+        && is_simply_sent(connection, attempt, reply, now)?
+    {
+        return Ok(Recorded::Applied);
+    }
     let Some(standing) = standing(connection, attempt)? else {
         return Ok(Recorded::Noted);
     };
@@ -144,6 +149,32 @@ pub(super) fn outcome(
         (State::Uncertain, Outcome::Sent(_)) => Recorded::Confirmed,
         _ => Recorded::Applied,
     })
+}
+
+/// What nearly every outcome is: the newest attempt, under way, of a reader who is
+/// not erased. False, and nothing done, when it is anything else.
+fn is_simply_sent(
+    connection: &Connection,
+    attempt: AttemptId,
+    reply: &Reply,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let settled = connection
+        .prepare_cached(
+            "UPDATE deliveries SET state = 3, attempts = attempts + 1
+              WHERE id = (SELECT delivery_id FROM attempts WHERE id = ?1 AND outcome IS NULL)
+                AND attempt_id = ?1 AND state = 2 AND address IS NOT NULL",
+        )?
+        .execute([attempt])?;
+    if settled == 0 {
+        return Ok(false);
+    }
+    connection
+        .prepare_cached(
+            "UPDATE attempts SET ended_at = ?2, outcome = 1, code = ?3, reply = ?4 WHERE id = ?1",
+        )?
+        .execute(params![attempt, now.timestamp(), reply.code, reply.text])?;
+    Ok(true)
 }
 
 fn standing(connection: &Connection, attempt: AttemptId) -> Result<Option<Standing>, Fault> {

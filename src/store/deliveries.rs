@@ -9,15 +9,16 @@ use rusqlite::{params, types::ValueRef};
 use crate::{
     domain::{
         address::EmailAddress,
-        delivery::{AttemptId, DeliveryId, DueDelivery, IssueId, LONGEST_RETRY},
+        delivery::{AttemptId, DeliveryId, DueDelivery, IssueId, LONGEST_RETRY, Outcome},
         issue::IssueState,
     },
     store::{
-        codes,
+        attempts, codes,
         error::Fault,
         issues,
         notices::is_wanted,
         postgres::{claims, lease},
+        slate::Left,
         sql::{self, Connection, Row},
     },
 };
@@ -85,6 +86,9 @@ pub const CRASH: &str = "crash";
 /// uncertain.
 pub const RESTORED: &str = "restored";
 
+/// The reason of attempts of which the slate tells that their message was not ended.
+const UNENDED: &str = "the run ended before the end of the message";
+
 /// What became of uncertain deliveries that are to be sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resent {
@@ -108,21 +112,53 @@ pub(super) const RECOVERY: [&str; 3] = [
         SET state = 4, attempts = attempts + 1 WHERE state = 2",
 ];
 
-/// Turns every inflight delivery into an uncertain one. Under the run lock they
-/// all belong to a dead process; on a server, those do of workers that are lost.
-pub(super) fn recover(connection: &Connection, now: DateTime<Utc>) -> Result<Recovered, Fault> {
+/// Turns every inflight delivery into an uncertain one, unless what a slate has
+/// `left` says more. Under the run lock they all belong to a dead process; on a
+/// server, those do of workers that are lost.
+pub(super) fn recover(
+    connection: &Connection,
+    left: Option<&Left>,
+    now: DateTime<Utc>,
+) -> Result<Recovered, Fault> {
     if let Connection::Postgres(link) = connection {
         return lease::reap(connection, link.lease(), now);
     }
     let [when, end, doubt] = RECOVERY;
     let crashed = connection.query_row(when, [], |row| codes::time_if_any(row, 0))?;
+    let known = match left {
+        Some(left) => take_up(connection, left, now)?,
+        None => 0,
+    };
     connection.execute(end, params![now.timestamp(), CRASH])?;
     let uncertain = connection.execute(doubt, [])?;
     Ok(Recovered {
-        uncertain: uncertain as u64,
+        uncertain: known + uncertain as u64,
         requeued: 0,
         crashed,
     })
+}
+
+/// Settles what a slate knows of the attempts that are under way: what was answered,
+/// and what was never ended. Says how many became uncertain by what their sessions
+/// had heard.
+fn take_up(connection: &Connection, left: &Left, now: DateTime<Utc>) -> Result<u64, Fault> {
+    let mut select = connection.prepare(
+        "SELECT attempt_id FROM deliveries INDEXED BY deliveries_inflight WHERE state = 2",
+    )?;
+    let open = select.query_map([], |row| row.get(0))?;
+    let mut open: HashSet<AttemptId> = open.collect::<Result<_, _>>()?;
+    let mut uncertain = 0;
+    for ended in &left.ended {
+        if open.remove(&ended.attempt) {
+            attempts::outcome(connection, ended.attempt, &ended.outcome, ended.at)?;
+            uncertain += u64::from(matches!(ended.outcome, Outcome::Uncertain { .. }));
+        }
+    }
+    for attempt in open.difference(&left.dots) {
+        let reason = UNENDED.to_owned();
+        attempts::outcome(connection, *attempt, &Outcome::Requeued { reason }, now)?;
+    }
+    Ok(uncertain)
 }
 
 /// Issues that are being sent, whether or not their time ran out.

@@ -42,6 +42,7 @@ mod runs;
 mod sending;
 mod session;
 mod signups;
+mod slate;
 mod sql;
 mod sqlite;
 mod standing;
@@ -103,6 +104,7 @@ pub use self::{
     reports::{Attempt, DeliveryStory, Event, LateAccept, Story, Suppression, Wording},
     runs::{Begun, Restored, Run},
     signups::Confirmed,
+    slate::Slate,
     standing::Standing,
     subscribers::{Cursor, SubscriberPage, SuppressionReason, UnsubscribeOutcome},
     surroundings::{ServerFacts, Surroundings},
@@ -141,6 +143,8 @@ struct Inner {
     /// How many outcomes are kept in memory only.
     kept: Arc<AtomicU64>,
     hurry: Arc<AtomicBool>,
+    /// Whether somebody waits for an intent that was asked for ahead.
+    waited_for: Arc<AtomicBool>,
     /// How many attempts were asserted again before another server.
     asserted: Arc<AtomicU64>,
 }
@@ -176,6 +180,17 @@ pub enum Health {
 /// receipt is awaited.
 #[derive(Debug)]
 pub struct Receipt<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+impl<T> Receipt<T> {
+    /// The answer, if it is there.
+    pub fn at_hand(&mut self) -> Option<Result<T, StoreError>> {
+        match self.0.try_recv() {
+            Ok(answer) => Some(answer),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(StoreError::Closed)),
+        }
+    }
+}
 
 impl<T> Future for Receipt<T> {
     type Output = Result<T, StoreError>;
@@ -247,6 +262,7 @@ impl Store {
         let health = session.health();
         let (kept, hurry) = (Arc::clone(&session.kept), session.hurry());
         let asserted = session.asserted();
+        let waited_for = Arc::clone(&session.waited_for);
         let (requests, thread) =
             writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
@@ -261,6 +277,7 @@ impl Store {
                 health,
                 kept,
                 hurry,
+                waited_for,
                 asserted,
             }),
         }))

@@ -163,7 +163,7 @@ fn doubt_queued(connection: &Connection, now: DateTime<Utc>) -> Result<Vec<Guard
             connection.execute("UPDATE deliveries SET state = 0 WHERE state = 1", [])?;
         }
     }
-    deliveries::recover(connection, now)?;
+    deliveries::recover(connection, None, now)?;
     connection.execute(
         "UPDATE attempts SET ended_at = ?1, reply = ?2
           WHERE id IN (SELECT attempt_id FROM deliveries INDEXED BY deliveries_uncertain

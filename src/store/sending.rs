@@ -2,7 +2,10 @@
 //! durable when it arrives. Every request fails with a [`StoreError`] when the
 //! database cannot be read or written.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
@@ -10,22 +13,36 @@ use tokio::sync::oneshot;
 use crate::{
     domain::delivery::{AttemptId, DeliveryId, DueDelivery, Intent, IssueId, Outcome},
     store::{
-        Expired, NoticeFreeze, Receipt, Recorded, Recovered, RelayMemory, Scope, Store, StoreError,
-        WaitingAnswers, deliveries, issues, notices, refused, relays,
+        Expired, NoticeFreeze, Receipt, Recorded, Recovered, RelayMemory, Scope, Slate, Store,
+        StoreError, WaitingAnswers, deliveries, issues, notices, refused, relays,
         writer::{Grouped, Kept, Request},
     },
 };
 
 /// The outbox.
 impl Store {
-    /// Makes every inflight delivery uncertain. Only for the holder of the
-    /// [`crate::store::RunLock`], before it sends anything: then they all
-    /// belong to a run that died. On a shared ledger this is [`Store::reap`].
+    /// Makes every inflight delivery uncertain of which the [`Slate`] does not know
+    /// better. Only for the holder of the [`crate::store::RunLock`], while it sends
+    /// nothing: then they all belong to sessions that are gone. On a shared ledger
+    /// this is [`Store::reap`].
     ///
     /// # Errors
     /// See the head of this module.
     pub async fn recover(&self, now: DateTime<Utc>) -> Result<Recovered, StoreError> {
-        self.own(move |tx| deliveries::recover(tx, now)).await
+        self.session(move |session| session.recover(now)).await
+    }
+
+    /// What the sessions of a drain note before they end a message, and what they
+    /// hear. Every drain asks, also one that wants none, so that the one before is not
+    /// believed. Only for the holder of the [`crate::store::RunLock`], after
+    /// [`Store::recover`]. `None` where nothing outlives the process, and on a shared
+    /// ledger, where others could not read it.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn slate(&self, is_wanted: bool) -> Result<Option<Arc<Slate>>, StoreError> {
+        self.session(move |session| session.begin_slate(is_wanted))
+            .await
     }
 
     /// Up to `limit` deliveries of issues that are being sent and that are due,
@@ -198,13 +215,29 @@ impl Store {
     /// on stable storage and this attempt may send the final dot. Intents that
     /// wait share a commit.
     pub fn intent(&self, delivery: DeliveryId, now: DateTime<Utc>) -> Receipt<Intent> {
+        self.ask(delivery, now, false)
+    }
+
+    /// Asks to send a delivery after the one that is under way. It may take until
+    /// [`Store::waited_for`] says that its time has come.
+    pub fn intent_ahead(&self, delivery: DeliveryId, now: DateTime<Utc>) -> Receipt<Intent> {
+        self.ask(delivery, now, true)
+    }
+
+    fn ask(&self, delivery: DeliveryId, now: DateTime<Utc>, is_ahead: bool) -> Receipt<Intent> {
         let (answer, receipt) = oneshot::channel();
         self.send(Request::Grouped(Grouped::Intent {
             delivery,
             now,
+            is_ahead,
             answer,
         }));
         Receipt(receipt)
+    }
+
+    /// Somebody waits for an intent that was asked for ahead.
+    pub fn waited_for(&self) {
+        self.inner.waited_for.store(true, Ordering::Relaxed);
     }
 
     /// Records a delivery that ended before it had an intent: one attempt, begun
@@ -227,7 +260,8 @@ impl Store {
     }
 
     /// Records how an attempt ended. The receipt may be awaited later or not at
-    /// all: losing an outcome makes a delivery uncertain, never sent twice. An
+    /// all: an outcome that is lost is on the [`Slate`], or makes a delivery
+    /// uncertain; it is never sent twice. An
     /// outcome whose commit failed goes with the next one that succeeds, or
     /// with a last try when the ledger is closed.
     pub fn outcome(

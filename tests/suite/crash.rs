@@ -1,8 +1,14 @@
 //! The program is killed: nobody is lost, nobody has two messages, and what
 //! nobody can know is listed.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;
+use crate::net::holds_within;
 use crate::oracle::{Policy, assert_reconciled, every_uncertain_one_is_listed};
 use crate::press::{Press, reader_address};
 use crate::receipt::Fate;
@@ -49,6 +55,58 @@ fn killed_between_the_relays_yes_and_its_record_a_delivery_is_uncertain() {
         assert_eq!(entry["issue"], "weekly/1", "{entry}");
         assert_eq!(entry["reason"], "crash", "{entry}");
     }
+}
+
+/// Three readers; of the first the relay has said yes, which the run has read and
+/// the ledger, held by somebody else, could not be told before the run was killed.
+/// Where the run had noted it.
+fn killed_with_an_answer_in_hand() -> (Press, ChaosSink, PathBuf) {
+    let sink = ChaosSink::start(Behaviour::default());
+    let press = Press::new();
+    press.subscribers(3).relay(&sink.url());
+    sink.hold_dots();
+    let run = press.spawn(&["run"]);
+    sink.wait_for_held(1);
+    let other = Connection::open(press.path("letterpress.db")).unwrap();
+    other.busy_timeout(Duration::from_secs(10)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let slate: String = other
+        .query_row("SELECT slate FROM installation", [], |row| row.get(0))
+        .unwrap();
+    let slate = PathBuf::from(format!("/dev/shm/letterpress-{slate}"));
+    sink.release();
+    let is_noted = || {
+        let text = std::fs::read(&slate).unwrap_or_default();
+        text.windows(7).any(|word| word == b"attempt")
+    };
+    assert!(holds_within(Duration::from_secs(20), is_noted));
+    assert_eq!(run.kill().killed_by(), Some(9));
+    drop(other);
+    assert_eq!(press.ledger().state_of(&reader_address(1)), "inflight");
+    assert_eq!(sink.count(Fate::Accepted), 1);
+    (press, sink, slate)
+}
+
+#[test]
+fn what_a_relay_said_before_a_kill_is_known_after_it() {
+    let (press, sink, slate) = killed_with_an_answer_in_hand();
+    press.run(&["run"]).succeeds().is_silent();
+    assert!(!slate.exists(), "nothing is under way any more");
+    let ledger = press.ledger();
+    assert_eq!(ledger.sums_hold().count("sent"), 3);
+    assert_eq!(sink.count(Fate::Accepted), 3);
+    assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
+}
+
+#[test]
+fn after_a_restart_of_the_machine_it_is_uncertain() {
+    let (press, sink, slate) = killed_with_an_answer_in_hand();
+    std::fs::remove_file(slate).unwrap();
+    press.run(&["run"]).exits(3).says("1 delivery uncertain");
+    let ledger = press.ledger();
+    assert_eq!(ledger.state_of(&reader_address(1)), "uncertain");
+    assert_eq!(sink.count(Fate::Accepted), 3);
+    assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
 }
 
 #[test]

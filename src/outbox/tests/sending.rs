@@ -2,7 +2,7 @@
 
 use tokio::sync::Notify;
 
-use super::*;
+use super::{super::asked::FRESH, *};
 
 #[tokio::test]
 async fn everybody_gets_one_message_over_a_few_sessions() {
@@ -233,6 +233,8 @@ async fn who_leaves_after_the_relay_was_told_of_them_gets_nothing() {
             .unsubscribe(&left, "test", morning())
             .await
             .unwrap();
+        // An intent that was asked for ahead does not hold for so long.
+        tokio::time::sleep(FRESH * 2).await;
         go.notify_one();
     });
     assert_eq!((report.sent, report.uncertain), (2, 0));

@@ -13,13 +13,14 @@ use crate::store::{
 const FIRST: i64 = 13;
 
 /// Every script, oldest first.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     include_str!("../migrations/postgres/0013_ledger.sql"),
     include_str!("../migrations/postgres/0014_standing.sql"),
     include_str!("../migrations/postgres/0015_moving.sql"),
     include_str!("../migrations/postgres/0016_pruning.sql"),
     include_str!("../migrations/postgres/0017_paces.sql"),
     include_str!("../migrations/postgres/0018_home.sql"),
+    include_str!("../migrations/postgres/0019_slate.sql"),
 ];
 
 /// Version this program works with.

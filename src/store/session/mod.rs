@@ -2,6 +2,7 @@
 //! and what is known of the health of both.
 
 mod journal;
+mod slate;
 mod transact;
 mod worker;
 
@@ -26,6 +27,7 @@ use crate::{
         error::{Fault, StoreError, Trouble},
         postgres::{self, lease::Heartbeat},
         runs,
+        slate::Slate,
         sql::Connection,
         sqlite::{BUSY_TIMEOUT, wiping},
         writer::Grouped,
@@ -51,7 +53,7 @@ pub(super) struct Session {
     pub(super) no_more_intents: Option<StoreError>,
     /// Outcomes whose commit failed: what the relay said is known only here.
     /// They go with the next commit. As nothing is granted while commits fail,
-    /// there is at most one for each message that was under way.
+    /// there are at most as many as intents were granted before.
     pub(super) owed: Vec<Grouped>,
     /// Attempts that the relay took although a newer one had been made.
     pub(super) late: Vec<AttemptId>,
@@ -68,6 +70,10 @@ pub(super) struct Session {
     server: Option<ServerSettings>,
     /// What keeps up the lease of a worker.
     heartbeat: Option<Heartbeat>,
+    /// Whether somebody waits for an intent that was asked for ahead.
+    pub(super) waited_for: Arc<AtomicBool>,
+    /// That of the drain under way.
+    slate: Option<Arc<Slate>>,
 }
 
 impl Session {
@@ -100,6 +106,8 @@ impl Session {
             ledger: String::new(),
             server,
             heartbeat: None,
+            waited_for: Arc::default(),
+            slate: None,
         }
     }
 

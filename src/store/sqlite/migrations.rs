@@ -12,7 +12,7 @@ use crate::store::{
 };
 
 /// Every script, oldest first; its place is its version, counted from 1.
-const SCRIPTS: [&str; 18] = [
+const SCRIPTS: [&str; 19] = [
     include_str!("../migrations/0001_ledger.sql"),
     include_str!("../migrations/0002_history.sql"),
     include_str!("../migrations/0003_publishing.sql"),
@@ -31,6 +31,7 @@ const SCRIPTS: [&str; 18] = [
     include_str!("../migrations/0016_pruning.sql"),
     include_str!("../migrations/0017_paces.sql"),
     include_str!("../migrations/0018_home.sql"),
+    include_str!("../migrations/0019_slate.sql"),
 ];
 
 /// Version this program works with.

@@ -173,7 +173,11 @@ impl World {
         let uncertain = ledger.sums_hold().count("uncertain");
         let expected = if uncertain > 0 { 3 } else { 0 };
         assert_eq!(end.code(), Some(expected), "{end}");
-        assert!(uncertain <= self.options.sessions, "{uncertain} uncertain");
+        // Under way and begun ahead: what outlives a process does not outlive this.
+        assert!(
+            uncertain <= 2 * self.options.sessions,
+            "{uncertain} uncertain"
+        );
         assert_eq!(ledger.issues(), 1);
         assert_eq!(ledger.count("sent") + uncertain, self.options.readers);
         self.uncertain.count(uncertain);

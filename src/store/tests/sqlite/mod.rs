@@ -23,6 +23,7 @@ mod publishing;
 mod random;
 #[path = "../contract/sending.rs"]
 mod sending;
+mod slate;
 mod storage;
 
 use super::*;
