@@ -11,17 +11,25 @@ use crate::chaos::behaviour::Behaviour;
 use crate::net::holds_within;
 use crate::oracle::{Policy, assert_reconciled, every_uncertain_one_is_listed};
 use crate::press::{Press, reader_address};
+use crate::process::Running;
 use crate::receipt::Fate;
 
-/// Three readers, the first of whom the relay has taken in and not answered
-/// when the run is killed.
-fn killed_before_the_outcome() -> (Press, ChaosSink) {
+/// Three readers, of the first of whom the relay has the whole message and says
+/// nothing yet.
+fn at_the_first_dot() -> (Press, ChaosSink, Running) {
     let sink = ChaosSink::start(Behaviour::default());
     let press = Press::new();
     press.subscribers(3).relay(&sink.url());
     sink.hold_dots();
     let run = press.spawn(&["run"]);
     sink.wait_for_held(1);
+    (press, sink, run)
+}
+
+/// Three readers, the first of whom the relay has taken in and not answered
+/// when the run is killed.
+fn killed_before_the_outcome() -> (Press, ChaosSink) {
+    let (press, sink, run) = at_the_first_dot();
     assert_eq!(run.kill().killed_by(), Some(9));
     sink.release();
     assert_eq!(sink.count(Fate::Accepted), 1);
@@ -61,12 +69,7 @@ fn killed_between_the_relays_yes_and_its_record_a_delivery_is_uncertain() {
 /// the ledger, held by somebody else, could not be told before the run was killed.
 /// Where the run had noted it.
 fn killed_with_an_answer_in_hand() -> (Press, ChaosSink, PathBuf) {
-    let sink = ChaosSink::start(Behaviour::default());
-    let press = Press::new();
-    press.subscribers(3).relay(&sink.url());
-    sink.hold_dots();
-    let run = press.spawn(&["run"]);
-    sink.wait_for_held(1);
+    let (press, sink, run) = at_the_first_dot();
     let other = Connection::open(press.path("letterpress.db")).unwrap();
     other.busy_timeout(Duration::from_secs(10)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
