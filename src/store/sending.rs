@@ -261,9 +261,8 @@ impl Store {
 
     /// Records how an attempt ended. The receipt may be awaited later or not at
     /// all: an outcome that is lost is on the [`Slate`], or makes a delivery
-    /// uncertain; it is never sent twice. An
-    /// outcome whose commit failed goes with the next one that succeeds, or
-    /// with a last try when the ledger is closed.
+    /// uncertain; it is never sent twice. An outcome whose commit failed goes with
+    /// the next one that succeeds, or with a last try when the ledger is closed.
     pub fn outcome(
         &self,
         attempt: AttemptId,
