@@ -126,6 +126,9 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// A connection as this program needs it. SQLite's cache stays at its own 2 MB: more
+/// pages only save reads that the system's cache answers as well, and would be a
+/// quarter of the memory of a send.
 fn connect(path: &Path, durability: Durability, access: Access) -> Result<Connection, Fault> {
     // Without SQLITE_OPEN_URI: a path is a path.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -139,8 +142,6 @@ fn connect(path: &Path, durability: Durability, access: Access) -> Result<Connec
     // Damage shows itself when a page is read, not when its rows are used.
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "secure_delete", true)?;
-    // SQLite's own cache stays at its 2 MB: more pages only save reads that the
-    // system's cache answers as well, and would be a quarter of a send's memory.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // A freeze makes a large log; it does not stay large.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
