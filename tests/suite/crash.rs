@@ -120,6 +120,8 @@ fn a_session_asks_one_message_ahead_and_never_further() {
     let press = Press::new();
     press.subscribers(500).relay(&sink.url());
     press.set("mail.connections", 1);
+    // A slow disk would have the session ask for each message at its time.
+    press.set("store.durability", "process");
     let mut run = press.spawn(&["run"]);
     sink.wait_for(Fate::Accepted, 1);
     let ledger = Connection::open(press.path("letterpress.db")).unwrap();

@@ -126,9 +126,9 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// A connection as this program needs it. SQLite's cache stays at its own 2 MB: more
-/// pages only save reads that the system's cache answers as well, and would be a
-/// quarter of the memory of a send.
+/// A connection as this program needs it. SQLite's cache stays at its own 2 MB: 8 MB
+/// were a fifth of the memory of a send, and only save reads that the system's cache
+/// answers as well.
 fn connect(path: &Path, durability: Durability, access: Access) -> Result<Connection, Fault> {
     // Without SQLITE_OPEN_URI: a path is a path.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -27,7 +27,7 @@ use crate::{
     domain::delivery::Intent,
     store::{
         attempts::Recorded,
-        beside::ballast,
+        beside::{ballast, leaving::Leaving},
         departures::{self, Leaver},
         error::{StoreError, Trouble},
         postgres,
@@ -76,11 +76,12 @@ impl Session {
             Connection::Sqlite(_) => Patience::Some,
             Connection::Postgres(_) => Patience::None,
         };
+        let leaving = Leaving::of(self.path());
         let mut next = None;
         while let Some(first) = next.take().or_else(|| self.next(receiver)) {
             let mut round = Round::new(first, receiver, patience, Arc::clone(&self.waited_for));
             let begun = round.begin();
-            self.commit_while(begun, &mut || round.next());
+            self.commit_while(begun, &mut || round.next(|| leaving.has_notes()));
             let rest = round.rest();
             let is_crowd = !rest.leavers.is_empty();
             departures::all(self, rest.leavers);
@@ -130,7 +131,11 @@ impl Session {
     /// Commits what is owed, a group, and what comes meanwhile, and wakes everyone
     /// in it. When a statement fails for a reason of its own, the others must not
     /// suffer: each is tried alone.
-    fn commit_while(&mut self, group: Vec<Grouped>, more: &mut dyn FnMut() -> Option<Grouped>) {
+    pub(super) fn commit_while(
+        &mut self,
+        group: Vec<Grouped>,
+        more: &mut dyn FnMut() -> Option<Grouped>,
+    ) {
         let mut owed = std::mem::take(&mut self.owed);
         owed.extend(group);
         let mut group = match &self.no_more_intents {

@@ -88,13 +88,11 @@ impl<'r> Round<'r> {
         iter::from_fn(|| self.next_of(PROMISING)).collect()
     }
 
-    /// What comes after that. An intent of this moment is not among it: who left
-    /// before it was asked for may have been noted after the group was begun.
-    pub(super) fn next(&mut self) -> Option<Grouped> {
+    /// What comes after that. An intent is not among it once `is_anybody_noted`: who
+    /// left before it was asked for may have been noted since the group was begun.
+    pub(super) fn next(&mut self, is_anybody_noted: impl Fn() -> bool) -> Option<Grouped> {
         match self.next_of(ENOUGH)? {
-            late @ Grouped::Intent {
-                is_ahead: false, ..
-            } => {
+            late @ Grouped::Intent { .. } if is_anybody_noted() => {
                 self.rest.next = Some(Request::Grouped(late));
                 None
             }
@@ -137,9 +135,13 @@ impl<'r> Round<'r> {
 
     /// Waits for more, unless it is time.
     fn pause(&mut self, enough: usize) -> Option<()> {
-        self.is_waited_for |= self.waited_for.swap(false, Ordering::Relaxed);
         if self.patience == Patience::None || self.is_waited_for || self.ahead >= enough {
             return None;
+        }
+        if self.waited_for.swap(false, Ordering::Relaxed) {
+            // What is waited for came before, but perhaps after the last look.
+            self.is_waited_for = true;
+            return Some(());
         }
         thread::sleep(*self.pauses.next()?);
         Some(())
@@ -156,17 +158,13 @@ mod tests {
     use super::*;
     use crate::domain::delivery::DeliveryId;
 
-    fn intent(delivery: DeliveryId, is_ahead: bool) -> Request {
+    fn ahead(delivery: DeliveryId) -> Request {
         Request::Grouped(Grouped::Intent {
             delivery,
             now: Utc::now(),
-            is_ahead,
+            is_ahead: true,
             answer: oneshot::channel().0,
         })
-    }
-
-    fn ahead(delivery: DeliveryId) -> Request {
-        intent(delivery, true)
     }
 
     fn deliveries(group: &[Grouped]) -> Vec<DeliveryId> {
@@ -175,6 +173,11 @@ mod tests {
             _ => None,
         };
         group.iter().filter_map(delivery).collect()
+    }
+
+    fn later(round: &mut Round<'_>, is_anybody_noted: bool) -> Vec<DeliveryId> {
+        let next = || round.next(|| is_anybody_noted);
+        deliveries(&iter::from_fn(next).collect::<Vec<_>>())
     }
 
     fn round(receiver: &Receiver<Request>) -> Round<'_> {
@@ -199,8 +202,8 @@ mod tests {
         for delivery in 4..=6 {
             sender.send(ahead(delivery)).unwrap();
         }
-        let later: Vec<Grouped> = iter::from_fn(|| round.next()).collect();
-        assert_eq!(deliveries(&later), [4, 5, 6]);
+        assert_eq!(later(&mut round, false), [4, 5, 6]);
+        assert_eq!(round.pauses.len(), PAUSES.len(), "it waited for more");
     }
 
     #[test]
@@ -209,27 +212,26 @@ mod tests {
         let (_sender, receiver) = asked([ahead(1), alone, ahead(2)]);
         let mut round = round(&receiver);
         assert_eq!(deliveries(&round.begin()), [1]);
-        assert!(round.next().is_none());
+        assert!(later(&mut round, false).is_empty());
         let rest = round.rest();
         assert!(rest.alone.is_some() && rest.leavers.is_empty() && rest.next.is_none());
         assert!(matches!(receiver.try_recv(), Ok(Request::Grouped(_))));
     }
 
     #[test]
-    fn an_intent_of_this_moment_is_not_added_to_what_was_begun_before() {
+    fn once_somebody_is_noted_an_intent_waits_for_the_next_group() {
         let (sender, receiver) = asked((1..=3).map(ahead));
         let mut round = round(&receiver);
         assert_eq!(deliveries(&round.begin()), [1, 2, 3]);
-        for request in [ahead(4), intent(5, false), ahead(6)] {
-            sender.send(request).unwrap();
+        for delivery in 4..=5 {
+            sender.send(ahead(delivery)).unwrap();
         }
-        let later: Vec<Grouped> = iter::from_fn(|| round.next()).collect();
-        assert_eq!(deliveries(&later), [4]);
+        assert!(later(&mut round, true).is_empty());
         let Some(next) = round.rest().next else {
             panic!("it is forgotten");
         };
         let mut round = Round::new(next, &receiver, Patience::Some, Arc::default());
-        assert_eq!(deliveries(&round.begin()), [5, 6]);
+        assert_eq!(deliveries(&round.begin()), [4, 5]);
     }
 
     #[test]
