@@ -43,19 +43,18 @@ pub(super) fn intent(
     delivery: DeliveryId,
     now: DateTime<Utc>,
 ) -> Result<Intent, Fault> {
-    let mut insert = connection.prepare_cached(concat!(
-        "INSERT INTO attempts (delivery_id, previous_id, started_at)
-         SELECT d.id, d.attempt_id, ?2
-           FROM deliveries d
-           JOIN issues i ON i.id = d.issue_id
-           JOIN subscribers s ON s.id = d.subscriber_id
-          WHERE d.id = ?1 AND d.state = 0 AND i.state = 0 AND i.expire_at > ?2 AND ",
-        is_wanted!("i.notice"),
-        " RETURNING id",
-    ))?;
-    let inserted = insert
-        .insert(params![delivery, now.timestamp()])
-        .optional()?;
+    let inserted = connection.insert_cached(
+        concat!(
+            "INSERT INTO attempts (delivery_id, previous_id, started_at)
+             SELECT d.id, d.attempt_id, ?2
+               FROM deliveries d
+               JOIN issues i ON i.id = d.issue_id
+               JOIN subscribers s ON s.id = d.subscriber_id
+              WHERE d.id = ?1 AND d.state = 0 AND i.state = 0 AND i.expire_at > ?2 AND ",
+            is_wanted!("i.notice"),
+        ),
+        params![delivery, now.timestamp()],
+    )?;
     let Some(attempt) = inserted else {
         return Ok(Intent::Refused);
     };

@@ -112,6 +112,33 @@ fn after_a_restart_of_the_machine_it_is_uncertain() {
     assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
 }
 
+/// The bound on what a loss of power leaves in doubt, and the reason why a message over
+/// a quick relay does not wait for a commit of its own.
+#[test]
+fn a_session_asks_one_message_ahead_and_never_further() {
+    let sink = ChaosSink::start(Behaviour::default());
+    let press = Press::new();
+    press.subscribers(500).relay(&sink.url());
+    press.set("mail.connections", 1);
+    // A slow disk would have the session ask for each message at its time.
+    press.set("store.durability", "process");
+    let mut run = press.spawn(&["run"]);
+    sink.wait_for(Fate::Accepted, 1);
+    let ledger = Connection::open(press.path("letterpress.db")).unwrap();
+    ledger.busy_timeout(Duration::from_secs(10)).unwrap();
+    let mut count = ledger
+        .prepare("SELECT count(*) FROM deliveries WHERE state = 2")
+        .unwrap();
+    let mut most = 0;
+    while run.is_running() {
+        let open: u32 = count.query_row([], |row| row.get(0)).unwrap();
+        most = most.max(open);
+    }
+    run.wait().succeeds();
+    assert_eq!(most, 2);
+    assert_eq!(press.ledger().sums_hold().count("sent"), 500);
+}
+
 #[test]
 fn marked_as_sent_an_uncertain_delivery_is_done() {
     let (press, sink) = killed_before_the_outcome();

@@ -106,6 +106,21 @@ impl Connection {
         }
     }
 
+    /// Runs a statement that makes one row or none, often; the number of that row.
+    pub(super) fn insert_cached(&self, sql: &str, params: impl Params) -> Result<Option<i64>> {
+        match self {
+            // To return it from the statement costs as much as the row.
+            Self::Sqlite(connection) => {
+                let made = self.prepare_cached(sql)?.execute(params)?;
+                Ok((made > 0).then(|| connection.last_insert_rowid()))
+            }
+            Self::Postgres(_) => {
+                let mut insert = self.prepare_cached(&format!("{sql} RETURNING id"))?;
+                insert.query_row(params, |row| row.get(0)).optional()
+            }
+        }
+    }
+
     /// The first row that a statement finds; an error when there is none.
     pub(super) fn query_row<T>(
         &self,
@@ -170,10 +185,5 @@ impl Statement<'_> {
     /// Whether it finds a row.
     pub(super) fn exists(&mut self, params: impl Params) -> Result<bool> {
         Ok(self.query(params)?.next()?.is_some())
-    }
-
-    /// Runs a statement that makes a row; the number it gives it.
-    pub(super) fn insert(&mut self, params: impl Params) -> Result<i64> {
-        self.query_row(params, |row| row.get(0))
     }
 }

@@ -6,10 +6,15 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::oneshot::{self, Receiver};
+
 use super::*;
 use crate::{
-    domain::delivery::Outcome,
-    store::{ErrorClass, Trouble},
+    domain::delivery::{AttemptId, DeliveryId, Outcome},
+    store::{
+        ErrorClass, Recorded, Trouble,
+        writer::{Grouped, Kept},
+    },
 };
 
 /// No page may be added from now on.
@@ -308,10 +313,12 @@ async fn one_bad_request_of_a_group_does_not_harm_the_others() {
         )
         .await
         .unwrap();
+    let go_on = busy(&world).await;
     let receipts: Vec<_> = due
         .iter()
         .map(|delivery| world.store.intent(delivery.id, now()))
         .collect();
+    drop(go_on);
     let mut granted = 0;
     for (receipt, delivery) in receipts.into_iter().zip(&due) {
         match receipt.await {
@@ -324,5 +331,113 @@ async fn one_bad_request_of_a_group_does_not_harm_the_others() {
     }
     assert_eq!(granted, 2);
     assert_eq!(world.count(issue, State::Inflight).await, 2);
+    world.adds_up().await;
+}
+
+/// A request, and where its answer comes.
+fn asks(delivery: DeliveryId) -> (Grouped, Receiver<Result<Intent, StoreError>>) {
+    let (answer, receipt) = oneshot::channel();
+    let intent = Grouped::Intent {
+        delivery,
+        now: now(),
+        is_ahead: true,
+        answer,
+    };
+    (intent, receipt)
+}
+
+/// Commits the intent of `first` while `attempt` is told to be sent and more intents
+/// come, in this order. Gives the answers in the order of what was asked.
+async fn grows(
+    world: &World,
+    first: DeliveryId,
+    attempt: AttemptId,
+    later: Vec<DeliveryId>,
+) -> (
+    Vec<Result<Intent, StoreError>>,
+    Result<Recorded, StoreError>,
+) {
+    let (begun, receipt) = asks(first);
+    let (intents, receipts): (Vec<_>, Vec<_>) = later.into_iter().map(asks).unzip();
+    let (answer, told) = oneshot::channel();
+    let commit = world.store.session(move |session| {
+        let outcome = Grouped::Outcome {
+            attempt,
+            outcome: Outcome::Sent(ok()),
+            now: now(),
+            answer: Some(answer),
+            kept: Kept::of(&session.kept),
+        };
+        let mut more = [outcome].into_iter().chain(intents);
+        session.commit_while(vec![begun], &mut || more.next());
+        Ok(())
+    });
+    commit.await.unwrap();
+    let mut answers = Vec::new();
+    for receipt in [receipt].into_iter().chain(receipts) {
+        answers.push(receipt.await.unwrap_or(Err(StoreError::Closed)));
+    }
+    (answers, told.await.unwrap())
+}
+
+#[tokio::test]
+async fn one_bad_request_that_comes_while_a_group_grows_does_not_harm_the_others() {
+    let (world, issue) = frozen_world(4).await;
+    let sent = world.granted(1).await;
+    world
+        .meddle(
+            "CREATE TRIGGER refuse BEFORE INSERT ON attempts WHEN NEW.delivery_id = 3
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .await
+        .unwrap();
+    let (answers, recorded) = grows(&world, 2, sent, vec![3]).await;
+    assert_eq!(recorded.unwrap(), Recorded::Applied);
+    let [first, bad] = answers.as_slice() else {
+        panic!("{answers:?}");
+    };
+    assert!(matches!(first, Ok(Intent::Granted(_))), "{first:?}");
+    assert_eq!(bad.as_ref().unwrap_err().class(), ErrorClass::Internal);
+    let counts = world.store.progress(issue).await.unwrap();
+    let expected = [(State::Queued, 2), (State::Inflight, 1), (State::Sent, 1)];
+    assert_eq!(counts, Counts::from(expected));
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn what_comes_while_a_group_grows_is_granted_with_it() {
+    let (world, issue) = frozen_world(4).await;
+    let sent = world.granted(1).await;
+    let (answers, recorded) = grows(&world, 2, sent, vec![3, 4]).await;
+    assert_eq!(recorded.unwrap(), Recorded::Applied);
+    let mut story = Vec::new();
+    for (answer, delivery) in answers.into_iter().zip(2..) {
+        let Ok(Intent::Granted(attempt)) = answer else {
+            panic!("{answer:?}");
+        };
+        // Each has the number of its own attempt.
+        let sent = world.store.outcome(attempt, Outcome::Sent(ok()), now());
+        assert_eq!(sent.await.unwrap(), Recorded::Applied);
+        story.push((delivery, world.count(issue, State::Sent).await));
+    }
+    assert_eq!(story, [(2, 2), (3, 3), (4, 4)]);
+    world.adds_up().await;
+}
+
+#[tokio::test]
+async fn an_outcome_that_came_while_a_group_grew_is_not_lost_with_it() {
+    let (world, issue) = frozen_world(2_000).await;
+    let sent = world.granted(1).await;
+    world.meddle(FULL).await.unwrap();
+    let (answers, recorded) = grows(&world, 2, sent, (3..2_000).collect()).await;
+    assert_eq!(recorded.unwrap_err().trouble(), Some(Trouble::DiskFull));
+    for answer in answers {
+        let error = answer.unwrap_err();
+        let is_refused = matches!(error, StoreError::Closed);
+        assert!(is_refused || error.trouble() == Some(Trouble::DiskFull));
+    }
+    // It goes with the next commit, and needs no room.
+    assert_eq!(world.count(issue, State::Sent).await, 1);
+    assert_eq!(world.count(issue, State::Inflight).await, 0);
     world.adds_up().await;
 }
