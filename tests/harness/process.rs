@@ -2,6 +2,7 @@
 //! with messages that show everything.
 
 use std::fmt;
+use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -72,13 +73,33 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Sends it a signal (`TERM`, `INT`, `STOP`, `CONT` …).
+    /// Sends it a signal (`TERM`, `INT`, `CONT` …). After `STOP` it does stand still.
+    #[track_caller]
     pub(crate) fn signal(&mut self, signal: Signal) {
         // Not reaped yet, so the id cannot belong to anybody else.
         if self.is_running() {
             let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
             kill_process(pid, signal).unwrap();
         }
+        if signal == Signal::STOP {
+            // On a busy machine it takes a while until a thread hears of it, and the
+            // others go on until then.
+            let stands = || !self.is_running() || self.stands_still();
+            assert!(holds_within(Duration::from_secs(20), stands), "it goes on");
+        }
+    }
+
+    /// Whether none of its threads can run (proc(5): stopped, traced, a zombie).
+    fn stands_still(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid()));
+        threads.into_iter().flatten().flatten().all(|thread| {
+            let line = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            // The name before it may hold anything.
+            let state = line
+                .rsplit_once(") ")
+                .and_then(|(_, rest)| rest.chars().next());
+            matches!(state, None | Some('T' | 't' | 'Z' | 'X'))
+        })
     }
 
     /// Kills it as `kill -9` does and hands back what it had printed.
