@@ -73,8 +73,8 @@ impl Session {
     fn serve(&mut self, receiver: &Receiver<Request>) {
         self.take_up_journal();
         let patience = match self.connection() {
-            Connection::Sqlite(_) => Patience::Some,
-            Connection::Postgres(_) => Patience::None,
+            Connection::Sqlite(_) => Patience::Brief,
+            Connection::Postgres(_) => Patience::AtHand,
         };
         let leaving = Leaving::of(self.path());
         let mut next = None;

@@ -32,10 +32,10 @@ const PROMISING: usize = 3;
 /// Whether a round waits for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Patience {
-    /// What is at hand, no more: nobody asks ahead, so somebody waits for it.
-    None,
+    /// It takes what is at hand: where nobody asks ahead, somebody waits for it.
+    AtHand,
     /// Until somebody waits for an answer, or there is enough.
-    Some,
+    Brief,
 }
 
 /// One round.
@@ -135,7 +135,7 @@ impl<'r> Round<'r> {
 
     /// Waits for more, unless it is time.
     fn pause(&mut self, enough: usize) -> Option<()> {
-        if self.patience == Patience::None || self.is_waited_for || self.ahead >= enough {
+        if self.patience == Patience::AtHand || self.is_waited_for || self.ahead >= enough {
             return None;
         }
         if self.waited_for.swap(false, Ordering::Relaxed) {
@@ -182,7 +182,7 @@ mod tests {
 
     fn round(receiver: &Receiver<Request>) -> Round<'_> {
         let first = receiver.recv().unwrap();
-        Round::new(first, receiver, Patience::Some, Arc::default())
+        Round::new(first, receiver, Patience::Brief, Arc::default())
     }
 
     fn asked(requests: impl IntoIterator<Item = Request>) -> (Sender<Request>, Receiver<Request>) {
@@ -230,7 +230,7 @@ mod tests {
         let Some(next) = round.rest().next else {
             panic!("it is forgotten");
         };
-        let mut round = Round::new(next, &receiver, Patience::Some, Arc::default());
+        let mut round = Round::new(next, &receiver, Patience::Brief, Arc::default());
         assert_eq!(deliveries(&round.begin()), [4, 5]);
     }
 
