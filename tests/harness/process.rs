@@ -102,6 +102,22 @@ impl Running {
         })
     }
 
+    /// Waits until that signal does not simply end it: right after its start it does.
+    #[track_caller]
+    pub(crate) fn wait_until_it_heeds(&mut self, signal: Signal) {
+        let heeds = || !self.is_running() || self.heeds(signal);
+        assert!(holds_within(Duration::from_secs(20), heeds), "it does not");
+    }
+
+    /// Whether it has a handler for that signal (proc(5): `SigCgt`).
+    fn heeds(&self, signal: Signal) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.unwrap_or_default();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let caught = caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        caught.is_some_and(|mask| mask & (1 << (signal.as_raw() - 1)) != 0)
+    }
+
     /// Kills it as `kill -9` does and hands back what it had printed.
     pub(crate) fn kill(mut self) -> Finished {
         drop(self.child.kill());

@@ -44,6 +44,11 @@ impl Machine {
         self.worker.is_some() && self.wakes_at.is_none() && self.heard_at.is_none()
     }
 
+    /// Whether its worker is in the middle of something and cannot end it now.
+    pub(super) fn holds_what_it_has(&self) -> bool {
+        self.wakes_at.is_some() || self.heard_at.is_some()
+    }
+
     /// Kills its worker; another one starts after a while.
     pub(super) fn kill(&mut self, back_after: Duration) {
         if let Some(worker) = self.worker.take() {
@@ -54,9 +59,12 @@ impl Machine {
         self.back_at = Some(Instant::now() + back_after);
     }
 
-    /// Tells its worker to end in order; another one starts at once.
+    /// Tells its worker to end in order, as soon as it has begun to listen; another
+    /// one starts at once.
+    #[track_caller]
     pub(super) fn drain(&mut self) -> Option<Finished> {
         let mut worker = self.worker.take()?;
+        worker.wait_until_it_heeds(Signal::TERM);
         worker.signal(Signal::TERM);
         let end = worker.wait();
         self.hear(&end);
