@@ -1,5 +1,9 @@
 //! The statements of every message: the intent before the final dot and the
 //! outcome after it. They run inside a group commit.
+//!
+//! Those of nearly every message say `OR FAIL`: SQLite then keeps no copy of the pages
+//! that a statement with a trigger changes, which took a sixth of their time. Nothing
+//! needs one: the transaction of a statement that fails is undone as a whole.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;
@@ -59,7 +63,7 @@ pub(super) fn intent(
         return Ok(Intent::Refused);
     };
     connection
-        .prepare_cached("UPDATE deliveries SET state = 2, attempt_id = ?2 WHERE id = ?1")?
+        .prepare_cached("UPDATE OR FAIL deliveries SET state = 2, attempt_id = ?2 WHERE id = ?1")?
         .execute([delivery, attempt])?;
     Ok(Intent::Granted(attempt))
 }
@@ -160,7 +164,7 @@ fn is_simply_sent(
 ) -> Result<bool, Fault> {
     let settled = connection
         .prepare_cached(
-            "UPDATE deliveries SET state = 3, attempts = attempts + 1
+            "UPDATE OR FAIL deliveries SET state = 3, attempts = attempts + 1
               WHERE id = (SELECT delivery_id FROM attempts WHERE id = ?1 AND outcome IS NULL)
                 AND attempt_id = ?1 AND state = 2 AND address IS NOT NULL",
         )?

@@ -2,11 +2,11 @@
 //! engines understand them; what is left is here, all of it.
 
 /// Turns a statement into PostgreSQL's words: parameters, names of temporary
-/// tables, SQLite's hints, one function.
+/// tables, SQLite's hints and its `OR FAIL`, one function.
 pub(super) fn of(sql: &str) -> String {
     let mut words = String::with_capacity(sql.len() + 16);
     let mut rest = sql;
-    while let Some(at) = rest.find(['?', 'I', 'C', 't', 'i']) {
+    while let Some(at) = rest.find(['?', 'I', 'O', 'C', 't', 'i']) {
         words.push_str(&rest[..at]);
         rest = &rest[at..];
         let (put, taken) = next(
@@ -33,6 +33,8 @@ fn next(rest: &str, is_inside_word: bool) -> (&str, usize) {
     }
     for (ours, theirs) in [
         ("?", "$"),
+        // A statement that fails has done nothing there.
+        ("OR FAIL ", ""),
         ("CROSS JOIN temp.", "JOIN pg_temp."),
         ("temp.", "pg_temp."),
         ("instr(", "strpos("),
@@ -59,6 +61,10 @@ mod tests {
                 "SELECT 1 FROM s CROSS JOIN temp.shares c ON c.x = s.x WHERE instr(lower(t), ?1) > 0"
             ),
             "SELECT 1 FROM s JOIN pg_temp.shares c ON c.x = s.x WHERE strpos(lower(t), $1) > 0"
+        );
+        assert_eq!(
+            of("UPDATE OR FAIL d SET a = 1 WHERE b = 1 OR c = 2"),
+            "UPDATE d SET a = 1 WHERE b = 1 OR c = 2"
         );
         assert_eq!(of("DELETE FROM temp.shares"), "DELETE FROM pg_temp.shares");
         assert_eq!(
