@@ -126,9 +126,12 @@ fn make_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// A connection as this program needs it. SQLite's cache stays at its own 2 MB: 8 MB
-/// were a fifth of the memory of a send, and only save reads that the system's cache
-/// answers as well.
+/// How much of the database a connection keeps in memory, in KiB (negative, as SQLite
+/// has it). More only saves reads that the system's cache answers as well: sends,
+/// freezes and imports are as quick with this as with SQLite's own 2 MB.
+const CACHE: i32 = -500;
+
+/// A connection as this program needs it.
 fn connect(path: &Path, durability: Durability, access: Access) -> Result<Connection, Fault> {
     // Without SQLITE_OPEN_URI: a path is a path.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -142,6 +145,7 @@ fn connect(path: &Path, durability: Durability, access: Access) -> Result<Connec
     // Damage shows itself when a page is read, not when its rows are used.
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "cache_size", CACHE)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // A freeze makes a large log; it does not stay large.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
