@@ -41,11 +41,12 @@ impl Machine {
 
     /// Whether its worker runs, is not stopped and not cut off.
     pub(super) fn is_well(&self) -> bool {
-        self.worker.is_some() && self.wakes_at.is_none() && self.heard_at.is_none()
+        self.worker.is_some() && !self.is_held_up()
     }
 
-    /// Whether its worker is in the middle of something and cannot end it now.
-    pub(super) fn holds_what_it_has(&self) -> bool {
+    /// Whether it is stopped or cut off: what it, or who was killed there, has locked
+    /// on the server may stay locked.
+    pub(super) fn is_held_up(&self) -> bool {
         self.wakes_at.is_some() || self.heard_at.is_some()
     }
 

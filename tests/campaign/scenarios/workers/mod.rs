@@ -229,11 +229,11 @@ impl World {
     fn drain(&mut self, chosen: usize) {
         let is_away = self.restarted.is_some_and(|at| at.elapsed() < SETTLED);
         // While this one ends nobody touches the others.
-        let is_held = self.machines.iter().any(Machine::holds_what_it_has);
+        let is_any_held_up = self.machines.iter().any(Machine::is_held_up);
         let end = self.machines[chosen].drain().expect("it is well");
         let is_in_order = match end.code() {
             Some(0 | 3 | 75) => true,
-            Some(69) => is_away || is_held,
+            Some(69) => is_away || is_any_held_up,
             _ => false,
         };
         assert!(is_in_order, "{end}");
