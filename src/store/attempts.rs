@@ -2,8 +2,8 @@
 //! outcome after it. They run inside a group commit.
 //!
 //! Those of nearly every message say `OR FAIL`: SQLite then keeps no copy of the pages
-//! that a statement with a trigger changes, which took a sixth of their time. Nothing
-//! needs one: the transaction of a statement that fails is undone as a whole.
+//! that a statement with a trigger changes. Nothing needs one: the transaction of a
+//! statement that fails is undone as a whole.
 
 use chrono::{DateTime, Utc};
 use rusqlite::params;
