@@ -118,7 +118,7 @@ use self::{
     opening::Access as Opening,
     session::Session,
     sql::{Access, Connection},
-    writer::Request,
+    writer::{Bell, Request},
 };
 use crate::config::settings::{Engine, StoreSettings};
 
@@ -143,8 +143,7 @@ struct Inner {
     /// How many outcomes are kept in memory only.
     kept: Arc<AtomicU64>,
     hurry: Arc<AtomicBool>,
-    /// Whether somebody waits for an intent that was asked for ahead.
-    waited_for: Arc<AtomicBool>,
+    bell: Arc<Bell>,
     /// How many attempts were asserted again before another server.
     asserted: Arc<AtomicU64>,
 }
@@ -262,7 +261,7 @@ impl Store {
         let health = session.health();
         let (kept, hurry) = (Arc::clone(&session.kept), session.hurry());
         let asserted = session.asserted();
-        let waited_for = Arc::clone(&session.waited_for);
+        let bell = Arc::clone(&session.bell);
         let (requests, thread) =
             writer::start(session).map_err(|error| StoreError::system(path.clone(), error))?;
         Ok(Some(Self {
@@ -277,7 +276,7 @@ impl Store {
                 health,
                 kept,
                 hurry,
-                waited_for,
+                bell,
                 asserted,
             }),
         }))
@@ -400,7 +399,9 @@ impl Store {
         // A request that cannot be sent is dropped, and with it its answer:
         // the receipt then says `Closed`.
         if let Some(requests) = &self.inner.requests {
+            let weight = request.weight();
             drop(requests.send(request));
+            self.inner.bell.sent(weight);
         }
     }
 

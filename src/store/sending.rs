@@ -2,10 +2,7 @@
 //! durable when it arrives. Every request fails with a [`StoreError`] when the
 //! database cannot be read or written.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
@@ -237,7 +234,7 @@ impl Store {
 
     /// Somebody waits for an intent that was asked for ahead.
     pub fn waited_for(&self) {
-        self.inner.waited_for.store(true, Ordering::Relaxed);
+        self.inner.bell.waited_for();
     }
 
     /// Records a delivery that ended before it had an intent: one attempt, begun

@@ -30,7 +30,7 @@ use crate::{
         slate::Slate,
         sql::Connection,
         sqlite::{BUSY_TIMEOUT, wiping},
-        writer::Grouped,
+        writer::{Bell, Grouped},
     },
 };
 
@@ -70,8 +70,8 @@ pub(super) struct Session {
     server: Option<ServerSettings>,
     /// What keeps up the lease of a worker.
     heartbeat: Option<Heartbeat>,
-    /// Whether somebody waits for an intent that was asked for ahead.
-    pub(super) waited_for: Arc<AtomicBool>,
+    /// Wakes the writer.
+    pub(super) bell: Arc<Bell>,
     /// That of the drain under way.
     slate: Option<Arc<Slate>>,
 }
@@ -106,7 +106,7 @@ impl Session {
             ledger: String::new(),
             server,
             heartbeat: None,
-            waited_for: Arc::default(),
+            bell: Arc::default(),
             slate: None,
         }
     }

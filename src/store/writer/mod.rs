@@ -2,6 +2,7 @@
 //! wait are committed together: while one commit is forced to the disk, the next
 //! group collects.
 
+mod bell;
 mod group;
 mod round;
 
@@ -17,7 +18,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
-pub(super) use self::group::{Done, Grouped, Kept};
+pub(super) use self::{
+    bell::Bell,
+    group::{Done, Grouped, Kept},
+};
 use self::{
     group::{answer, perform, refuse, refuse_intents},
     round::{Patience, Round},
@@ -71,6 +75,7 @@ pub(super) fn start(
 
 impl Session {
     fn serve(&mut self, receiver: &Receiver<Request>) {
+        self.bell.wakes_this_thread();
         self.take_up_journal();
         let patience = match self.connection() {
             Connection::Sqlite(_) => Patience::Brief,
@@ -79,7 +84,7 @@ impl Session {
         let leaving = Leaving::of(self.path());
         let mut next = None;
         while let Some(first) = next.take().or_else(|| self.next(receiver)) {
-            let mut round = Round::new(first, receiver, patience, Arc::clone(&self.waited_for));
+            let mut round = Round::new(first, receiver, patience, Arc::clone(&self.bell));
             let begun = round.begin();
             self.commit_while(begun, &mut || round.next(|| leaving.has_notes()));
             let rest = round.rest();

@@ -2,32 +2,24 @@
 //! one thing more.
 
 use std::{
-    iter, slice,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc::Receiver,
-    },
-    thread,
-    time::Duration,
+    iter,
+    sync::{Arc, mpsc::Receiver},
+    time::{Duration, Instant},
 };
 
-use super::{Request, Work, group::Grouped};
+use super::{
+    Request, Work,
+    bell::{Bell, Weight},
+    group::Grouped,
+};
 use crate::store::departures::Leaver;
 
 /// For so long outcomes, and intents that were asked for ahead, wait for others: a
-/// commit costs the same for one message as for all. To be woken by each that comes
-/// would cost more than to look now and then; the shortest sleep there is takes some
-/// 50 µs on Linux, less than a commit.
-const PAUSES: [Duration; 8] = {
-    let [shortest, short] = [Duration::from_micros(1), Duration::from_micros(100)];
-    [shortest, shortest, short, short, short, short, short, short]
-};
-/// So many intents make a commit worth while.
-const ENOUGH: usize = 6;
-/// With so many in so short a time, the others are near: until then nobody else is
-/// kept from the database.
-const PROMISING: usize = 3;
+/// commit costs the same for one message as for all.
+const PATIENCE: Duration = Duration::from_millis(2);
+/// So many intents make a commit worth while: most of what the sessions of a default
+/// configuration ask for at once.
+const ENOUGH: usize = 8;
 
 /// Whether a round waits for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +35,13 @@ pub(super) struct Round<'r> {
     first: Option<Request>,
     receiver: &'r Receiver<Request>,
     patience: Patience,
-    /// Set when somebody waits for an intent that was asked for ahead.
-    waited_for: Arc<AtomicBool>,
+    bell: Arc<Bell>,
     /// Somebody can do nothing before they are answered.
     is_waited_for: bool,
     /// How many intents were asked for ahead.
     ahead: usize,
-    pauses: slice::Iter<'static, Duration>,
+    /// When it waits no longer, once it has begun to wait.
+    until: Option<Instant>,
     rest: Rest,
 }
 
@@ -69,29 +61,31 @@ impl<'r> Round<'r> {
         first: Request,
         receiver: &'r Receiver<Request>,
         patience: Patience,
-        waited_for: Arc<AtomicBool>,
+        bell: Arc<Bell>,
     ) -> Self {
         Self {
             first: Some(first),
             receiver,
             patience,
-            waited_for,
+            bell,
             is_waited_for: false,
             ahead: 0,
-            pauses: PAUSES.iter(),
+            until: None,
             rest: Rest::default(),
         }
     }
 
-    /// The group as far as it comes before it is begun.
+    /// The group as far as it comes before it is begun: until then nobody else is kept
+    /// from the database.
     pub(super) fn begin(&mut self) -> Vec<Grouped> {
-        iter::from_fn(|| self.next_of(PROMISING)).collect()
+        iter::from_fn(|| self.next_grouped()).collect()
     }
 
-    /// What comes after that. An intent is not among it once `is_anybody_noted`: who
-    /// left before it was asked for may have been noted since the group was begun.
+    /// What came while its statements were made. An intent is not among it once
+    /// `is_anybody_noted`: who left before it was asked for may have been noted since
+    /// the group was begun.
     pub(super) fn next(&mut self, is_anybody_noted: impl Fn() -> bool) -> Option<Grouped> {
-        match self.next_of(ENOUGH)? {
+        match self.next_grouped()? {
             late @ Grouped::Intent { .. } if is_anybody_noted() => {
                 self.rest.next = Some(Request::Grouped(late));
                 None
@@ -105,46 +99,45 @@ impl<'r> Round<'r> {
         self.rest
     }
 
-    fn next_of(&mut self, enough: usize) -> Option<Grouped> {
+    fn next_grouped(&mut self) -> Option<Grouped> {
         // What was asked before is done before, and nothing that was asked after.
         while self.rest.alone.is_none() && self.rest.next.is_none() {
-            let next = self.first.take().or_else(|| self.receiver.try_recv().ok());
-            match next {
-                Some(Request::Grouped(request)) => {
-                    self.note(&request);
-                    return Some(request);
-                }
-                Some(Request::Leave(leaver)) => {
-                    self.rest.leavers.push(leaver);
-                    self.is_waited_for = true;
-                }
-                Some(Request::Alone(work)) => self.rest.alone = Some(work),
-                None => self.pause(enough)?,
+            let first = self.first.take().or_else(|| self.receiver.try_recv().ok());
+            let request = first.or_else(|| self.wait())?;
+            match request.weight() {
+                Weight::Nothing => {}
+                Weight::OneOfMany => self.ahead += 1,
+                Weight::Enough => self.is_waited_for = true,
+            }
+            match request {
+                Request::Grouped(request) => return Some(request),
+                Request::Leave(leaver) => self.rest.leavers.push(leaver),
+                Request::Alone(work) => self.rest.alone = Some(work),
             }
         }
         None
     }
 
-    fn note(&mut self, request: &Grouped) {
-        match request {
-            Grouped::Intent { is_ahead: true, .. } => self.ahead += 1,
-            Grouped::Outcome { .. } => {}
-            Grouped::Intent { .. } | Grouped::Conclusion { .. } => self.is_waited_for = true,
-        }
-    }
-
     /// Waits for more, unless it is time.
-    fn pause(&mut self, enough: usize) -> Option<()> {
-        if self.patience == Patience::AtHand || self.is_waited_for || self.ahead >= enough {
-            return None;
+    fn wait(&mut self) -> Option<Request> {
+        while self.patience == Patience::Brief && !self.is_waited_for && self.ahead < ENOUGH {
+            self.is_waited_for = self.bell.was_waited_for();
+            self.bell.rings_for(ENOUGH - self.ahead);
+            // What came before it would ring.
+            if let Ok(request) = self.receiver.try_recv() {
+                return Some(request);
+            }
+            if self.is_waited_for {
+                break;
+            }
+            let now = Instant::now();
+            let until = *self.until.get_or_insert(now + PATIENCE);
+            if now >= until {
+                break;
+            }
+            self.bell.wait(until - now);
         }
-        if self.waited_for.swap(false, Ordering::Relaxed) {
-            // What is waited for came before, but perhaps after the last look.
-            self.is_waited_for = true;
-            return Some(());
-        }
-        thread::sleep(*self.pauses.next()?);
-        Some(())
+        None
     }
 }
 
@@ -194,16 +187,15 @@ mod tests {
     }
 
     #[test]
-    fn a_group_begins_with_a_few_and_ends_with_enough() {
-        let (sender, receiver) = asked((1..=3).map(ahead));
+    fn a_group_takes_what_comes_while_it_is_written() {
+        let (sender, receiver) = asked((1..=8).map(ahead));
         let mut round = round(&receiver);
-        assert_eq!(deliveries(&round.begin()), [1, 2, 3]);
-        // They come while its statements are made.
-        for delivery in 4..=6 {
+        assert_eq!(deliveries(&round.begin()), [1, 2, 3, 4, 5, 6, 7, 8]);
+        for delivery in 9..=10 {
             sender.send(ahead(delivery)).unwrap();
         }
-        assert_eq!(later(&mut round, false), [4, 5, 6]);
-        assert_eq!(round.pauses.len(), PAUSES.len(), "it waited for more");
+        assert_eq!(later(&mut round, false), [9, 10]);
+        assert!(round.until.is_none(), "it waited for more");
     }
 
     #[test]
@@ -238,10 +230,10 @@ mod tests {
     fn a_group_for_which_somebody_waits_does_not_wait() {
         let (_sender, receiver) = asked([ahead(1)]);
         let mut round = round(&receiver);
-        round.waited_for.store(true, Ordering::Relaxed);
+        round.bell.waited_for();
         assert_eq!(deliveries(&round.begin()), [1]);
-        assert_eq!(round.pauses.len(), PAUSES.len());
+        assert!(round.until.is_none());
         // Heard once, for this group.
-        assert!(!round.waited_for.load(Ordering::Relaxed));
+        assert!(!round.bell.was_waited_for());
     }
 }
