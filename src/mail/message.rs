@@ -120,6 +120,34 @@ impl Composer {
         })
     }
 
+    /// Bytes of the message to a reader of the longest name and address: no other is
+    /// larger.
+    ///
+    /// # Errors
+    /// When the cryptography fails.
+    pub fn largest(&self, signer: &Signer) -> Result<usize, dkim::CryptoError> {
+        // What is escaped and encoded takes the most room.
+        let name = "\u{1f469}".repeat(LONGEST_NAME);
+        let label = "a".repeat(63);
+        let address = format!(
+            "{}@{label}.{label}.{}.example.org",
+            "&".repeat(64),
+            &label[..49]
+        );
+        let message = self.message(
+            &Addressed {
+                issue: IssueId::MAX,
+                delivery: DeliveryId::MAX,
+                issue_number: u32::MAX,
+                subscriber: SubscriberId([u8::MAX; 16]),
+                address: &address.parse().expect("RFC 5321 4.5.3.1 allows it"),
+                name: Some(&name),
+            },
+            signer,
+        )?;
+        Ok(message.size())
+    }
+
     /// The envelope sender (MAIL FROM) of a delivery.
     ///
     /// # Errors

@@ -5,9 +5,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::Mutex;
 
-use super::OutboxError;
+use super::{OutboxError, locked};
 use crate::{
     domain::delivery::IssueId,
+    links::Signer,
     mail::{Composer, Edition, dkim::Keys},
     store::Store,
 };
@@ -26,11 +27,16 @@ pub(super) struct Ready {
 /// carries its pictures has megabytes, and readers may have chosen in many ways.
 const MOST_KEPT: usize = 64;
 
+/// More than what differs by reader takes in any message.
+const ROOM: usize = 64 * 1024;
+
 /// Editions by issue and number.
 pub(super) struct Issues {
     store: Store,
     keys: Option<Keys>,
     ready: Mutex<HashMap<(IssueId, u32), Arc<Ready>>>,
+    /// No message of this issue has more bytes.
+    fits: std::sync::Mutex<HashMap<IssueId, usize>>,
 }
 
 impl Issues {
@@ -39,7 +45,37 @@ impl Issues {
             store,
             keys,
             ready: Mutex::default(),
+            fits: std::sync::Mutex::default(),
         }
+    }
+
+    /// Bytes of the largest message of an issue, if those are more than `most`: it is
+    /// for nobody then, so that not half of its readers have it.
+    pub(super) async fn larger_than(
+        &self,
+        most: usize,
+        issue: IssueId,
+        signer: &Signer,
+    ) -> Result<Option<usize>, OutboxError> {
+        let fits = |known: &usize| *known <= most;
+        if locked(&self.fits).get(&issue).is_some_and(fits) {
+            return Ok(None);
+        }
+        let may_be_larger = |bytes: u64| bytes.saturating_add(ROOM as u64) > most as u64;
+        if may_be_larger(self.store.largest_edition(issue).await?) {
+            for edition in self.store.editions(issue).await? {
+                if edition.readers == 0 || !may_be_larger(edition.bytes) {
+                    continue;
+                }
+                let ready = self.get(issue, edition.number).await?;
+                let largest = ready.composer.largest(signer)?;
+                if largest > most {
+                    return Ok(Some(largest));
+                }
+            }
+        }
+        locked(&self.fits).insert(issue, most);
+        Ok(None)
     }
 
     /// What messages of this edition of an issue are made of.

@@ -279,10 +279,16 @@ impl<'s> Worker<'s> {
         let session = self.session.as_mut().expect("it was opened for this item");
         let message = item.message(shared).await?;
         let size = message.size();
-        if let Some(most) = session.largest()
-            && size > most
-        {
-            return Ok(Handed::Refused(Trouble::TooBig { size, most }));
+        if let Some(most) = session.largest() {
+            let issue = item.delivery.issue;
+            let largest = shared
+                .issues
+                .larger_than(most, issue, &shared.signer)
+                .await?;
+            let too_big = largest.or((size > most).then_some(size));
+            if let Some(size) = too_big {
+                return Ok(Handed::Refused(Trouble::TooBig { size, most }));
+            }
         }
         if let Err(trouble) = session.awaits(size) {
             return Ok(Handed::Refused(trouble));

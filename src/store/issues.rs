@@ -240,6 +240,14 @@ pub(super) fn all_counts(connection: &Connection) -> Result<Counts, Fault> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Bytes of the largest edition of an issue.
+pub(super) fn largest_edition(connection: &Connection, issue: IssueId) -> Result<u64, Fault> {
+    let mut select = connection.prepare_cached(
+        "SELECT coalesce(max(length(body)), 0) FROM editions WHERE issue_id = ?1",
+    )?;
+    Ok(select.query_row([issue], |row| codes::count(row, 0))?)
+}
+
 /// The editions of an issue, in order.
 pub(super) fn editions(
     connection: &Connection,

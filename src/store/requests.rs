@@ -297,6 +297,15 @@ impl Store {
             .await
     }
 
+    /// Bytes that the largest edition of an issue has in the ledger.
+    ///
+    /// # Errors
+    /// See the head of this module.
+    pub async fn largest_edition(&self, issue: IssueId) -> Result<u64, StoreError> {
+        self.read(move |tx| issues::largest_edition(tx, issue))
+            .await
+    }
+
     /// The editions of an issue, in order.
     ///
     /// # Errors

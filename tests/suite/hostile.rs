@@ -98,6 +98,48 @@ fn a_hostile_title_becomes_one_clean_subject() {
     );
 }
 
+/// What moves the cursor, colours the text or turns its direction.
+fn does_something(c: char) -> bool {
+    let is_control = c.is_control() && c != '\n';
+    let is_direction = matches!(
+        c,
+        '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+    );
+    is_control || is_direction || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+#[test]
+fn a_hostile_title_does_nothing_to_a_terminal() {
+    for (title, subject) in TITLES {
+        let press = Press::new();
+        press.subscribe(["anna@example.org"]).article(
+            "garden/hostile.md",
+            &format!("+++\ntitle = {title}\ndate = 2026-11-26\n+++\n\nText.\n"),
+        );
+        let mut said = String::new();
+        for arguments in [
+            &["plan"][..],
+            &["check"],
+            &["-v", "run"],
+            &["issues", "show", "weekly/1"],
+            &["issues", "list"],
+            &["status"],
+        ] {
+            let run = press.run(arguments);
+            assert_eq!(run.code(), Some(0), "{run}");
+            said += &run.stdout;
+            said += &run.stderr;
+        }
+        let harm: Vec<&str> = said
+            .lines()
+            .filter(|line| line.contains(does_something))
+            .collect();
+        assert!(harm.is_empty(), "{title}: {harm:?}");
+        let begin = subject.trim_end_matches(" and 4 more");
+        assert!(said.contains(begin), "{title} is not among\n{said}");
+    }
+}
+
 #[test]
 fn a_title_of_ten_kilobytes_is_cut_to_one_subject_line() {
     let press = Press::new();

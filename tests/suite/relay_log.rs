@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::Behaviour;
 use crate::dice::Dice;
+use crate::line::Line;
 use crate::net::answers;
 use crate::oracle::{Policy, assert_reconciled, summary};
 use crate::postfix::{Options, Postfix};
@@ -276,4 +277,39 @@ fn with_several_relays_one_log_proves_no_absence() {
         .succeeds()
         .prints("not in this log, but there are several relays");
     assert_eq!(press.ledger().count("uncertain"), 1);
+}
+
+#[test]
+fn an_answer_that_was_lost_on_the_way_is_found_in_the_log() {
+    let postfix = Postfix::start(&Options::default());
+    let line = Line::to(postfix.port(), Duration::from_secs(1), 0);
+    let mut press = Press::new();
+    press.subscribers(3).relay(&line.url());
+    old_article(&press);
+    press.real_clock();
+    let run = press.spawn(&["send", "weekly"]);
+    let begun = Instant::now();
+    while !postfix.log().contains("(queue active)") && begun.elapsed() < Duration::from_secs(40) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    // Its answer is on the way for a second.
+    run.kill();
+    press.relay(&postfix.url());
+    press
+        .run(&["run"])
+        .exits(3)
+        .says(": 1 delivery uncertain\n")
+        .says("1 uncertain delivery held: nobody knows whether it arrived");
+    let_time_pass(&postfix);
+    let log = postfix.log_file().to_string_lossy().into_owned();
+    press
+        .run(&["uncertain", "check-log", &log, "--margin", "1s"])
+        .succeeds()
+        .says("1 uncertain delivery: 1 counted as sent, 0 queued again, 0 left\n");
+    press.run(&["run"]).succeeds().is_silent();
+    let ledger = press.ledger();
+    assert_eq!(ledger.sums_hold().count("sent"), 3);
+    let receipts = postfix.receipts();
+    assert_eq!(receipts.len(), 3);
+    assert_reconciled(&ledger.rows(), &receipts, Policy::Once);
 }

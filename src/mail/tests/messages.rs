@@ -242,3 +242,26 @@ fn the_envelope_sender_carries_the_delivery_where_bounces_have_a_domain() {
     let payload = world.signer.verify(Purpose::Bounce, token);
     assert_eq!(payload, Some(Payload::Delivery(5)));
 }
+
+#[test]
+fn no_message_is_larger_than_that_to_the_longest_name_and_address() {
+    let text = "{{ reader.name }} {{ reader.address }} {{ reader.unsubscribe_url }}\n";
+    let world = world().with_template(&text.repeat(20));
+    let composer = composer(&world.render().unwrap().edition);
+    let largest = composer.largest(&world.signer).unwrap();
+    let long = format!("{}@{}.example.org", "t".repeat(64), "e".repeat(63));
+    for name in [
+        "",
+        "Thandi",
+        &"<\"&'>".repeat(200),
+        &"👩🏽‍🌾".repeat(200),
+        &"ü ".repeat(200),
+    ] {
+        for address in ["t@example.org", &long, "ünï@example.org"] {
+            let address = EmailAddress::international(address).unwrap();
+            let to = addressed(&address, Some(name), 1);
+            let size = composer.message(&to, &world.signer).unwrap().size();
+            assert!(size <= largest, "{size} > {largest}: {name} {address:?}");
+        }
+    }
+}

@@ -2,7 +2,10 @@
 
 use tokio::sync::Notify;
 
-use super::{super::asked::FRESH, *};
+use super::{
+    super::{asked::FRESH, issues::Issues},
+    *,
+};
 
 #[tokio::test]
 async fn everybody_gets_one_message_over_a_few_sessions() {
@@ -242,4 +245,20 @@ async fn who_leaves_after_the_relay_was_told_of_them_gets_nothing() {
     assert_eq!(world.relay.taken().len(), 2);
     let expected = BTreeMap::from([(State::Sent, 2), (State::Cancelled, 1)]);
     assert_eq!(world.counts().await, expected);
+}
+
+#[tokio::test]
+async fn an_issue_is_measured_by_its_largest_message_that_somebody_gets() {
+    let world = World::new(readers(1), usual).await;
+    let issues = Issues::new(world.store.clone(), None);
+    let signer = Signer::new(&[3; 32]);
+    let of = |most| issues.larger_than(most, world.issue, &signer);
+    let largest = of(1).await.unwrap().unwrap();
+    assert_eq!(of(largest - 1).await.unwrap(), Some(largest));
+    assert_eq!(of(largest).await.unwrap(), None);
+    assert_eq!(of(usize::MAX).await.unwrap(), None);
+    // Known by now, and asked of another relay.
+    assert_eq!(of(largest - 1).await.unwrap(), Some(largest));
+    let nobodys = issues.larger_than(1, world.issue + 1, &signer);
+    assert_eq!(nobodys.await.unwrap(), None);
 }

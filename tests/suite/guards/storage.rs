@@ -99,6 +99,7 @@ fn after_a_failed_sync_the_file_handle_is_not_trusted_again() {
     assert!((1..READERS).contains(&accepted), "{accepted} accepted");
     assert_reconciled(&ledger.rows(), &sink.receipts(), Policy::Once);
     let open = ledger.count("inflight");
+    assert!(open > 0, "nothing was under way");
     let end = press.run(&["run"]);
     let uncertain = press.ledger().sums_hold().count("uncertain");
     assert!(
@@ -176,6 +177,52 @@ fn flipped_bits_are_found_and_never_mended() {
     }
     assert_eq!(press.read_bytes("letterpress.db"), bytes);
     assert_eq!(sink.count(Fate::Accepted), sent, "nothing was sent");
+}
+
+#[test]
+fn damage_in_the_middle_of_an_issue_ends_it_and_is_never_mended() {
+    for table in ["deliveries", "subscribers", "editions"] {
+        let (press, sink) = press();
+        sink.hold_dots();
+        let run = press.spawn(&["run"]);
+        sink.wait_for_held(1);
+        run.kill();
+        sink.release();
+        let pages: Vec<u32> = {
+            let hands = other_hands(&press);
+            hands
+                .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+                .unwrap();
+            let pages = "SELECT pageno FROM dbstat WHERE name = ?1";
+            let mut select = hands.prepare(pages).unwrap();
+            let pages = select.query_map([table], |row| row.get(0)).unwrap();
+            pages.collect::<Result<_, _>>().unwrap()
+        };
+        let mut bytes = press.read_bytes("letterpress.db");
+        for page in &pages {
+            let begin = (*page as usize - 1) * 4096;
+            bytes[begin..begin + 64]
+                .iter_mut()
+                .for_each(|byte| *byte ^= 0xA5);
+        }
+        press.write_bytes("letterpress.db", &bytes);
+        let accepted = sink.count(Fate::Accepted);
+        press
+            .run(&["run"])
+            .exits(74)
+            .says("the ledger fails its integrity check at ")
+            .says("see `restore` in docs/delivery.md");
+        assert_eq!(sink.count(Fate::Accepted), accepted, "{table}: it was sent");
+        let after = press.read_bytes("letterpress.db");
+        for page in pages {
+            let begin = (page as usize - 1) * 4096;
+            let range = begin..begin + 4096;
+            assert!(
+                after[range.clone()] == bytes[range],
+                "{table}: it was mended"
+            );
+        }
+    }
 }
 
 #[test]

@@ -197,3 +197,20 @@ fn an_unknown_time_zone_is_a_fault_of_the_configuration() {
         .says("Europe/Atlantis");
     assert_eq!(sink.connections(), 0);
 }
+
+#[test]
+fn another_time_zone_makes_no_second_issue_of_a_slot() {
+    for zone in ["Asia/Kolkata", "Atlantic/Azores"] {
+        let (mut press, sink) = press();
+        press.run(&["run"]).succeeds().is_silent();
+        assert_eq!(sink.count(Fate::Accepted), READERS);
+        press.set("publication.timezone", zone);
+        for at in ["2026-11-27T09:00:00+02:00", "2026-11-27T13:00:00+02:00"] {
+            press.at(at);
+            press.run(&["run"]).succeeds().is_silent();
+        }
+        assert_eq!(press.ledger().issues(), 1, "{zone}");
+        assert_eq!(sink.count(Fate::Accepted), READERS, "{zone}");
+        assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
+    }
+}

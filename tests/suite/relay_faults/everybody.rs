@@ -1,7 +1,7 @@
 //! Answers that concern the issue or the whole run: nobody is recorded as a
 //! bad address for what is the relay's, the sender's or the content's fault.
 
-use super::{SOON, ends, press_with, reconciles};
+use super::{LATER, SOON, ends, press_with, reconciles};
 use crate::chaos::ChaosSink;
 use crate::chaos::behaviour::{Answer, Behaviour, Phase, Rule};
 use crate::press::{Press, reader_address};
@@ -113,7 +113,7 @@ fn a_refused_sender_or_size_pauses_the_issue_at_the_first_answer() {
 }
 
 /// Phase, answer and words of what ends a run that the next one continues.
-const TEMPORARY: [(Phase, &str, &str); 4] = [
+const TEMPORARY: [(Phase, &str, &str); 10] = [
     (
         Phase::Connect,
         "421 4.3.2 too many connections",
@@ -130,6 +130,24 @@ const TEMPORARY: [(Phase, &str, &str); 4] = [
         "takes no mail",
     ),
     (Phase::Data, "451 4.3.0 try again later", "takes no mail"),
+    (
+        Phase::Rcpt,
+        "452 4.3.1 insufficient system storage",
+        "takes no mail",
+    ),
+    (
+        Phase::Rcpt,
+        "452 4.5.3 too many recipients",
+        "takes no mail",
+    ),
+    (
+        Phase::Dot,
+        "452 4.3.1 insufficient system storage",
+        "takes no mail",
+    ),
+    (Phase::Ehlo, "421 4.7.0 closing", "unreachable"),
+    (Phase::Rcpt, "421 4.7.0 closing", "takes no mail"),
+    (Phase::Data, "421 4.7.0 closing", "takes no mail"),
 ];
 
 #[test]
@@ -187,4 +205,71 @@ fn a_spent_quota_stops_until_the_time_it_names_or_the_next_day() {
         assert_eq!(press.ledger().count("sent"), READERS);
         reconciles(&press, &sink);
     }
+}
+
+#[test]
+fn an_issue_of_which_one_message_is_too_large_is_sent_to_nobody() {
+    let readers = || {
+        let everybody = (1..READERS).map(|number| (reader_address(number), "Ann".to_owned()));
+        let longest = (reader_address(READERS), "Wilhelmina ".repeat(9));
+        everybody.chain([longest]).collect::<Vec<_>>()
+    };
+    let press_for = |sink: &ChaosSink| {
+        let press = Press::new();
+        let readers = readers();
+        let readers = readers
+            .iter()
+            .map(|(to, name)| (to.as_str(), name.as_str()));
+        press.subscribe_named(readers).relay(&sink.url());
+        press
+    };
+    let sizes: Vec<usize> = {
+        let sink = ChaosSink::start(Behaviour::default());
+        press_for(&sink).run(&["run"]).succeeds();
+        sink.journal()
+            .iter()
+            .map(|entry| entry.data().len())
+            .collect()
+    };
+    let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+    let limit = (least + most) / 2;
+    let is_taken = |size: &&usize| **size <= limit;
+    assert_eq!(sizes.iter().filter(is_taken).count(), READERS - 1);
+
+    let sink = ChaosSink::start(Behaviour {
+        capabilities: vec!["PIPELINING".to_owned(), format!("SIZE {limit}")],
+        ..Behaviour::default()
+    });
+    let press = press_for(&sink);
+    press
+        .run(&["run"])
+        .exits(4)
+        .says("issue weekly/1 is paused: issue is 0.0")
+        .says(" MB, relay takes 0.0");
+    nobody_suffers(&press, &sink);
+    assert_eq!(press.ledger().issue_state(), "paused");
+
+    sink.change(|behaviour| behaviour.capabilities.pop().map_or((), drop));
+    press.run(&["issues", "resume", "weekly/1"]).succeeds();
+    then_serves_everybody(press, &sink);
+}
+
+#[test]
+fn a_relay_that_closes_instead_of_an_answer_to_the_dot_has_taken_nothing() {
+    let answer = "421 4.7.0 closing";
+    let sink = ChaosSink::start(Behaviour::default());
+    sink.rule(Phase::Dot, Rule::always(Answer::reply(answer)));
+    let mut press = everybody(&sink);
+    let words = format!(
+        "relay 127.0.0.1:PORT takes no mail since 08:00 ({answer}); \
+         15 queued, next try with the next run\n"
+    );
+    ends(&press.run(&["run"]), sink.port(), 75, &words);
+    nobody_suffers(&press, &sink);
+    // Over whom several sessions were lost waits as if it had been put off.
+    press.at(LATER);
+    sink.change(|behaviour| behaviour.rules.clear());
+    ends(&press.run(&["run"]), sink.port(), 0, "");
+    assert_eq!(sink.count(Fate::Accepted), READERS);
+    reconciles(&press, &sink);
 }

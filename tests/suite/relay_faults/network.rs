@@ -129,3 +129,33 @@ fn a_dead_address_in_front_of_a_good_one_costs_the_connect_limit() {
     assert_eq!(press.ledger().count("sent"), 2);
     reconciles(&press, &sink);
 }
+
+#[test]
+fn a_name_that_nobody_knows_is_told_and_since_when() {
+    let sink = ChaosSink::start(Behaviour::default());
+    let mut press = press_with(&sink, ["anna@example.org", "ben@example.com"]);
+    press.relay("smtp://relay.example.net:587?tls=required");
+    // Nobody is asked but the table of names, and that by this one program only.
+    press.write("nsswitch.conf", "hosts: files\n");
+    let script = "mount --bind nsswitch.conf /etc/nsswitch.conf && exec \"$@\"";
+    let in_own_mounts = ["unshare", "--mount", "--", "/bin/sh", "-c", script, "sh"];
+    for at in ["2026-11-27T08:00:00+02:00", "2026-11-27T09:30:00+02:00"] {
+        press.at(at);
+        let run = press.spawn_under(&in_own_mounts, &["run"]).wait();
+        run.exits(75);
+        let begin = "relay relay.example.net:587 unreachable since 08:00 (the host name cannot be resolved (";
+        assert!(run.stderr.starts_with(begin), "{run}");
+        assert!(
+            run.stderr
+                .ends_with("); 2 queued, next try with the next run\n"),
+            "{run}"
+        );
+        let ledger = press.ledger();
+        assert_eq!(ledger.sums_hold().count("queued"), 2);
+        assert_eq!(ledger.attempts_of("anna@example.org"), 0);
+    }
+    press.relay(&sink.url());
+    ends(&press.run(&["run"]), sink.port(), 0, "");
+    assert_eq!(press.ledger().count("sent"), 2);
+    reconciles(&press, &sink);
+}
