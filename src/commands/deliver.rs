@@ -375,9 +375,8 @@ fn outbox_failure(error: OutboxError) -> Failure {
              docs/dkim.md tells how to change keys",
         ),
         OutboxError::Crypto(error) => Failure::of(Exit::Internal, &error),
-        OutboxError::NoEdition { .. } | OutboxError::Edition { .. } => {
-            Failure::of(Exit::Internal, &error)
-        }
+        OutboxError::NoEdition { .. } => Failure::of(Exit::Internal, &error),
+        OutboxError::Edition { .. } => Failure::of(Exit::Io, &error).hint(workspace::RESTORE),
     }
 }
 

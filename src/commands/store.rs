@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     config::Config,
-    store::{Copied, Store as Ledger},
+    mail::Edition,
+    store::{Copied, Store as Ledger, StoreError},
 };
 
 /// Copy the ledger, check that it adds up, or move it to another database
@@ -120,7 +121,9 @@ fn told(copied: &Copied) -> String {
 
 async fn verify(context: &Context, config: &Config) -> Result<Exit, Failure> {
     let store = workspace::needed_ledger(context, config).await?;
-    let findings = store.verify().await.map_err(workspace::store_failure)?;
+    let mut findings = store.verify().await.map_err(workspace::store_failure)?;
+    let altered = altered_editions(&store).await;
+    findings.extend(altered.map_err(workspace::store_failure)?);
     let verdict = Verdict {
         ledger: store.name(),
         ok: findings.is_empty(),
@@ -140,6 +143,25 @@ async fn verify(context: &Context, config: &Config) -> Result<Exit, Failure> {
         ),
     )
     .hint(workspace::RESTORE))
+}
+
+/// What issues are made of and is not as it was frozen: only its own checksum tells.
+async fn altered_editions(store: &Ledger) -> Result<Vec<String>, StoreError> {
+    let mut findings = Vec::new();
+    for issue in store.issues(usize::MAX).await? {
+        for edition in store.editions(issue.id).await? {
+            let Some(stored) = store.edition(issue.id, edition.number).await? else {
+                continue;
+            };
+            if let Err(error) = Edition::from_bytes(&stored.bytes) {
+                findings.push(format!(
+                    "issue {}/{}, edition {}: {error}",
+                    issue.digest, issue.number, edition.number
+                ));
+            }
+        }
+    }
+    Ok(findings)
 }
 
 /// Makes a restored ledger the ledger, with what it cannot know in doubt.

@@ -14,8 +14,12 @@ use super::{
 };
 use crate::{domain::address::EmailAddress, links::DigestTag};
 
-/// What begins every stored edition; the last byte is the version.
-const MAGIC: &[u8; 4] = b"LPE\x01";
+/// What begins every stored edition; the last byte is the version. Behind it stands the
+/// checksum (CRC-32) of the rest: a database sees damage in its own structure, not in
+/// the text that it keeps.
+const MAGIC: &[u8; 4] = b"LPE\x02";
+/// What begins one without a checksum.
+const UNCHECKED: &[u8; 4] = b"LPE\x01";
 
 /// An issue rendered for one variant of reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +77,9 @@ pub enum EditionError {
     /// Neither this version's form nor an older one's.
     #[error("the stored edition is not of a form this version knows")]
     Form,
+    /// Not as it was written.
+    #[error("the stored edition is damaged: its checksum is another one")]
+    Altered,
     /// Cut short or damaged.
     #[error("the stored edition is damaged")]
     Damaged(#[source] serde_json::Error),
@@ -136,11 +143,14 @@ impl Edition {
         };
         let head = serde_json::to_vec(&head).expect("strings and numbers always serialise");
         let length = u32::try_from(head.len()).expect("a list of pieces is far below 4 GiB");
-        let mut bytes = Vec::with_capacity(8 + head.len() + self.fixed.len());
+        let mut bytes = Vec::with_capacity(12 + head.len() + self.fixed.len());
         bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&length.to_le_bytes());
         bytes.extend_from_slice(&head);
         bytes.extend_from_slice(&self.fixed);
+        let checksum = crc32fast::hash(&bytes[8..]);
+        bytes[4..8].copy_from_slice(&checksum.to_le_bytes());
         bytes
     }
 
@@ -149,7 +159,7 @@ impl Edition {
     /// # Errors
     /// When the bytes are not an edition, or not a whole one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, EditionError> {
-        let rest = bytes.strip_prefix(MAGIC).ok_or(EditionError::Form)?;
+        let rest = checked(bytes)?;
         let (length, rest) = rest.split_first_chunk::<4>().ok_or(EditionError::Form)?;
         let length =
             usize::try_from(u32::from_le_bytes(*length)).map_err(|_| EditionError::Form)?;
@@ -178,6 +188,20 @@ impl Edition {
             pieces,
             fixed: fixed.into(),
         })
+    }
+}
+
+/// What follows the checksum, if that is right.
+fn checked(bytes: &[u8]) -> Result<&[u8], EditionError> {
+    if let Some(rest) = bytes.strip_prefix(UNCHECKED) {
+        return Ok(rest);
+    }
+    let rest = bytes.strip_prefix(MAGIC).ok_or(EditionError::Form)?;
+    let (checksum, rest) = rest.split_first_chunk::<4>().ok_or(EditionError::Form)?;
+    if crc32fast::hash(rest) == u32::from_le_bytes(*checksum) {
+        Ok(rest)
+    } else {
+        Err(EditionError::Altered)
     }
 }
 

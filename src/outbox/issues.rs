@@ -94,8 +94,12 @@ impl Issues {
             .edition(issue, edition)
             .await?
             .ok_or(OutboxError::NoEdition { issue })?;
-        let edition = Edition::from_bytes(&stored.bytes)
-            .map_err(|source| OutboxError::Edition { issue, source })?;
+        let edition =
+            Edition::from_bytes(&stored.bytes).map_err(|source| OutboxError::Edition {
+                ledger: self.store.name().to_owned(),
+                issue,
+                source,
+            })?;
         let composer =
             Composer::new(edition, self.keys.as_ref()).map_err(|source| OutboxError::Keys {
                 issue: format!("{}/{}", stored.digest, stored.number),

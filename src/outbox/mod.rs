@@ -141,8 +141,10 @@ pub enum OutboxError {
     #[error(transparent)]
     Crypto(#[from] CryptoError),
     /// An edition in the ledger cannot be read.
-    #[error("the stored edition of issue {issue} is damaged")]
+    #[error("the ledger fails its integrity check at {ledger}: an edition of issue {issue}")]
     Edition {
+        /// Its name.
+        ledger: String,
         /// The issue's number in the ledger.
         issue: i64,
         /// Why.

@@ -227,17 +227,18 @@ fn a_letter_leads_to_its_page_and_to_the_choices_of_its_reader_where_they_are() 
 fn an_edition_frozen_before_there_were_these_slots_is_still_read() {
     let edition = world_of("digest").render().unwrap().edition;
     let bytes = edition.to_bytes();
-    let length = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
-    let mut head: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let (length, rest) = bytes[8..].split_first_chunk().unwrap();
+    let (head, fixed) = rest.split_at(u32::from_le_bytes(*length) as usize);
+    let mut head: serde_json::Value = serde_json::from_slice(head).unwrap();
     let facts = head["facts"].as_object_mut().unwrap();
     for new in ["preferences_page", "confirm_page", "web_url"] {
         facts.remove(new);
     }
     let head = serde_json::to_vec(&head).unwrap();
-    let mut old = bytes[..4].to_vec();
+    let mut old = b"LPE\x01".to_vec();
     old.extend(u32::try_from(head.len()).unwrap().to_le_bytes());
     old.extend(&head);
-    old.extend(&bytes[8 + length..]);
+    old.extend(fixed);
     let read = Edition::from_bytes(&old).unwrap();
     assert_eq!(read.subject(), edition.subject());
 }

@@ -224,6 +224,11 @@ fn a_damaged_edition_is_refused() {
     let mut longer = bytes.clone();
     longer.push(b'x');
     assert!(Edition::from_bytes(&longer).is_err());
+    for at in [2, 5, 9, 40, bytes.len() / 2, bytes.len() - 1] {
+        let mut other = bytes.clone();
+        other[at] ^= 1;
+        assert!(Edition::from_bytes(&other).is_err(), "byte {at}");
+    }
 }
 
 #[test]

@@ -181,7 +181,13 @@ fn flipped_bits_are_found_and_never_mended() {
 
 #[test]
 fn damage_in_the_middle_of_an_issue_ends_it_and_is_never_mended() {
-    for table in ["deliveries", "subscribers", "editions"] {
+    for (table, at) in [
+        ("deliveries", 0..64),
+        ("subscribers", 0..64),
+        ("editions", 0..64),
+        // In its text, of which the database knows nothing.
+        ("editions", 3_000..3_001),
+    ] {
         let (press, sink) = press();
         sink.hold_dots();
         let run = press.spawn(&["run"]);
@@ -201,7 +207,7 @@ fn damage_in_the_middle_of_an_issue_ends_it_and_is_never_mended() {
         let mut bytes = press.read_bytes("letterpress.db");
         for page in &pages {
             let begin = (*page as usize - 1) * 4096;
-            bytes[begin..begin + 64]
+            bytes[begin..][at.clone()]
                 .iter_mut()
                 .for_each(|byte| *byte ^= 0xA5);
         }
@@ -213,6 +219,13 @@ fn damage_in_the_middle_of_an_issue_ends_it_and_is_never_mended() {
             .says("the ledger fails its integrity check at ")
             .says("see `restore` in docs/delivery.md");
         assert_eq!(sink.count(Fate::Accepted), accepted, "{table}: it was sent");
+        let verify = press.run(&["store", "verify"]);
+        verify
+            .exits(74)
+            .says("the ledger fails its integrity check at ");
+        if at == (3_000..3_001) {
+            verify.prints("issue weekly/1, edition 1: the stored edition is damaged");
+        }
         let after = press.read_bytes("letterpress.db");
         for page in pages {
             let begin = (page as usize - 1) * 4096;
