@@ -120,8 +120,8 @@ impl Composer {
         })
     }
 
-    /// Bytes of the message to a reader of the longest name and address: no other is
-    /// larger.
+    /// Bytes of the message to a reader of the longest address, and of the longest name
+    /// or none: no other is larger.
     ///
     /// # Errors
     /// When the cryptography fails.
@@ -134,18 +134,20 @@ impl Composer {
             "&".repeat(64),
             &label[..49]
         );
-        let message = self.message(
-            &Addressed {
+        let address = address.parse().expect("RFC 5321 4.5.3.1 allows it");
+        let size = |name| {
+            let to = Addressed {
                 issue: IssueId::MAX,
                 delivery: DeliveryId::MAX,
                 issue_number: u32::MAX,
                 subscriber: SubscriberId([u8::MAX; 16]),
-                address: &address.parse().expect("RFC 5321 4.5.3.1 allows it"),
-                name: Some(&name),
-            },
-            signer,
-        )?;
-        Ok(message.size())
+                address: &address,
+                name,
+            };
+            self.message(&to, signer).map(|message| message.size())
+        };
+        // What a template says to who gave no name may be longer than any.
+        Ok(size(Some(name.as_str()))?.max(size(None)?))
     }
 
     /// The envelope sender (MAIL FROM) of a delivery.

@@ -27,7 +27,7 @@ pub(super) struct Ready {
 /// carries its pictures has megabytes, and readers may have chosen in many ways.
 const MOST_KEPT: usize = 64;
 
-/// More than what differs by reader takes in any message.
+/// More than what differs by reader takes in a message: fifty of the longest names.
 const ROOM: usize = 64 * 1024;
 
 /// Editions by issue and number.
@@ -62,17 +62,17 @@ impl Issues {
             return Ok(None);
         }
         let may_be_larger = |bytes: u64| bytes.saturating_add(ROOM as u64) > most as u64;
+        let mut largest = 0;
         if may_be_larger(self.store.largest_edition(issue).await?) {
             for edition in self.store.editions(issue).await? {
-                if edition.readers == 0 || !may_be_larger(edition.bytes) {
-                    continue;
-                }
-                let ready = self.get(issue, edition.number).await?;
-                let largest = ready.composer.largest(signer)?;
-                if largest > most {
-                    return Ok(Some(largest));
+                if edition.readers > 0 && may_be_larger(edition.bytes) {
+                    let ready = self.get(issue, edition.number).await?;
+                    largest = largest.max(ready.composer.largest(signer)?);
                 }
             }
+        }
+        if largest > most {
+            return Ok(Some(largest));
         }
         locked(&self.fits).insert(issue, most);
         Ok(None)
@@ -97,7 +97,7 @@ impl Issues {
         let edition =
             Edition::from_bytes(&stored.bytes).map_err(|source| OutboxError::Edition {
                 ledger: self.store.name().to_owned(),
-                issue,
+                issue: format!("{}/{}", stored.digest, stored.number),
                 source,
             })?;
         let composer =

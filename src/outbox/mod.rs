@@ -145,8 +145,8 @@ pub enum OutboxError {
     Edition {
         /// Its name.
         ledger: String,
-        /// The issue's number in the ledger.
-        issue: i64,
+        /// Digest and number.
+        issue: String,
         /// Why.
         #[source]
         source: crate::mail::EditionError,

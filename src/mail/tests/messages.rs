@@ -250,8 +250,14 @@ fn the_envelope_sender_carries_the_delivery_where_bounces_have_a_domain() {
 
 #[test]
 fn no_message_is_larger_than_that_to_the_longest_name_and_address() {
-    let text = "{{ reader.name }} {{ reader.address }} {{ reader.unsubscribe_url }}\n";
-    let world = world().with_template(&text.repeat(20));
+    let reader = "{{ reader.name }} {{ reader.address }} {{ reader.unsubscribe_url }}\n".repeat(20);
+    for fallback in ["friend".to_owned(), "friend ".repeat(900)] {
+        let greeting = format!("{{{{ reader.name | fallback(value=\"{fallback}\") }}}}\n");
+        none_is_larger(&world().with_template(&(greeting + &reader)));
+    }
+}
+
+fn none_is_larger(world: &World) {
     let composer = composer(&world.render().unwrap().edition);
     let largest = composer.largest(&world.signer).unwrap();
     let long = format!("{}@{}.example.org", "t".repeat(64), "e".repeat(63));
