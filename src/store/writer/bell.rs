@@ -71,7 +71,7 @@ impl Bell {
 }
 
 /// What a request is to a writer that waits for more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::store) enum Weight {
     /// It goes with what comes.
     Nothing,

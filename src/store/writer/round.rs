@@ -187,6 +187,15 @@ mod tests {
     }
 
     #[test]
+    fn a_group_of_few_waits_for_more_only_so_long() {
+        let (_sender, receiver) = asked([ahead(1)]);
+        let mut round = round(&receiver);
+        assert_eq!(deliveries(&round.begin()), [1]);
+        assert!(round.until.is_some_and(|until| until <= Instant::now()));
+        assert!(later(&mut round, false).is_empty());
+    }
+
+    #[test]
     fn a_group_takes_what_comes_while_it_is_written() {
         let (sender, receiver) = asked((1..=8).map(ahead));
         let mut round = round(&receiver);

@@ -1,22 +1,10 @@
 //! Policies for uncertain deliveries: whose counts, and when.
 
-use super::press;
+use super::one_uncertain;
 use crate::harness::chaos::ChaosSink;
 use crate::harness::oracle::{Policy, assert_reconciled};
-use crate::harness::press::{Press, reader_address};
+use crate::harness::press::reader_address;
 use crate::harness::receipt::Fate;
-
-/// A run that was killed with one message at its end.
-fn one_uncertain(change: impl FnOnce(&Press)) -> (Press, ChaosSink) {
-    let (press, sink) = press();
-    change(&press);
-    sink.hold_dots();
-    let run = press.spawn(&["run"]);
-    sink.wait_for_held(1);
-    run.kill();
-    sink.release();
-    (press, sink)
-}
 
 fn accepted(sink: &ChaosSink, number: usize) {
     sink.wait_for(Fate::Accepted, number);

@@ -30,6 +30,18 @@ fn press() -> (Press, ChaosSink) {
     (press, sink)
 }
 
+/// A run that was killed with one message at its end.
+fn one_uncertain(change: impl FnOnce(&Press)) -> (Press, ChaosSink) {
+    let (press, sink) = press();
+    change(&press);
+    sink.hold_dots();
+    let run = press.spawn(&["run"]);
+    sink.wait_for_held(1);
+    run.kill();
+    sink.release();
+    (press, sink)
+}
+
 /// The ledger, opened by other hands.
 fn other_hands(press: &Press) -> Connection {
     let connection = Connection::open(press.database()).unwrap();

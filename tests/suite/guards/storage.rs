@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::{READERS, other_hands, press};
+use super::{READERS, one_uncertain, other_hands, press};
 use crate::harness::chaos::ChaosSink;
 use crate::harness::chaos::behaviour::Behaviour;
 use crate::harness::ledger::Ledger;
@@ -188,12 +188,7 @@ fn damage_in_the_middle_of_an_issue_ends_it_and_is_never_mended() {
         // In its text, of which the database knows nothing.
         ("editions", 3_000..3_001),
     ] {
-        let (press, sink) = press();
-        sink.hold_dots();
-        let run = press.spawn(&["run"]);
-        sink.wait_for_held(1);
-        run.kill();
-        sink.release();
+        let (press, sink) = one_uncertain(|_| {});
         let pages: Vec<u32> = {
             let hands = other_hands(&press);
             hands
@@ -240,12 +235,7 @@ fn damage_in_the_middle_of_an_issue_ends_it_and_is_never_mended() {
 
 #[test]
 fn an_issue_that_does_not_add_up_stops_the_run() {
-    let (press, sink) = press();
-    sink.hold_dots();
-    let run = press.spawn(&["run"]);
-    sink.wait_for_held(1);
-    run.kill();
-    sink.release();
+    let (press, sink) = one_uncertain(|_| {});
     let hands = other_hands(&press);
     hands
         .execute_batch("DELETE FROM deliveries WHERE id = 20")

@@ -205,12 +205,18 @@ fn another_time_zone_makes_no_second_issue_of_a_slot() {
         press.run(&["run"]).succeeds().is_silent();
         assert_eq!(sink.count(Fate::Accepted), READERS);
         press.set("publication.timezone", zone);
+        // Enough for one more issue, if the slot were another one.
+        let news = "+++\ntitle = \"News\"\ndate = 2026-11-26\n+++\n\nNews.\n";
+        press.article("garden/news.md", news);
         for at in ["2026-11-27T09:00:00+02:00", "2026-11-27T13:00:00+02:00"] {
             press.at(at);
             press.run(&["run"]).succeeds().is_silent();
         }
         assert_eq!(press.ledger().issues(), 1, "{zone}");
         assert_eq!(sink.count(Fate::Accepted), READERS, "{zone}");
+        press.at("2026-12-04T13:00:00+02:00");
+        press.run(&["run"]).succeeds().is_silent();
+        assert_eq!(press.ledger().issues(), 2, "{zone}: the next slot");
         assert_reconciled(&press.ledger().rows(), &sink.receipts(), Policy::Once);
     }
 }
